@@ -1,0 +1,29 @@
+// dist/: the library (tsc), the two commands (esbuild, one CommonJS file each for a quick start), the seccomp
+// programs and the native helpers.
+import { execFileSync } from "node:child_process";
+import { chmod, rm } from "node:fs/promises";
+import { build } from "esbuild";
+
+process.chdir(new URL("..", import.meta.url).pathname);
+const bin = (name) => `node_modules/.bin/${name}`;
+const run = (command, ...args) => execFileSync(command, args, { stdio: "inherit" });
+
+await rm("dist", { recursive: true, force: true });
+run(process.execPath, "scripts/generate.mjs");
+run(bin("tsc"), "-p", "tsconfig.json");
+await build({
+  entryPoints: { "sandboxed-run": "src/cli/sandboxed-run.ts", sandboxed: "src/cli/sandboxed.ts" },
+  outdir: "dist/bin",
+  outExtension: { ".js": ".cjs" },
+  bundle: true,
+  platform: "node",
+  target: "node20.19",
+  format: "cjs",
+  minifySyntax: true,
+  // What the start does not need is reached by import() of the built library, which stays outside the bundle.
+  external: ["../index.js", "zod", "citty", "@bomb.sh/tab", "chokidar", "execa"],
+  banner: { js: "#!/usr/bin/env node" },
+  logLevel: "warning",
+});
+for (const name of ["sandboxed-run", "sandboxed"]) await chmod(`dist/bin/${name}.cjs`, 0o755);
+run("scripts/build-native", "dist/native");

@@ -1,0 +1,16 @@
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { parse } from "smol-toml";
+
+/** sandbox-profiles/*.toml -> src/generated/data.ts, one constant a file, with its text for line numbers. */
+export async function generate(root) {
+  const folder = new URL("sandbox-profiles/", root);
+  const constants = [];
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith(".toml")).sort()) {
+    const text = await readFile(new URL(file, folder), "utf8");
+    parse(text);
+    const name = file.replace(/\.toml$/, "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+    constants.push(`/** \`sandbox-profiles/${file}\`, parsed and as written. */\nexport const ${name} = ${JSON.stringify({ file: `sandbox-profiles/${file}`, text, value: parse(text) }, null, 2)} as const;\n`);
+  }
+  await mkdir(new URL("src/generated/", root), { recursive: true });
+  await writeFile(new URL("src/generated/data.ts", root), `// Made by scripts/generate; do not edit.\n\n${constants.join("\n")}`);
+}

@@ -1,0 +1,43 @@
+import type { Denial } from "./decision.ts";
+
+/** Every code a user can meet; `docs/errors.md` has a line for each. */
+export type ErrorCode =
+  | "usage"
+  | "config_parse"
+  | "config_schema"
+  | "config_permissions"
+  | "policy_invalid"
+  | "policy_unenforceable"
+  | "program_not_found"
+  | "program_not_executable"
+  | "backend_missing"
+  | "backend_refused"
+  | "setup_failed"
+  | "workspace_unsafe"
+  | "tool_unsafe"
+  | "journal_unwritable"
+  | "journal_broken"
+  | "not_supported"
+  | "internal";
+
+export interface ErrorDetail {
+  /** What to do about it, one sentence. */
+  readonly hint?: string;
+  readonly cause?: unknown;
+  readonly denial?: Denial;
+}
+
+/** The only error a user is shown: what, which path or host, from which line of which file, what to do. */
+export class SandboxedError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | null;
+  readonly denial: Denial | null;
+
+  constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
+    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    this.name = "SandboxedError";
+    this.code = code;
+    this.hint = detail.hint ?? null;
+    this.denial = detail.denial ?? null;
+  }
+}

@@ -1,0 +1,42 @@
+import type { Denial } from "./decision.ts";
+
+/** What a session did; `kind` tells them apart. Other parts add members as they are built. */
+export type JournalEvent =
+  | { readonly kind: "session.opened"; readonly argv: readonly string[]; readonly cwd: string; readonly version: string }
+  | {
+      readonly kind: "run.launching";
+      readonly profile: string;
+      readonly backend: string;
+      /** SHA-256 of the canonical launch plan, hex. */
+      readonly plan: string;
+      readonly program: string;
+      readonly argv: readonly string[];
+      /** Guarantees this host could not give, by rule class. */
+      readonly reduced: readonly string[];
+    }
+  | { readonly kind: "run.started" }
+  | { readonly kind: "run.denied"; readonly denial: Denial }
+  | {
+      readonly kind: "run.repaired";
+      readonly path: string;
+      readonly action: "quarantined" | "reverted" | "rebound";
+      readonly kept: string | null;
+    }
+  | {
+      readonly kind: "run.ended";
+      readonly exit: number | null;
+      readonly signal: string | null;
+      readonly limit: "wall_time" | "memory" | "processes" | "home_size" | "tampering" | null;
+      readonly status: number;
+    }
+  | { readonly kind: "session.closed" };
+
+/** `durable` is on the disk when `append` returns; `batched` within 20 ms. */
+export type Durability = "durable" | "batched";
+
+/** Where events go. The default writes a chained file; hosts may hand in their own. */
+export interface Journal {
+  append(event: JournalEvent, durability: Durability): void;
+  /** Flushes what is batched. The journal takes no more events afterwards. */
+  close(): void;
+}

@@ -1,0 +1,83 @@
+import type { Layer, Provenance } from "./decision.ts";
+import type { Entry } from "./rule.ts";
+
+export interface FilesystemPolicy {
+  readonly kind: "restricted" | "unrestricted" | "external";
+  readonly entries: readonly Entry[];
+}
+
+export type NetworkMode = "off" | "restricted" | "full";
+
+export interface DomainRule {
+  /** As written: `api.example.com`, `*.example.com:8443`, `10.0.0.0/8`. Parsed by the network half. */
+  readonly pattern: string;
+  readonly access: "allow" | "deny";
+  readonly resolveTo: readonly string[];
+  readonly provenance: Provenance;
+}
+
+export interface UnixSocketRule {
+  readonly path: string;
+  readonly access: "allow" | "deny";
+  /** Sockets that hand out the host (Docker, D-Bus, X11, tmux) need this word as well. */
+  readonly dangerous: boolean;
+  readonly provenance: Provenance;
+}
+
+export interface NetworkPolicy {
+  readonly mode: NetworkMode;
+  readonly modeProvenance: Provenance;
+  readonly domains: readonly DomainRule[];
+  readonly bundles: readonly string[];
+  readonly unixSockets: readonly UnixSocketRule[];
+}
+
+export interface EnvironmentPolicy {
+  readonly inherit: "core" | "none" | "all";
+  readonly include: readonly string[];
+  readonly exclude: readonly string[];
+  readonly set: ReadonlyMap<string, string>;
+  readonly provenance: Provenance;
+}
+
+/** Sizes in bytes, times in milliseconds; null is "no limit". */
+export interface Limits {
+  readonly wallTime: number | null;
+  /** Over the whole tree. `"auto"` is 75 % of the machine's memory. */
+  readonly memory: number | "auto" | null;
+  /** RLIMIT_DATA of each process, on request only. */
+  readonly data: number | null;
+  readonly processes: number;
+  readonly openFiles: number;
+  readonly tmpSize: number;
+  readonly homeSize: number;
+  readonly shmSize: number;
+}
+
+export interface ProtectPolicy {
+  readonly git: "metadata" | "all" | "off";
+  /** Names from the top-of-root list that the user turned off, as written. */
+  readonly off: ReadonlySet<string>;
+  readonly missing: "watch" | "strict";
+  readonly provenance: Provenance;
+}
+
+/** One named profile with `extends` already folded in. */
+export interface Profile {
+  readonly name: string;
+  readonly description: string;
+  readonly filesystem: FilesystemPolicy;
+  readonly network: NetworkPolicy;
+  readonly environment: EnvironmentPolicy;
+  readonly limits: Limits;
+  readonly protect: ProtectPolicy;
+  readonly denyGlob: "snapshot" | "strict";
+}
+
+/**
+ * What a run may do: one profile an authority. Each layer decides alone; a run gets the minimum,
+ * so that a layer can only ever narrow what the others leave.
+ */
+export interface Policy {
+  readonly layers: readonly { readonly layer: Layer; readonly profile: Profile }[];
+}

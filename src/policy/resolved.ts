@@ -1,0 +1,89 @@
+import type { Decision, Layer, Query, Where } from "./decision.ts";
+import type { EnvironmentPolicy, FilesystemPolicy, Limits, NetworkMode, NetworkPolicy, ProtectPolicy } from "./model.ts";
+import type { AbsolutePath } from "./path.ts";
+import type { Access, Entry } from "./rule.ts";
+
+/**
+ * The machine as far as the policy needs it, read beforehand: nothing in this folder touches a disk.
+ * All paths are canonical (no symlink in any component).
+ */
+export interface Places {
+  readonly home: AbsolutePath;
+  readonly cwd: AbsolutePath;
+  /** What `:workspace_roots` stands for; empty when the working directory may not grant itself. */
+  readonly workspaceRoots: readonly AbsolutePath[];
+  /** `$TMPDIR` when set and absolute, else null. */
+  readonly tmpdir: AbsolutePath | null;
+  readonly minimal: readonly AbsolutePath[];
+  readonly toolchains: readonly AbsolutePath[];
+  /** The tool's own state, keys, trust and caches. */
+  readonly toolState: readonly AbsolutePath[];
+  /** Protected paths found under the writable roots, existing or not (see `sandbox/protection`). */
+  readonly protectedPaths: readonly ProtectedPath[];
+  /**
+   * Canonical form of any path: symlinks resolved through the deepest existing ancestor, the missing rest kept.
+   * Null when it cannot be found out (loop, unreadable parent, too long): callers deny.
+   */
+  readonly canonical: (path: AbsolutePath) => AbsolutePath | null;
+}
+
+/** A path that a run must neither write nor replace. */
+export interface ProtectedPath {
+  readonly path: AbsolutePath;
+  readonly kind: "directory" | "file" | "missing";
+  /** The name of the list it came from: `git` or `tools`, and the pattern in it. */
+  readonly list: "git" | "tools";
+  readonly name: string;
+  /** The writable root it stands under; every directory between the two is pinned. */
+  readonly root: AbsolutePath;
+}
+
+export interface ResolvedEntry {
+  readonly path: AbsolutePath;
+  readonly access: Access;
+  /** Backed by a private directory instead of the host's. */
+  readonly private: boolean;
+  readonly entry: Entry;
+}
+
+export interface ResolvedGlob {
+  /** Absolute pattern, its literal base canonical. */
+  readonly pattern: string;
+  readonly entry: Entry;
+}
+
+export interface ResolvedLayer {
+  readonly layer: Layer;
+  readonly kind: FilesystemPolicy["kind"];
+  readonly entries: readonly ResolvedEntry[];
+  readonly denyGlobs: readonly ResolvedGlob[];
+  readonly network: NetworkPolicy;
+}
+
+/** Tokens expanded, paths canonical; ready to be compiled and planned from. */
+export interface ResolvedPolicy {
+  readonly profile: string;
+  readonly layers: readonly ResolvedLayer[];
+  /** The least of the layers' modes; which hosts are allowed is decided layer by layer. */
+  readonly networkMode: NetworkMode;
+  readonly environment: EnvironmentPolicy;
+  readonly limits: Limits;
+  readonly protect: ProtectPolicy;
+  readonly denyGlob: "snapshot" | "strict";
+  readonly places: Places;
+}
+
+/** One step of the tree of effective access: it holds from `path` downwards until a deeper step. */
+export interface MaterialisedEntry {
+  readonly path: AbsolutePath;
+  readonly access: Access;
+  readonly where: Where;
+  readonly entry: Entry | null;
+}
+
+/** The one oracle. Every question of the form "may this run do X?" is answered here. */
+export interface Oracle {
+  decide(query: Query): Decision;
+  /** Effective access over the union of all anchors, parents before children, redundant steps left out. */
+  materialise(): readonly MaterialisedEntry[];
+}

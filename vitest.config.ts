@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config";
+
+const slow = ["test/e2e/**", "test/escape/**", "test/conformance/**", "test/native/**", "test/mutation/**"];
+
+export default defineConfig({
+  test: {
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    projects: [
+      { extends: true, test: { name: "fast", include: ["test/**/*.test.ts"], exclude: slow } },
+      { extends: true, test: { name: "full", include: slow.map((folder) => `${folder}/*.test.ts`) } },
+    ],
+  },
+});
