@@ -6,11 +6,11 @@ import type { Identity } from "./facts.ts";
 export type MountStep =
   | { readonly do: "bind"; readonly from: AbsolutePath; readonly to: AbsolutePath; readonly access: "read" | "write" }
   | { readonly do: "tmpfs"; readonly to: AbsolutePath; readonly size: number; readonly mode: string }
-  | { readonly do: "mask"; readonly to: AbsolutePath; readonly kind: "directory" | "file" }
-  | { readonly do: "directory"; readonly to: AbsolutePath }
+  /** `open` lets paths below the mask be reached when something there is granted again. */
+  | { readonly do: "mask"; readonly to: AbsolutePath; readonly kind: "directory" | "file"; readonly open: boolean }
   | { readonly do: "symlink"; readonly to: AbsolutePath; readonly target: string }
-  | { readonly do: "file"; readonly to: AbsolutePath; readonly content: string }
-  | { readonly do: "proc" | "dev"; readonly to: AbsolutePath }
+  | { readonly do: "proc" | "outer-proc" | "dev"; readonly to: AbsolutePath }
+  /** Nothing can be made in this directory afterwards. */
   | { readonly do: "seal"; readonly to: AbsolutePath };
 
 /** What the first process checks before it lets the program start. */
@@ -23,6 +23,16 @@ export interface Expectation {
 
 /** A rung of the fallback ladder. */
 export type Backend = "bwrap" | "bwrap-outer-proc" | "landlock" | "none";
+
+/**
+ * A private home belongs to one workspace and one set of mount points: every run that shares it pins the same
+ * directories, so that none can swap a mount point for a symlink under another.
+ */
+export interface PrivateHome {
+  readonly folder: AbsolutePath;
+  /** Parents first; made before the launch. */
+  readonly points: readonly { readonly path: AbsolutePath; readonly kind: "directory" | "file" }[];
+}
 
 /** A rule class this launch holds only as a snapshot, or not at all. */
 export interface Reduction {
@@ -48,8 +58,13 @@ export interface LaunchPlan {
   readonly fullIdRange: boolean;
   readonly limits: Limits & { readonly memory: number | null };
   readonly pidMax: number | null;
-  /** Writable places, for the second layer (Landlock). */
+  /** The second layer under the mounts, and the only one on the `landlock` rung. */
+  readonly landlock: boolean;
   readonly writable: readonly AbsolutePath[];
+  /** Told to Landlock only where no mount hides the rest. */
+  readonly readable: readonly AbsolutePath[];
+  /** Where the private home lives on the host, and the mount points in it; null when the profile has none. */
+  readonly privateHome: PrivateHome | null;
   /** Protected files and directories to bind again when the host replaces them. */
   readonly rebind: readonly AbsolutePath[];
   /** Protected names that do not exist yet. */

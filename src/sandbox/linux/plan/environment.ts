@@ -1,0 +1,40 @@
+import { filterEnvironment } from "../../../policy/index.ts";
+import type { Decision, ResolvedPolicy } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
+
+export interface ProgramEnvironment {
+  readonly variables: readonly (readonly [name: string, value: string])[];
+  /** What the caller's environment had and the program does not get. */
+  readonly dropped: readonly { readonly name: string; readonly decision: Decision }[];
+}
+
+/** The program's whole environment: the policy's choice, the toolchains' variables, and the run's own marks. */
+export function programEnvironment(resolved: ResolvedPolicy, facts: HostFacts, session: string): ProgramEnvironment {
+  const { kept, dropped } = filterEnvironment(resolved.environment, facts.environment);
+  const variables = new Map(kept);
+  const passed = new Set(facts.toolchains.flatMap((toolchain) => toolchain.environment));
+  for (const name of passed) {
+    const value = facts.environment.get(name);
+    if (value !== undefined) variables.set(name, value);
+  }
+  variables.set("PATH", programPath(kept.get("PATH"), facts).join(":"));
+  variables.set("HOME", facts.account.home);
+  variables.set("TMPDIR", "/tmp");
+  variables.set("SANDBOXED", "1");
+  variables.set("SANDBOXED_SESSION_ID", session);
+  variables.set("SANDBOXED_NETWORK", resolved.networkMode);
+  for (const [name, value] of resolved.environment.set) variables.set(name, value);
+  return {
+    variables: [...variables].sort(([one], [other]) => (one < other ? -1 : 1)),
+    dropped: dropped.filter(({ name }) => !variables.has(name)),
+  };
+}
+
+const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/** Real directories of the toolchains first, so that no shim has to run; relative entries are a trap and go. */
+export function programPath(path: string | undefined, facts: HostFacts): readonly string[] {
+  const given = (path ?? "").split(":").filter((directory) => directory.startsWith("/"));
+  const real = facts.toolchains.flatMap((toolchain) => toolchain.path);
+  return [...new Set([...real, ...(given.length === 0 ? SYSTEM_PATH : given)])];
+}

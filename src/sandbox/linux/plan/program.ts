@@ -1,0 +1,56 @@
+import { absolutePath, SandboxedError } from "../../../policy/index.ts";
+import type { AbsolutePath, Decision, Oracle } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
+
+export interface ProgramSearch {
+  readonly facts: HostFacts;
+  readonly oracle: Oracle;
+  readonly directories: readonly string[];
+  readonly cwd: AbsolutePath;
+  /** Where a path that lies in a private place is kept on the host; null when it is the host's own. */
+  readonly behind: (path: AbsolutePath) => AbsolutePath | null;
+}
+
+/**
+ * The file to execute, found as a shell finds it, but only among what the run may see.
+ * Errors: `program_not_found` (127; says so when a rule hides it), `program_not_executable` (126).
+ */
+export function findProgram(name: string, search: ProgramSearch): AbsolutePath {
+  const candidates = name.includes("/")
+    ? [absolutePath(name.startsWith("/") ? name : `${search.cwd}/${name}`)]
+    : search.directories.map((directory) => absolutePath(`${directory}/${name}`));
+  let hidden: { path: AbsolutePath; decision: Decision } | null = null;
+  let unusable: { path: AbsolutePath; why: string } | null = null;
+  for (const path of candidates) {
+    const decision = search.oracle.decide({ op: "exec", path });
+    const real = search.facts.canonical(search.behind(path) ?? path);
+    const shown = decision.effect === "allow" && (decision.where === "host" || search.behind(path) !== null);
+    const found = real === null ? null : search.facts.program(real);
+    if (found === "missing" || found === null) {
+      if (search.facts.program(search.facts.canonical(path) ?? path) === "executable") hidden ??= { path, decision };
+      continue;
+    }
+    if (!shown) hidden ??= { path, decision };
+    else if (found === "executable") return path;
+    else unusable ??= { path, why: found === "directory" ? "is a directory" : "is not executable" };
+  }
+  throw failure(name, hidden, unusable);
+}
+
+function failure(
+  name: string,
+  hidden: { path: AbsolutePath; decision: Decision } | null,
+  unusable: { path: AbsolutePath; why: string } | null,
+): SandboxedError {
+  if (unusable !== null) return new SandboxedError("program_not_executable", `${unusable.path} ${unusable.why}`);
+  if (hidden === null) {
+    return new SandboxedError("program_not_found", `${name}: not found`, {
+      hint: name.includes("/") ? "check the path" : "check the name, or give the path",
+    });
+  }
+  const { path, decision } = hidden;
+  const rule = decision.rule === null ? "no rule grants it" : `hidden by rule ${decision.rule.text}`;
+  return new SandboxedError("program_not_found", `${name}: ${path} exists, but is ${rule}`, {
+    hint: `allow it with --read ${path}`,
+  });
+}
