@@ -48,6 +48,8 @@ export type ReasonCode =
   | "deny_glob"
   | "credential"
   | "protected_name"
+  /** Allowed, but the program meets a private place where the host has something. */
+  | "hidden"
   | "tool_state"
   | "pinned_ancestor"
   | "mount_root"

@@ -29,9 +29,21 @@ export type JournalEvent =
       readonly limit: "wall_time" | "memory" | "processes" | "home_size" | "tampering" | null;
       readonly status: number;
     }
+  | {
+      /** Somebody went on with a session whose owner died: what ran then has no ending of its own. */
+      readonly kind: "run.interrupted";
+      readonly pid: number;
+    }
+  | {
+      /** A crash left half a line at the end; it was moved to `kept` and the chain goes on without it. */
+      readonly kind: "journal.recovered";
+      readonly bytes: number;
+      readonly sha256: string;
+      readonly kept: string;
+    }
   | { readonly kind: "session.closed" };
 
-/** `durable` is on the disk when `append` returns; `batched` within 20 ms. */
+/** `durable` is on the disk when `append` returns; `batched` is handed to the system within 20 ms. */
 export type Durability = "durable" | "batched";
 
 /** Where events go. The default writes a chained file; hosts may hand in their own. */
