@@ -1,4 +1,5 @@
 import type { Layer, Provenance } from "./decision.ts";
+import type { AbsolutePath } from "./path.ts";
 import type { Entry } from "./rule.ts";
 
 export interface FilesystemPolicy {
@@ -38,6 +39,8 @@ export interface EnvironmentPolicy {
   readonly exclude: readonly string[];
   readonly set: ReadonlyMap<string, string>;
   readonly provenance: Provenance;
+  /** What other layers say: a name passes only where each of them lets it pass as well. */
+  readonly bounds?: readonly EnvironmentPolicy[];
 }
 
 /** Sizes in bytes, times in milliseconds; null is "no limit". */
@@ -72,6 +75,37 @@ export interface Profile {
   readonly limits: Limits;
   readonly protect: ProtectPolicy;
   readonly denyGlob: "snapshot" | "strict";
+  /** What `:workspace_roots` starts from: the repository's work tree, or the working directory alone. */
+  readonly workspace: "repo" | "cwd";
+  /** Roots named by the configuration, besides. */
+  readonly workspaceRoots: readonly AbsolutePath[];
+}
+
+/**
+ * What one `[permissions.NAME]` table, one legacy form or one set of flags says. Absent is "says nothing".
+ * Made by `readProfile` and `readLegacy`; callers may also write one out by hand.
+ */
+export interface ProfilePatch {
+  readonly name: string;
+  readonly provenance: Provenance;
+  readonly description?: string;
+  readonly extends?: { readonly name: string; readonly provenance: Provenance };
+  readonly kind?: FilesystemPolicy["kind"];
+  readonly entries?: readonly Entry[];
+  readonly network?: {
+    readonly mode?: { readonly value: NetworkMode; readonly provenance: Provenance };
+    readonly bundles?: readonly string[];
+    readonly domains?: readonly DomainRule[];
+    readonly unixSockets?: readonly UnixSocketRule[];
+  };
+  readonly environment?: Partial<Omit<EnvironmentPolicy, "provenance" | "bounds">> & {
+    readonly provenance: Provenance;
+  };
+  readonly limits?: Partial<Limits>;
+  readonly protect?: Partial<Omit<ProtectPolicy, "provenance">> & { readonly provenance: Provenance };
+  readonly denyGlob?: Profile["denyGlob"];
+  readonly workspace?: Profile["workspace"];
+  readonly workspaceRoots?: readonly AbsolutePath[];
 }
 
 /**

@@ -1,5 +1,12 @@
 import type { Decision, Layer, Query, Where } from "./decision.ts";
-import type { EnvironmentPolicy, FilesystemPolicy, Limits, NetworkMode, NetworkPolicy, ProtectPolicy } from "./model.ts";
+import type {
+  EnvironmentPolicy,
+  FilesystemPolicy,
+  Limits,
+  NetworkMode,
+  NetworkPolicy,
+  ProtectPolicy,
+} from "./model.ts";
 import type { AbsolutePath } from "./path.ts";
 import type { Access, Entry } from "./rule.ts";
 
@@ -18,6 +25,8 @@ export interface Places {
   readonly toolchains: readonly AbsolutePath[];
   /** The tool's own state, keys, trust and caches. */
   readonly toolState: readonly AbsolutePath[];
+  /** Directories below which names differ only by more than letter case and Unicode form; none when absent. */
+  readonly folding?: readonly AbsolutePath[];
   /** Protected paths found under the writable roots, existing or not (see `sandbox/protection`). */
   readonly protectedPaths: readonly ProtectedPath[];
   /**
@@ -57,6 +66,8 @@ export interface ResolvedLayer {
   readonly kind: FilesystemPolicy["kind"];
   readonly entries: readonly ResolvedEntry[];
   readonly denyGlobs: readonly ResolvedGlob[];
+  /** Denies that a private area makes needless: the host's file is not there. Kept to explain what is missing. */
+  readonly shadowed: { readonly entries: readonly ResolvedEntry[]; readonly denyGlobs: readonly ResolvedGlob[] };
   readonly network: NetworkPolicy;
 }
 

@@ -3,14 +3,7 @@ import type { AbsolutePath } from "./path.ts";
 
 export type Access = "deny" | "read" | "write";
 
-export type Token =
-  | ":root"
-  | ":minimal"
-  | ":toolchains"
-  | ":workspace_roots"
-  | ":home"
-  | ":tmpdir"
-  | ":slash_tmp";
+export type Token = ":root" | ":minimal" | ":toolchains" | ":workspace_roots" | ":home" | ":tmpdir" | ":slash_tmp";
 
 export type Target =
   | { readonly kind: "path"; readonly path: AbsolutePath }
@@ -28,6 +21,8 @@ export interface Entry {
   /** As written, for messages: `"~/x" = "read"` or `--read ~/x`. */
   readonly text: string;
   readonly provenance: Provenance;
+  /** From a form in which a readable root inside a writable one meant nothing: such an entry is left out. */
+  readonly legacy?: true;
 }
 
 /** What a decision names as its cause. */

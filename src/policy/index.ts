@@ -1,0 +1,27 @@
+/** What is allowed: the model, reading it from configuration, resolving it for a machine, and the oracle. */
+export type * from "./decision.ts";
+export type * from "./journal.ts";
+export type * from "./model.ts";
+export type * from "./resolved.ts";
+export type * from "./rule.ts";
+export type { ErrorCode, ErrorDetail } from "./error.ts";
+export type { AbsolutePath } from "./path.ts";
+export type { RawAccess, RawLegacySettings, RawProfile, RawSandboxPolicy } from "./schema.ts";
+export type { ProvenanceOf } from "./read-profile.ts";
+export type { HandOffList, CredentialPath } from "./lists.ts";
+export { SandboxedError } from "./error.ts";
+export { escapeText } from "./escape.ts";
+export { absolutePath, components, isWithin, joinPath, normalise, parentPath, rootPath } from "./path.ts";
+export { nearest } from "./nearest.ts";
+export { formatDuration, formatSize, parseDuration, parseSize } from "./quantity.ts";
+export { compileGlob } from "./glob.ts";
+export { entryFrom } from "./target.ts";
+export { readProfile } from "./read-profile.ts";
+export { readLegacy } from "./legacy.ts";
+export { applyPatch, mergePatches } from "./patch.ts";
+export { builtinProfile, builtinProfileNames, emptyProfile, selectProfile } from "./profiles.ts";
+export { credentialPaths, handOffCategory, handOffLists, protectedNames } from "./lists.ts";
+export { mode } from "./mode.ts";
+export { filterEnvironment } from "./environment.ts";
+export { resolve } from "./resolve.ts";
+export { compile } from "./oracle.ts";
