@@ -1,0 +1,130 @@
+import { spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import type { Duplex } from "node:stream";
+import { SandboxedError } from "../../../policy/index.ts";
+import type { LaunchPlan } from "../../plan.ts";
+import { bwrapArguments, guardInstructions, initInstructions } from "../plan/index.ts";
+import { instructionFile } from "./instruction-file.ts";
+import { GuardReader, initMessage, LineReader } from "./messages.ts";
+import type { GuardMessage, InitMessage } from "./messages.ts";
+
+export type { GuardMessage, InitMessage } from "./messages.ts";
+
+/** What the launch takes from this host: files by absolute path, all outside every writable root. */
+export interface LaunchFiles {
+  readonly guard: string;
+  readonly init: string;
+  readonly seccomp: string;
+  readonly bwrap: string;
+  /** A folder of the tool's own for short-lived files. */
+  readonly scratch: string;
+  readonly emptyFile: string;
+}
+
+export type StandardStreams = readonly [input: "inherit" | "pipe" | "ignore" | number, output: "inherit" | "pipe" | number, error: "inherit" | "pipe" | number];
+
+export interface LaunchOptions {
+  readonly plan: LaunchPlan;
+  readonly files: LaunchFiles;
+  readonly streams: StandardStreams;
+  /** The guard copies what the program writes to its standard error, for finding refusals afterwards. */
+  readonly listenToErrors: boolean;
+  readonly quarantine: readonly { readonly path: string; readonly to: string }[];
+  readonly onInit: (message: InitMessage) => void;
+  readonly onGuard: (message: GuardMessage) => void;
+}
+
+/** A sandbox being built or running. */
+export interface Launch {
+  readonly child: ChildProcess;
+  /** Lets the program start; nothing of it runs before. */
+  go(): void;
+  toInit(line: string): void;
+  toGuard(line: string): void;
+  /** Settles when the guard has gone and both channels are read to their ends. */
+  readonly ended: Promise<void>;
+}
+
+/**
+ * Starts the guard, which starts everything else. The environment of the helpers is empty: what the program gets
+ * travels in its instructions, so that no loader variable touches them and `/proc/1/environ` shows nothing.
+ */
+export function launch(options: LaunchOptions): Launch {
+  const { plan, files } = options;
+  const descriptors: number[] = [];
+  const file = (content: Uint8Array): number => {
+    const fd = instructionFile(files.scratch, content);
+    descriptors.push(fd);
+    return fd;
+  };
+  try {
+    const guard = file(
+      guardInstructions(plan, {
+        bwrap: plan.backend === "landlock" ? null : files.bwrap,
+        bwrapArguments: plan.backend === "landlock" ? [] : bwrapArguments(plan, files),
+        init: files.init,
+        listenToErrors: options.listenToErrors,
+        quarantine: options.quarantine,
+      }),
+    );
+    const init = file(initInstructions(plan));
+    const seccomp = openSync(files.seccomp, "r");
+    descriptors.push(seccomp);
+    const child = spawn(files.guard, [], {
+      env: {},
+      cwd: "/",
+      stdio: [...options.streams, "pipe", "pipe", guard, init, seccomp],
+    });
+    return new RunningLaunch(child, options);
+  } finally {
+    for (const fd of descriptors) closeSync(fd);
+  }
+}
+
+class RunningLaunch implements Launch {
+  readonly child: ChildProcess;
+  readonly ended: Promise<void>;
+  readonly #init: Duplex;
+  readonly #guard: Duplex;
+
+  constructor(child: ChildProcess, options: LaunchOptions) {
+    this.child = child;
+    // Both were asked for as pipes above; Node types them as readable only.
+    this.#init = child.stdio[3] as unknown as Duplex;
+    this.#guard = child.stdio[4] as unknown as Duplex;
+    const lines = new LineReader();
+    this.#init.on("data", (chunk: Buffer) => {
+      for (const line of lines.read(chunk)) options.onInit(initMessage(line) ?? broken(line));
+    });
+    const reader = new GuardReader();
+    this.#guard.on("data", (chunk: Buffer) => reader.read(chunk).forEach(options.onGuard));
+    // The other side ends first in every run: writing to it then is no error.
+    this.#init.on("error", ignore);
+    this.#guard.on("error", ignore);
+    this.ended = new Promise((resolve, reject) => {
+      child.once("error", (cause) => {
+        reject(new SandboxedError("setup_failed", `cannot start ${options.files.guard}: ${cause.message}`, { cause }));
+      });
+      child.once("close", () => resolve());
+    });
+  }
+
+  go(): void {
+    this.toInit("go");
+  }
+
+  toInit(line: string): void {
+    if (!this.#init.destroyed) this.#init.write(`${line}\n`);
+  }
+
+  toGuard(line: string): void {
+    if (!this.#guard.destroyed) this.#guard.write(`${line}\n`);
+  }
+}
+
+function ignore(): void {}
+
+function broken(line: string): InitMessage {
+  return { kind: "failed", step: "protocol", errno: 0, text: `unexpected report: ${JSON.stringify(line)}` };
+}

@@ -1,0 +1,86 @@
+/** What PID 1 reports on descriptor 3 (`native/linux/PROTOCOL.md`). */
+export type InitMessage =
+  | { readonly kind: "ready" | "started" }
+  | { readonly kind: "failed"; readonly step: string; readonly errno: number; readonly text: string }
+  | { readonly kind: "noexec"; readonly errno: number }
+  | { readonly kind: "stopped" | "signal"; readonly number: number }
+  | { readonly kind: "exit"; readonly code: number }
+  | { readonly kind: "limit"; readonly what: "memory" | "tasks"; readonly used: number }
+  | { readonly kind: "rebound" | "tampered"; readonly path: string };
+
+/** What the guard reports on descriptor 4. */
+export type GuardMessage =
+  | { readonly kind: "bwrap-error"; readonly text: string }
+  | { readonly kind: "quarantined"; readonly path: string; readonly to: string }
+  | { readonly kind: "stderr"; readonly bytes: Buffer }
+  | { readonly kind: "foreground"; readonly yes: boolean }
+  | { readonly kind: "end"; readonly status: number };
+
+/** Reads one line; null for a line that is not of the protocol, which callers treat as a broken launch. */
+export function initMessage(line: string): InitMessage | null {
+  const [kind, first = "", second = ""] = line.split(" ", 3);
+  const rest = (words: number): string => line.split(" ").slice(words).join(" ");
+  switch (kind) {
+    case "ready":
+    case "started":
+      return { kind };
+    case "failed":
+      return { kind, step: first, errno: Number(second), text: rest(3) };
+    case "noexec":
+      return { kind, errno: Number(first) };
+    case "stopped":
+    case "signal":
+      return { kind, number: Number(first) };
+    case "exit":
+      return { kind, code: Number(first) };
+    case "limit":
+      return first === "memory" || first === "tasks" ? { kind, what: first, used: Number(second) } : null;
+    case "rebound":
+    case "tampered":
+      return { kind, path: rest(1) };
+    default:
+      return null;
+  }
+}
+
+/** Takes bytes as they come and gives whole messages; `stderr N` is followed by N raw bytes. */
+export class GuardReader {
+  #pending = Buffer.alloc(0);
+
+  read(chunk: Buffer): readonly GuardMessage[] {
+    this.#pending = Buffer.concat([this.#pending, chunk]);
+    const messages: GuardMessage[] = [];
+    for (let message = this.#next(); message !== null; message = this.#next()) messages.push(message);
+    return messages;
+  }
+
+  #next(): GuardMessage | null {
+    const end = this.#pending.indexOf("\n");
+    if (end < 0) return null;
+    const line = this.#pending.toString("utf8", 0, end);
+    const [kind = "", first = "", second = ""] = line.split(" ", 3);
+    let taken = end + 1;
+    let message: GuardMessage;
+    if (kind === "stderr") {
+      taken += Number(first);
+      if (this.#pending.length < taken) return null;
+      message = { kind, bytes: Buffer.from(this.#pending.subarray(end + 1, taken)) };
+    } else if (kind === "quarantined") message = { kind, path: first, to: second };
+    else if (kind === "foreground") message = { kind, yes: first === "yes" };
+    else if (kind === "end") message = { kind, status: Number(first) };
+    else message = { kind: "bwrap-error", text: kind === "bwrap-error" ? line.slice(kind.length + 1) : line };
+    this.#pending = this.#pending.subarray(taken);
+    return message;
+  }
+}
+
+/** Splits a stream into lines of the init's protocol. */
+export class LineReader {
+  #pending = "";
+
+  read(chunk: Buffer): readonly string[] {
+    const lines = (this.#pending + chunk.toString("utf8")).split("\n");
+    this.#pending = lines.pop() ?? "";
+    return lines;
+  }
+}

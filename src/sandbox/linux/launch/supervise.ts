@@ -1,0 +1,172 @@
+import type { LimitName } from "../../../policy/index.ts";
+import { SandboxedError } from "../../../policy/index.ts";
+import type { GuardMessage, InitMessage, Launch } from "./index.ts";
+
+/** What became of the program, and what the native side noticed on the way. */
+export interface Ending {
+  readonly exit: number | null;
+  readonly signal: number | null;
+  readonly limit: { readonly name: LimitName; readonly used: number | null } | null;
+  readonly rebound: readonly string[];
+  readonly quarantined: readonly { readonly path: string; readonly to: string }[];
+  /** The first 32 KiB and the last 64 KiB of the program's standard error; empty when nobody listened. */
+  readonly errors: Buffer;
+  /** Milliseconds since the epoch when the program was executed. */
+  readonly startedAt: number;
+}
+
+/** How long a program may take to end after it was asked to. */
+const GRACE_MS = 5_000;
+
+/** Collects what init and guard report and carries out ends: time limit, signals, cancel. */
+export class Supervisor {
+  #launch: Launch | null = null;
+  #exit: number | null = null;
+  #signal: number | null = null;
+  #limit: Ending["limit"] = null;
+  #failure: SandboxedError | null = null;
+  #startedAt = 0;
+  #printed = "";
+  #errors: Buffer = Buffer.alloc(0);
+  #killing: NodeJS.Timeout | null = null;
+  #foreground: ((yes: boolean) => void) | null = null;
+  readonly #rebound: string[] = [];
+  readonly #quarantined: { path: string; to: string }[] = [];
+  readonly #onStopped: () => void;
+
+  constructor(onStopped: () => void) {
+    this.#onStopped = onStopped;
+  }
+
+  readonly onInit = (message: InitMessage): void => {
+    switch (message.kind) {
+      case "ready":
+        return;
+      case "started":
+        this.#startedAt = Date.now();
+        return;
+      case "failed":
+        this.#failure = new SandboxedError("setup_failed", `the sandbox could not be set up: ${message.step}: ${message.text}`);
+        return;
+      case "noexec":
+        this.#failure = cannotExecute(message.errno);
+        return;
+      case "stopped":
+        return this.#onStopped();
+      case "limit":
+        this.#limit ??= { name: message.what === "tasks" ? "processes" : "memory", used: message.used };
+        return;
+      case "rebound":
+        this.#rebound.push(message.path);
+        return;
+      case "tampered":
+        this.#limit ??= { name: "tampering", used: null };
+        this.#rebound.push(message.path);
+        return;
+      case "exit":
+        this.#exit = message.code;
+        return;
+      case "signal":
+        this.#signal = message.number;
+        return;
+      default:
+        return message satisfies never;
+    }
+  };
+
+  readonly onGuard = (message: GuardMessage): void => {
+    switch (message.kind) {
+      case "bwrap-error":
+        this.#printed += `${message.text}\n`;
+        return;
+      case "quarantined":
+        this.#quarantined.push({ path: message.path, to: message.to });
+        return;
+      case "stderr":
+        this.#errors = message.bytes;
+        return;
+      case "foreground":
+        this.#foreground?.(message.yes);
+        return;
+      case "end":
+        return;
+      default:
+        return message satisfies never;
+    }
+  };
+
+  attach(launch: Launch): void {
+    this.#launch = launch;
+  }
+
+  /** Passes a signal to the program; if it is still there after the grace time, the tree is killed. */
+  end(signal: number): void {
+    this.#launch?.toInit(`signal ${signal}`);
+    if (this.#killing !== null) return this.kill();
+    this.#killing = setTimeout(() => this.kill(), GRACE_MS);
+    this.#killing.unref();
+  }
+
+  pass(signal: number): void {
+    this.#launch?.toInit(`signal ${signal}`);
+  }
+
+  kill(): void {
+    this.#launch?.toInit("signal 9");
+  }
+
+  /** Ends the run because a limit the launcher itself watches is exceeded. */
+  exceed(name: LimitName, used: number | null): void {
+    this.#limit ??= { name, used };
+    if (name === "wall_time") this.end(SIGTERM);
+    else this.kill();
+  }
+
+  /** After a stop: the program goes on, in the foreground if the tool is there again. */
+  resume(): void {
+    this.#foreground = (yes) => this.#launch?.toInit(`continue ${yes ? "fg" : "bg"}`);
+    this.#launch?.toGuard("foreground?");
+  }
+
+  /** Errors: `setup_failed`, `backend_refused`, `program_not_found`, `program_not_executable`. */
+  ending(): Ending {
+    if (this.#killing !== null) clearTimeout(this.#killing);
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#exit === null && this.#signal === null && this.#limit === null) {
+      if (this.#startedAt === 0) throw refusedByBackend(this.#printed);
+      this.#signal = SIGKILL;
+    }
+    return {
+      exit: this.#exit,
+      signal: this.#signal,
+      limit: this.#limit,
+      rebound: this.#rebound,
+      quarantined: this.#quarantined,
+      errors: this.#errors,
+      startedAt: this.#startedAt,
+    };
+  }
+}
+
+const SIGKILL = 9;
+const SIGTERM = 15;
+const ENOENT = 2;
+const ENOEXEC = 8;
+const EACCES = 13;
+
+function cannotExecute(errno: number): SandboxedError {
+  if (errno === ENOENT) {
+    return new SandboxedError("program_not_found", "the program, or the interpreter it names, is not visible in the sandbox", {
+      hint: "grant the interpreter's folder with --read",
+    });
+  }
+  const why = errno === EACCES ? "permission denied" : errno === ENOEXEC ? "not an executable format" : `error ${errno}`;
+  return new SandboxedError("program_not_executable", `the program cannot be executed: ${why}`);
+}
+
+function refusedByBackend(printed: string): SandboxedError {
+  const text = printed.trim();
+  return new SandboxedError("backend_refused", `bubblewrap could not build the sandbox${text === "" ? "" : `: ${text}`}`, {
+    hint: "sandboxed doctor shows what this host allows",
+  });
+}

@@ -1,0 +1,127 @@
+import { compile, SandboxedError } from "../../../policy/index.ts";
+import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedPolicy } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
+import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts";
+import { programEnvironment, programPath } from "./environment.ts";
+import type { ProgramEnvironment } from "./environment.ts";
+import { planMounts } from "./mounts.ts";
+import { findProgram } from "./program.ts";
+import { privateHomeFor } from "./private-home.ts";
+import { reductions } from "./reductions.ts";
+
+export { bwrapArguments, INIT_PATH } from "./bwrap.ts";
+export { guardInstructions, initInstructions } from "./instructions.ts";
+
+/** What is asked for, besides what the policy allows. */
+export interface PlanRequest {
+  readonly resolved: ResolvedPolicy;
+  readonly facts: HostFacts;
+  readonly program: string;
+  /** Without the program's own name. */
+  readonly arguments: readonly string[];
+  readonly session: string;
+  readonly terminal: LaunchPlan["terminal"];
+  readonly backend: Backend;
+  /** Where private homes are kept. */
+  readonly homes: AbsolutePath;
+  /** Files that match a deny glob now, and the glob's entry. */
+  readonly denied: readonly MaterialisedEntry[];
+}
+
+export interface PlannedLaunch {
+  readonly plan: LaunchPlan;
+  readonly oracle: Oracle;
+  readonly environment: ProgramEnvironment;
+}
+
+/**
+ * From a resolved policy and facts to a plan: pure, so the same on every machine.
+ * Errors: `program_not_found`, `program_not_executable`, `policy_unenforceable`.
+ */
+export function planLaunch(request: PlanRequest): PlannedLaunch {
+  const { resolved, facts, backend } = request;
+  const oracle = compile(resolved);
+  const steps = [...oracle.materialise(), ...request.denied];
+  const home = privateHomeFor(request.homes, resolved.places, steps);
+  const tree = planMounts({
+    steps,
+    facts,
+    limits: resolved.limits,
+    privateHome: home.folder,
+    outerProc: backend === "bwrap-outer-proc",
+    maskedSockets: facts.sockets.filter((path) => oracle.decide({ op: "connect_unix", path }).effect !== "allow"),
+  });
+  const environment = programEnvironment(resolved, facts, request.session);
+  const cwd = startFolder(oracle, resolved, facts);
+  const program = findProgram(request.program, {
+    facts,
+    oracle,
+    cwd: resolved.places.cwd,
+    directories: programPath(facts.environment.get("PATH"), facts),
+    behind: home.behind,
+  });
+  const { uid, gid } = programIds(facts, resolved);
+  const restricted = backend !== "none";
+  const plan: LaunchPlan = {
+    backend,
+    profile: resolved.profile,
+    program,
+    argv: [request.program, ...request.arguments],
+    cwd,
+    environment: environment.variables,
+    network: resolved.networkMode,
+    mounts: tree.mounts,
+    expectations: tree.expectations.map((expectation) => settled(expectation)),
+    ids: { uid, gid },
+    fullIdRange: facts.account.uid === 0,
+    limits: { ...resolved.limits, memory: memoryLimit(resolved, facts) },
+    pidMax: facts.kernel.pidMaxPerNamespace ? Math.max(SMALLEST_PID_MAX, resolved.limits.processes) : null,
+    landlock: restricted && facts.kernel.landlockAbi > 0,
+    writable: tree.writable,
+    readable: [],
+    privateHome: tree.homePoints.length > 0 || home.used ? { folder: home.folder, points: tree.homePoints } : null,
+    rebind: facts.protectedPaths.filter(({ kind }) => kind !== "missing").map(({ path }) => path),
+    missing: facts.protectedPaths.filter(({ kind }) => kind === "missing").map(({ path }) => path),
+    placeholders: [],
+    reductions: reductions(resolved, facts),
+    terminal: request.terminal,
+  };
+  return { plan, oracle, environment };
+}
+
+/** The kernel refuses a smaller `kernel.pid_max` than this. */
+const SMALLEST_PID_MAX = 301;
+const AUTOMATIC_MEMORY_SHARE = 0.75;
+
+function memoryLimit(resolved: ResolvedPolicy, facts: HostFacts): number | null {
+  const { memory } = resolved.limits;
+  return memory === "auto" ? Math.floor(facts.memoryBytes * AUTOMATIC_MEMORY_SHARE) : memory;
+}
+
+/**
+ * An ordinary user's program keeps the user's ids. Root's runs as whoever owns the workspace, so that it neither
+ * fails in somebody's checkout nor reads what only root may.
+ */
+function programIds(facts: HostFacts, resolved: ResolvedPolicy): { readonly uid: number; readonly gid: number } {
+  const [root] = resolved.places.workspaceRoots;
+  if (facts.account.uid !== 0 || root === undefined) return facts.account;
+  return facts.look(root);
+}
+
+/** The working directory where it is visible inside, else the private home: the person's own folder stays shut. */
+function startFolder(oracle: Oracle, resolved: ResolvedPolicy, facts: HostFacts): AbsolutePath {
+  const { cwd, home } = resolved.places;
+  const decision = oracle.decide({ op: "list", path: cwd });
+  if (decision.effect === "allow" && (decision.where === "host" || cwd === home)) return cwd;
+  if (oracle.decide({ op: "list", path: home }).effect === "allow") return home;
+  throw new SandboxedError("workspace_unsafe", `${cwd} is not visible in the sandbox and the profile has no home`, {
+    hint: `grant it with --read ${cwd}, or start elsewhere with --cd DIR (user ${facts.account.name})`,
+  });
+}
+
+/** Directories inside the tree that a launch makes itself have no inode to compare. */
+function settled(expectation: Expectation): Expectation {
+  return expectation.access === "masked" ? { ...expectation, identity: null } : expectation;
+}
+
+export type { Reduction };

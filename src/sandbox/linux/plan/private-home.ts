@@ -1,0 +1,42 @@
+import { isWithin } from "../../../policy/index.ts";
+import type { AbsolutePath, MaterialisedEntry, Places } from "../../../policy/index.ts";
+
+export interface PrivateHomeChoice {
+  readonly folder: AbsolutePath;
+  readonly used: boolean;
+  /** The host path behind a path in the private home; null for all others. */
+  readonly behind: (path: AbsolutePath) => AbsolutePath | null;
+}
+
+/**
+ * Where this workspace's home is kept. Its name holds the workspace and a digest of the mount points in the home:
+ * runs that share a home have the same mount points, and each of them pins their parents (see `PrivateHome`).
+ */
+export function privateHomeFor(homes: AbsolutePath, places: Places, steps: readonly MaterialisedEntry[]): PrivateHomeChoice {
+  const { home } = places;
+  const inside = steps.filter((step) => step.path !== home && isWithin(step.path, home) && step.access !== "deny");
+  const workspace = places.workspaceRoots[0] ?? places.cwd;
+  const name = workspace === "/" ? "root" : encodeURIComponent(workspace.slice(1)).slice(0, LONGEST_NAME);
+  const digest = fingerprint([workspace, ...inside.map((step) => step.path)].join("\0"));
+  const folder = `${homes}/${name}-${digest}` as AbsolutePath; // normal form plus one component without slashes
+  const step = steps.find(({ path }) => path === home);
+  return {
+    folder,
+    used: step?.where === "private",
+    behind: (path) => {
+      if (step?.where !== "private" || !isWithin(path, home) || path === home) return null;
+      if (inside.some((other) => isWithin(path, other.path))) return null;
+      return `${folder}${path.slice(home.length)}` as AbsolutePath; // two normal forms joined
+    },
+  };
+}
+
+/** A file name holds 255 bytes; the digest and its dash need 17. */
+const LONGEST_NAME = 200;
+
+/** FNV-1a, 64 bits: names a folder, protects nothing. */
+function fingerprint(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (const byte of Buffer.from(text, "utf8")) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, "0");
+}

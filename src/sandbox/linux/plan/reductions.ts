@@ -1,0 +1,20 @@
+import type { ResolvedPolicy } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
+import type { Reduction } from "../../plan.ts";
+
+/** What this launch cannot promise for its whole length, told in the report and by `doctor`. */
+export function reductions(resolved: ResolvedPolicy, facts: HostFacts): readonly Reduction[] {
+  const list: Reduction[] = [];
+  if (resolved.layers.some(({ denyGlobs }) => denyGlobs.length > 0)) {
+    list.push({ rule: "deny globs", holds: "snapshot", why: "files that match after the start are not covered" });
+  }
+  if (facts.protectedPaths.some(({ kind }) => kind === "missing")) {
+    list.push({ rule: "protected names that do not exist yet", holds: "watched", why: "moved aside when they appear" });
+  }
+  list.push({ rule: "unix sockets", holds: "snapshot", why: "sockets bound after the start in a granted directory are visible" });
+  list.push({ rule: "memory, home size", holds: "watched", why: "measured at intervals, the tree is killed above the limit" });
+  if (facts.kernel.landlockAbi === 0) {
+    list.push({ rule: "second layer", holds: "no", why: "this kernel has no Landlock" });
+  }
+  return list;
+}

@@ -1,0 +1,59 @@
+import { closeSync, constants, existsSync, mkdirSync, openSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { SandboxedError } from "../../../policy/index.ts";
+import type { AbsolutePath } from "../../../policy/index.ts";
+import type { LaunchPlan } from "../../plan.ts";
+import type { LaunchFiles } from "../launch/index.ts";
+import { seccompFileName } from "../seccomp/file-name.ts";
+
+/** The tool's own folders on this host; every profile but full access denies them. */
+export interface ToolFolders {
+  readonly state: AbsolutePath;
+  readonly cache: AbsolutePath;
+  readonly config: AbsolutePath;
+}
+
+export function makeFolders(folders: ToolFolders): void {
+  for (const folder of [folders.state, folders.cache, `${folders.cache}/homes`]) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+}
+
+/** Errors: `setup_failed` when the native programs were not built. */
+export function launchFiles({ folders, facts }: { folders: ToolFolders; facts: { kernel: { arch: "x64" | "arm64"; bwrap: { path: AbsolutePath } | { missing: string } } } }, plan: LaunchPlan): LaunchFiles {
+  const built = builtFolder();
+  const { bwrap, arch } = facts.kernel;
+  const variant = plan.backend === "landlock" ? "landlock" : plan.network === "full" ? "shared-network" : "namespaced";
+  return {
+    guard: join(built, "native/sandbox-guard"),
+    init: join(built, "native/sandbox-init"),
+    seccomp: join(built, "seccomp", seccompFileName(arch, variant)),
+    bwrap: "path" in bwrap ? bwrap.path : "",
+    scratch: folders.cache,
+    emptyFile: emptyFile(folders.cache),
+  };
+}
+
+/** `dist/`, whether this code runs from there, from a bundle in `dist/bin`, or from the sources. */
+export function builtFolder(): string {
+  let at = import.meta.dirname ?? __dirname;
+  for (; at !== dirname(at); at = dirname(at)) {
+    for (const candidate of [at, join(at, "dist")]) {
+      if (existsSync(join(candidate, "native/sandbox-guard"))) return candidate;
+    }
+  }
+  throw new SandboxedError("setup_failed", "the native programs are missing beside the tool", {
+    hint: "npm run build makes them; it needs a C compiler",
+  });
+}
+
+/** An empty file that nobody may open, to be bound over what is denied. */
+function emptyFile(cache: string): string {
+  const path = join(cache, "denied");
+  try {
+    closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o000));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
+  return path;
+}

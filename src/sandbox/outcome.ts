@@ -1,0 +1,45 @@
+import type { Denial, LimitName } from "../policy/index.ts";
+import type { Backend, LaunchPlan, Reduction } from "./plan.ts";
+
+/** Something the tool had to put right after or during the run. */
+export interface Repair {
+  readonly path: string;
+  readonly action: "quarantined" | "reverted" | "rebound";
+  /** Where what was found is kept; null when nothing was. */
+  readonly kept: string | null;
+}
+
+/** A file of the run that something on the host may execute later. */
+export interface HandOff {
+  readonly path: string;
+  readonly category: string;
+  readonly change: "made" | "changed";
+}
+
+/** How a run ended; `--report` writes it as JSON. */
+export interface RunOutcome {
+  readonly schemaVersion: 1;
+  readonly session: string;
+  /** What `sandboxed-run` exits with: see DESIGN section 13. */
+  readonly status: number;
+  /** The program's own exit code; null when a signal ended it. */
+  readonly exit: number | null;
+  readonly signal: number | null;
+  /** Which limit ended the run, if one did, and what was used of it. */
+  readonly limit: { readonly name: LimitName; readonly used: number | null; readonly allowed: number | null } | null;
+  readonly profile: string;
+  readonly backend: Backend;
+  /** Milliseconds; `setup` ends when the program starts. */
+  readonly timing: { readonly started: string; readonly setup: number; readonly wall: number };
+  readonly denials: readonly Denial[];
+  readonly repairs: readonly Repair[];
+  readonly handOff: readonly HandOff[];
+  readonly reductions: readonly Reduction[];
+  readonly warnings: readonly string[];
+}
+
+/** What `--dry-run` shows instead. */
+export interface DryRun {
+  readonly plan: LaunchPlan;
+  readonly warnings: readonly string[];
+}
