@@ -1,9 +1,5 @@
-/**
- * Control characters, and the invisible ones that reorder, hide or imitate text: C0, DEL, C1, soft hyphen, Arabic letter mark,
- * Hangul fillers, zero-width and directional characters, line and paragraph separators, byte order mark, interlinear and tag characters.
- */
-const deceptive =
-  /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e007f}]|[\ud800-\udfff]/gu;
+/** Control characters, line separators, lone surrogates, and what is invisible or changes the direction of reading. */
+const deceptive = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 
 /** What an escape of ours looks like; text that already holds one must not be taken for the real thing. */
 const resemblesEscape = /\\[\\nrtxu]/;

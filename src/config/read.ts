@@ -1,0 +1,104 @@
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import type { Stats } from "node:fs";
+import { SandboxedError } from "../policy/error.ts";
+import { escapeText } from "../policy/escape.ts";
+
+const largestFile = 1024 * 1024;
+
+/**
+ * Who may have written a file for it to count. `trusted`: it grants, so its owner is the user or root and nobody else
+ * can write it. `anyone`: it only narrows, so whoever works on the project may own it, and it is no symlink, so that
+ * a project cannot have another file of the user's read and quoted in messages.
+ */
+export type Trust = "trusted" | "anyone";
+
+/** The text of a configuration file, read once through one descriptor; null when there is no such file. */
+export function readConfigFile(path: string, trust: Trust): string | null {
+  const shown = escapeText(path);
+  let descriptor: number;
+  try {
+    // O_NONBLOCK: a FIFO somebody put there must not hang the start.
+    const noFollow = trust === "anyone" ? constants.O_NOFOLLOW : 0;
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | noFollow);
+  } catch (error) {
+    const code = errorCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    if (code === "ELOOP") {
+      throw new SandboxedError("config_permissions", `${shown} is a symbolic link`, {
+        hint: "put a regular file there, or remove it",
+        cause: error,
+      });
+    }
+    throw new SandboxedError("config_permissions", `${shown} cannot be read (${code})`, {
+      hint: "make it readable for you, or remove it; configuration that cannot be read is never skipped",
+      cause: error,
+    });
+  }
+  try {
+    const stats = fstatSync(descriptor);
+    check(shown, stats, trust);
+    return decode(shown, readAll(shown, descriptor, stats));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function check(shown: string, stats: Stats, trust: Trust): void {
+  if (!stats.isFile()) {
+    throw new SandboxedError("config_permissions", `${shown} is not a regular file`, { hint: "name a TOML file" });
+  }
+  if (trust === "anyone") return;
+  const user = process.geteuid?.() ?? stats.uid;
+  if (stats.uid !== user && stats.uid !== 0) {
+    throw new SandboxedError(
+      "config_permissions",
+      `${shown} belongs to user ${stats.uid}, neither to you nor to root`,
+      {
+        hint: `chown ${user} ${shown}, or use a copy of your own`,
+      },
+    );
+  }
+  if ((stats.mode & 0o022) !== 0) {
+    throw new SandboxedError("config_permissions", `${shown} can be written by others (mode ${octal(stats.mode)})`, {
+      hint: `chmod go-w ${shown}`,
+    });
+  }
+}
+
+function readAll(shown: string, descriptor: number, stats: Stats): Buffer {
+  if (stats.size > largestFile) throw tooLarge(shown);
+  // One byte more than the file had: growth while reading is noticed instead of cut off.
+  const buffer = Buffer.alloc(stats.size + 1);
+  let length = 0;
+  while (length < buffer.length) {
+    const read = readSync(descriptor, buffer, length, buffer.length - length, null);
+    if (read === 0) break;
+    length += read;
+  }
+  if (length > stats.size) {
+    throw new SandboxedError("config_parse", `${shown} grew while it was read`, { hint: "run the command again" });
+  }
+  return buffer.subarray(0, length);
+}
+
+function decode(shown: string, bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (error) {
+    throw new SandboxedError("config_parse", `${shown} is not valid UTF-8`, { hint: "save it as UTF-8", cause: error });
+  }
+}
+
+function tooLarge(shown: string): SandboxedError {
+  return new SandboxedError("config_parse", `${shown} is larger than 1 MiB`, {
+    hint: "a configuration is a few lines",
+  });
+}
+
+function octal(mode: number): string {
+  return (mode & 0o777).toString(8).padStart(3, "0");
+}
+
+function errorCode(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
+}
