@@ -1,8 +1,16 @@
 import type { Denial } from "./decision.ts";
 
+/** What ended a run before its program did. */
+export type LimitName = "wall_time" | "memory" | "processes" | "home_size" | "tampering";
+
 /** What a session did; `kind` tells them apart. Other parts add members as they are built. */
 export type JournalEvent =
-  | { readonly kind: "session.opened"; readonly argv: readonly string[]; readonly cwd: string; readonly version: string }
+  | {
+      readonly kind: "session.opened";
+      readonly argv: readonly string[];
+      readonly cwd: string;
+      readonly version: string;
+    }
   | {
       readonly kind: "run.launching";
       readonly profile: string;
@@ -26,7 +34,7 @@ export type JournalEvent =
       readonly kind: "run.ended";
       readonly exit: number | null;
       readonly signal: string | null;
-      readonly limit: "wall_time" | "memory" | "processes" | "home_size" | "tampering" | null;
+      readonly limit: LimitName | null;
       readonly status: number;
     }
   | {

@@ -1,0 +1,184 @@
+import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import type { Durability, Journal, JournalEvent } from "../policy/journal.ts";
+import type { SandboxedError } from "../policy/error.ts";
+import { canonicalJson, canonicalMembers } from "./canonical.ts";
+import { sha256 } from "./digest.ts";
+import { unwritable } from "./folder.ts";
+import { writeHead } from "./head.ts";
+
+/** How long a batched event may wait, in milliseconds. */
+const patience = 20;
+
+/** Waiting text that is written without waiting longer, in characters. */
+const enough = 64 * 1024;
+
+/** What a journal goes on from. */
+export interface JournalFile {
+  /** For messages. */
+  readonly path: string;
+  readonly session: string;
+  /** Open for appending. */
+  readonly file: number;
+  /** From `openHead`. */
+  readonly head: number;
+  /** Bytes, records and last hash so far. */
+  readonly length: number;
+  readonly count: number;
+  readonly hash: string;
+  /** Folders whose entries lead to the file, synced once with the first durable record. */
+  readonly folders: readonly string[];
+  readonly whenClosed: () => void;
+}
+
+const open = new Set<FileJournal>();
+
+/** Batches still waiting when the process ends by `process.exit` or an uncaught error. */
+function writeAll(): void {
+  for (const journal of open) journal.flush();
+}
+
+/**
+ * A journal in a file: one canonical line a record, each naming the digest of the line before.
+ *
+ * `durable` returns when record and folder are on the disk. `batched` goes out in one write call after at most 20 ms; it
+ * survives the death of the process from then on, and a power cut once a durable record follows. The head (how many
+ * records, which digest) is written after each durable record and at the end, always after what it vouches for.
+ * Once a write failed the chain has a hole, so every later call throws the same `journal_unwritable`.
+ */
+export class FileJournal implements Journal {
+  readonly #target: JournalFile;
+  #seq: number;
+  #hash: string;
+  #length: number;
+  /** Records without their last member, which needs the digest of the one before. */
+  #waiting: string[] = [];
+  #waitingSize = 0;
+  #since = 0;
+  #timer: NodeJS.Timeout | null = null;
+  #failure: SandboxedError | null = null;
+  #closed = false;
+  #foldersSynced = false;
+  #lastKind: JournalEvent["kind"] | null = null;
+
+  constructor(target: JournalFile) {
+    this.#target = target;
+    this.#seq = target.count;
+    this.#hash = target.hash;
+    this.#length = target.length;
+    if (open.size === 0) process.on("exit", writeAll);
+    open.add(this);
+  }
+
+  append(event: JournalEvent, durability: Durability): void {
+    if (this.#failure !== null) throw this.#failure;
+    if (this.#closed) throw unwritable(this.#target.path, "it is closed");
+    const now = new Date();
+    this.#push(event, now);
+    if (durability === "durable") {
+      this.flush();
+      this.#attempt(() => this.#sync());
+      this.#throwFailure();
+    } else if (this.#waitingSize >= enough || now.getTime() - this.#since >= patience) {
+      this.flush();
+    } else {
+      this.#timer ??= setTimeout(() => this.flush(), patience).unref();
+    }
+  }
+
+  /** Writes what is waiting; a failure shows at the next `append` or `close`. */
+  flush(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+    if (this.#waiting.length === 0 || this.#failure !== null) return;
+    this.#attempt(() => {
+      let hash = this.#hash;
+      let text = "";
+      for (const start of this.#waiting) {
+        const line = `${start},"prev":"${hash}"}`;
+        hash = sha256(line);
+        text += `${line}\n`;
+      }
+      this.#waiting = [];
+      this.#waitingSize = 0;
+      this.#write(Buffer.from(text, "latin1"));
+      this.#hash = hash;
+    });
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    if (this.#failure === null && this.#lastKind !== "session.closed")
+      this.#push({ kind: "session.closed" }, new Date());
+    this.flush();
+    this.#closed = true;
+    open.delete(this);
+    if (open.size === 0) process.off("exit", writeAll);
+    if (this.#failure === null) this.#attempt(() => this.#writeHead());
+    closeSync(this.#target.file);
+    closeSync(this.#target.head);
+    if (this.#failure === null) this.#attempt(() => this.#target.whenClosed());
+    this.#throwFailure();
+  }
+
+  #push(event: JournalEvent, now: Date): void {
+    const { kind, ...rest } = event;
+    const members = canonicalMembers(rest);
+    const first = { time: now.toISOString(), session: this.#target.session, kind };
+    const start = `{"seq":${this.#seq},"time":"${first.time}","session":"${first.session}","kind":${canonicalJson(kind)}`;
+    const text = members === "" ? start : `${start},${members}`;
+    if (this.#waiting.length === 0) this.#since = now.getTime();
+    this.#waiting.push(text);
+    this.#waitingSize += text.length;
+    this.#seq += 1;
+    this.#lastKind = kind;
+  }
+
+  #write(bytes: Buffer): void {
+    let done = 0;
+    try {
+      while (done < bytes.length) done += writeSync(this.#target.file, bytes, done);
+    } catch (error) {
+      // Half a batch would look like tampering: leave the file as it was when the disk lets us.
+      if (done > 0) ftruncateSync(this.#target.file, this.#length);
+      throw error;
+    }
+    this.#length += bytes.length;
+  }
+
+  #sync(): void {
+    if (this.#failure !== null) return;
+    fdatasyncSync(this.#target.file);
+    this.#writeHead();
+    if (this.#foldersSynced) return;
+    fsyncSync(this.#target.head);
+    for (const folder of this.#target.folders) syncFolder(folder);
+    this.#foldersSynced = true;
+  }
+
+  #writeHead(): void {
+    writeHead(this.#target.head, { count: this.#seq, hash: this.#hash, closed: this.#closed });
+  }
+
+  #attempt(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#failure ??= unwritable(this.#target.path, error);
+    }
+  }
+
+  #throwFailure(): void {
+    if (this.#failure !== null) throw this.#failure;
+  }
+}
+
+function syncFolder(path: string): void {
+  // Windows has no such descriptor; its file system orders the entries itself.
+  if (process.platform === "win32") return;
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}

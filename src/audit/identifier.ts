@@ -1,0 +1,35 @@
+import { randomBytes } from "./digest.ts";
+
+/** Without `i`, `l`, `o` and `u`: an id read aloud stays itself. In ASCII order. */
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
+
+const shape = /^\d{8}-\d{6}-[0-9a-hjkmnp-tv-z]{16}$/;
+
+/** `20261121-153000-` (UTC) and 80 random bits: sorts by time, cannot be guessed. */
+export function newSessionId(now: Date): string {
+  const [day = "", clock = ""] = now.toISOString().split("T");
+  let random = "";
+  let bits = 0;
+  let held = 0;
+  for (const byte of randomBytes(10)) {
+    held = (held << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      random += alphabet.charAt((held >> bits) & 31);
+    }
+    held &= 31;
+  }
+  return `${day.replaceAll("-", "")}-${clock.slice(0, 8).replaceAll(":", "")}-${random}`;
+}
+
+/** A name that `newSessionId` could have made; anything else in the folder is not a session. */
+export function isSessionId(name: string): boolean {
+  return shape.test(name);
+}
+
+/** The time in an id, ISO 8601. */
+export function sessionTime(id: string): string {
+  const part = (from: number, to: number): string => id.slice(from, to);
+  return `${part(0, 4)}-${part(4, 6)}-${part(6, 8)}T${part(9, 11)}:${part(11, 13)}:${part(13, 15)}Z`;
+}

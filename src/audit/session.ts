@@ -1,0 +1,108 @@
+import { closeSync, constants, openSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { Journal } from "../policy/journal.ts";
+import { FileJournal } from "./file-journal.ts";
+import { makeSessionFolder, prepareFolders, stateFolders, unwritable } from "./folder.ts";
+import type { StateFolders } from "./folder.ts";
+import { noHash, openHead, writeHead } from "./head.ts";
+import { isSessionId, newSessionId, sessionTime } from "./identifier.ts";
+import { claim, release } from "./owner.ts";
+
+export interface Session {
+  readonly id: string;
+  readonly journal: Journal;
+  /** Null when nothing is kept. */
+  readonly folder: string | null;
+}
+
+export interface SessionOptions {
+  /** Keep nothing. */
+  readonly ephemeral: boolean;
+  readonly argv: readonly string[];
+  readonly cwd: string;
+  /** Of the tool. */
+  readonly version: string;
+  readonly environment: ReadonlyMap<string, string>;
+}
+
+/** A session as its folder names it. */
+export interface SessionEntry {
+  readonly id: string;
+  readonly folder: string;
+  readonly journal: string;
+  /** ISO 8601, to the second. */
+  readonly opened: string;
+}
+
+/** Takes every event and keeps none. */
+const nowhere: Journal = { append() {}, close() {} };
+
+/**
+ * Makes the session's folder and journal; the first record is `session.opened`, batched. Throws `journal_unwritable`
+ * when that cannot be done: whether the run may go on without is for the policy to say.
+ */
+export function openSession(options: SessionOptions): Session {
+  const id = newSessionId(new Date());
+  if (options.ephemeral) return { id, journal: nowhere, folder: null };
+  const folders = stateFolders(options.environment);
+  prepareFolders(folders);
+  const folder = join(folders.sessions, id);
+  makeSessionFolder(folder);
+  const journal = createJournal(folders, folder, id);
+  const { argv, cwd, version } = options;
+  journal.append({ kind: "session.opened", argv, cwd, version }, "batched");
+  return { id, journal, folder };
+}
+
+/** Sessions on disk, oldest first. Other things in the folder are passed over. */
+export function listSessions(environment: ReadonlyMap<string, string>): readonly SessionEntry[] {
+  const { sessions } = stateFolders(environment);
+  let names: readonly string[];
+  try {
+    names = readdirSync(sessions);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    throw unwritable(sessions, error);
+  }
+  return names
+    .filter((name) => isSessionId(name))
+    .toSorted()
+    .map((id) => {
+      const folder = join(sessions, id);
+      return { id, folder, journal: journalPath(folder), opened: sessionTime(id) };
+    });
+}
+
+export function journalPath(folder: string): string {
+  return join(folder, "journal.jsonl");
+}
+
+/** Never through a symlink, never over another's file. */
+export function openJournalFile(path: string, fresh: boolean): number {
+  const { O_WRONLY, O_APPEND, O_NOFOLLOW, O_CREAT, O_EXCL } = constants;
+  return openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW | (fresh ? O_CREAT | O_EXCL : 0), 0o600);
+}
+
+function createJournal(folders: StateFolders, folder: string, id: string): FileJournal {
+  const path = journalPath(folder);
+  let head: number | null = null;
+  try {
+    claim(folders.active, id, 0);
+    head = openHead(join(folder, "head.json"), true);
+    writeHead(head, { count: 0, hash: noHash, closed: false });
+    return new FileJournal({
+      path,
+      session: id,
+      file: openJournalFile(path, true),
+      head,
+      length: 0,
+      count: 0,
+      hash: noHash,
+      folders: [folder, folders.sessions, folders.active],
+      whenClosed: () => release(folders.active, id, 0),
+    });
+  } catch (error) {
+    if (head !== null) closeSync(head);
+    throw unwritable(path, error);
+  }
+}
