@@ -8,7 +8,14 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: "fast", include: ["test/**/*.test.ts"], exclude: slow } },
-      { extends: true, test: { name: "full", include: slow.map((folder) => `${folder}/*.test.ts`) } },
+      {
+        extends: true,
+        test: {
+          name: "full",
+          include: slow.map((folder) => folder.replace("**", "**/*.test.ts")),
+          globalSetup: ["test/stage/install.ts"],
+        },
+      },
     ],
   },
 });
