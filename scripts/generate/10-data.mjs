@@ -8,7 +8,8 @@ export async function generate(root) {
   for (const file of (await readdir(folder)).filter((name) => name.endsWith(".toml")).sort()) {
     const text = await readFile(new URL(file, folder), "utf8");
     parse(text);
-    const name = file.replace(/\.toml$/, "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+    const plain = file.replace(/\.toml$/, "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+    const name = plain === "protected" ? "protected_" : plain; // a reserved word
     constants.push(`/** \`sandbox-profiles/${file}\`, parsed and as written. */\nexport const ${name} = ${JSON.stringify({ file: `sandbox-profiles/${file}`, text, value: parse(text) }, null, 2)} as const;\n`);
   }
   await mkdir(new URL("src/generated/", root), { recursive: true });

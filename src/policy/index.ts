@@ -7,7 +7,7 @@ export type * from "./rule.ts";
 export type { ErrorCode, ErrorDetail } from "./error.ts";
 export type { AbsolutePath } from "./path.ts";
 export type { RawAccess, RawLegacySettings, RawProfile, RawSandboxPolicy } from "./schema.ts";
-export type { ProvenanceOf } from "./read-profile.ts";
+export type { ProvenanceOf } from "./place.ts";
 export type { HandOffList, CredentialPath } from "./lists.ts";
 export { SandboxedError } from "./error.ts";
 export { escapeText } from "./escape.ts";

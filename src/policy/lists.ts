@@ -1,24 +1,105 @@
-import { SandboxedError } from "./error.ts";
+import { credentials, environment, protected_ as protection } from "../generated/data.ts";
+import { expandBraces } from "./braces.ts";
+import type { Provenance } from "./decision.ts";
+import { compileGlob } from "./glob.ts";
+import type { CompiledGlob } from "./glob.ts";
+import type { Entry } from "./rule.ts";
+import { readTarget } from "./target.ts";
+import { placeOfValue } from "./toml-place.ts";
+
+/** One line of `sandbox-profiles/credentials.toml`: `~/.ssh`, `~/.yarnrc*`, `/etc/shadow`. */
 export interface CredentialPath {
   readonly pattern: string;
+  readonly provenance: Provenance;
 }
+
 /** Files that run on the host when somebody sets them off. */
 export interface HandOffList {
   readonly category: string;
+  /** When it runs, in a few words. */
   readonly why: string;
   readonly patterns: readonly string[];
 }
+
+/** What lets somebody act as the user elsewhere. */
 export function credentialPaths(): readonly CredentialPath[] {
-  throw new SandboxedError("not_supported", "not built yet");
+  return [
+    ...credentials.value.home.map((name) => ({ pattern: `~/${name}`, provenance: listed(credentials, name) })),
+    ...credentials.value.system.map((path) => ({ pattern: path, provenance: listed(credentials, path) })),
+  ];
 }
-/** `git`: relative to a work tree or git directory. `tools`: at the top of every writable root. */
+
+let credentialDenies: readonly Entry[] | null = null;
+
+/** The credential list as entries of a profile. */
+export function credentialEntries(): readonly Entry[] {
+  credentialDenies ??= credentialPaths().map(({ pattern, provenance }) => ({
+    target: readTarget(pattern, "deny"),
+    access: "deny",
+    origin: "credential",
+    text: `${JSON.stringify(pattern)} = "deny"`,
+    provenance,
+  }));
+  return credentialDenies;
+}
+
+let sockets: readonly CompiledGlob[] | null = null;
+
+/** Sockets that hand out the host to whoever connects: Docker, D-Bus, X11, tmux. */
+export function isDangerousSocket(names: readonly string[]): boolean {
+  sockets ??= credentials.value.dangerous_sockets.map((path) => compileGlob(path.startsWith("/") ? path : `/${path}`));
+  return sockets.some((glob) => glob.matchDepth(names) > 0);
+}
+
+/** `git`: relative to a work tree. `tools`: at the top of every writable root. */
 export function protectedNames(): { readonly git: readonly string[]; readonly tools: readonly string[] } {
-  throw new SandboxedError("not_supported", "not built yet");
+  return { git: protection.value.git, tools: protection.value.tools };
 }
+
+/** Where a protected name is listed. */
+export function protectedProvenance(name: string): Provenance {
+  return listed(protection, name);
+}
+
 export function handOffLists(): readonly HandOffList[] {
-  throw new SandboxedError("not_supported", "not built yet");
+  return protection.value.hand_off;
 }
-/** The category of a path relative to a workspace root; null when it is on no list. */
-export function handOffCategory(_relative: string): HandOffList | null {
-  throw new SandboxedError("not_supported", "not built yet");
+
+let handOff: readonly (readonly [HandOffList, readonly CompiledGlob[]])[] | null = null;
+
+/** The list that holds a path relative to a workspace root; null when none does. */
+export function handOffCategory(relative: string): HandOffList | null {
+  handOff ??= handOffLists().map((list) => [
+    list,
+    list.patterns.flatMap((pattern) => expandBraces(`/${pattern}`)).map((pattern) => compileGlob(pattern)),
+  ]);
+  const names = relative.split("/").filter((name) => name !== "" && name !== ".");
+  return handOff.find(([, globs]) => globs.some((glob) => glob.matchDepth(names) === names.length))?.[0] ?? null;
+}
+
+/** Patterns of variable names, as `sandbox-profiles/environment.toml` lists them. */
+export const variables = environment.value;
+
+export function variableProvenance(pattern: string): Provenance {
+  return listed(environment, pattern);
+}
+
+/** The line is looked up when somebody asks for it: few entries are ever shown. */
+function listed(data: { readonly file: string; readonly text: string }, value: string): Provenance {
+  return lazily(data.file, () => placeOfValue(data.text, value));
+}
+
+/** Provenance in a data file of the tool. */
+export function lazily(file: string, find: () => { readonly line: number; readonly column: number }): Provenance {
+  return {
+    layer: "builtin",
+    file,
+    get line() {
+      return find().line;
+    },
+    get column() {
+      return find().column;
+    },
+    owner: "sandboxed-run",
+  };
 }

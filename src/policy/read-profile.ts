@@ -1,10 +1,121 @@
-import { SandboxedError } from "./error.ts";
 import type { Provenance } from "./decision.ts";
-import type { ProfilePatch } from "./model.ts";
-import type { RawProfile } from "./schema.ts";
-/** Where a key stands; the path starts at the root of the document: `["permissions", "ci", "filesystem", "/data"]`. */
-export type ProvenanceOf = (keyPath: readonly string[]) => Provenance;
-/** Checks what the values of one `[permissions.NAME]` table mean. Errors: `policy_invalid`. */
-export function readProfile(_name: string, _raw: RawProfile, _at: ProvenanceOf): ProfilePatch {
-  throw new SandboxedError("not_supported", "not built yet");
+import { SandboxedError } from "./error.ts";
+import { protectedNames } from "./lists.ts";
+import type { Limits, ProfilePatch } from "./model.ts";
+import { didYouMean } from "./nearest.ts";
+import { absolutePath } from "./path.ts";
+import { at, locating } from "./place.ts";
+import type { PlaceOf, ProvenanceOf } from "./place.ts";
+import { parseDuration, parseSize } from "./quantity.ts";
+import { readEnvironment } from "./read-environment.ts";
+import { readNetwork } from "./read-network.ts";
+import type { Entry, Target } from "./rule.ts";
+import type { RawAccess, RawProfile } from "./schema.ts";
+import { accessFrom, readNestedTarget, readTarget } from "./target.ts";
+
+/**
+ * Checks what the values of one `[permissions.NAME]` table mean; their shape has been checked already.
+ * Errors: `policy_invalid`, naming file, line and the nearest valid spelling.
+ */
+export function readProfile(name: string, raw: RawProfile, provenanceOf: ProvenanceOf): ProfilePatch {
+  const place = (...keys: readonly string[]): Provenance => provenanceOf(["permissions", name, ...keys]);
+  const { filesystem, network, environment, limits, protect } = raw;
+  return {
+    name,
+    provenance: place(),
+    ...(raw.description !== undefined && { description: raw.description }),
+    ...(raw.extends !== undefined && { extends: { name: raw.extends, provenance: place("extends") } }),
+    ...(filesystem && { entries: readFilesystem(filesystem, (...keys) => place("filesystem", ...keys)) }),
+    ...(network && { network: readNetwork(network, (...keys) => place("network", ...keys)) }),
+    ...(environment && { environment: readEnvironment(environment, (...keys) => place("environment", ...keys)) }),
+    ...(limits && { limits: readLimits(limits, (...keys) => place("limits", ...keys)) }),
+    ...(protect && { protect: readProtect(protect, (...keys) => place("protect", ...keys)) }),
+    ...(raw.deny_glob !== undefined && { denyGlob: raw.deny_glob }),
+    ...(raw.workspace !== undefined && { workspace: raw.workspace }),
+    ...(raw.workspace_roots && {
+      workspaceRoots: raw.workspace_roots.map((path) => locating(place("workspace_roots"), () => absolutePath(path))),
+    }),
+  };
+}
+
+function readFilesystem(raw: NonNullable<RawProfile["filesystem"]>, place: PlaceOf): readonly Entry[] {
+  return Object.entries(raw).flatMap(([key, value]) => {
+    if (typeof value === "string") {
+      const text = `${JSON.stringify(key)} = "${accessFrom(value)}"`;
+      return [entry(value, text, place(key), () => readTarget(key, accessFrom(value)))];
+    }
+    return Object.entries(value).map(([sub, access]) => {
+      const text = `${JSON.stringify(key)} = { ${JSON.stringify(sub)} = "${accessFrom(access)}" }`;
+      return entry(access, text, place(key, sub), () => readNestedTarget(key, sub, accessFrom(access)));
+    });
+  });
+}
+
+function entry(access: RawAccess, text: string, provenance: Provenance, target: () => Target): Entry {
+  return { target: locating(provenance, target), access: accessFrom(access), origin: "grant", text, provenance };
+}
+
+function readLimits(raw: NonNullable<RawProfile["limits"]>, place: PlaceOf): Partial<Limits> {
+  const size = (key: "data" | "tmp_size" | "home_size" | "shm_size"): number | undefined => {
+    const value = raw[key];
+    return value === undefined ? undefined : locating(place(key), () => parseSize(value));
+  };
+  const count = (key: "processes" | "open_files"): number | undefined => {
+    const value = raw[key];
+    return value === undefined ? undefined : locating(place(key), () => wholeNumber(value));
+  };
+  const { memory, wall_time: wallTime } = raw;
+  return defined({
+    wallTime:
+      wallTime === undefined || wallTime === "none"
+        ? noneOf(wallTime)
+        : locating(place("wall_time"), () => parseDuration(wallTime)),
+    memory:
+      memory === undefined || memory === "auto" || memory === "none"
+        ? memory === "auto"
+          ? memory
+          : noneOf(memory)
+        : locating(place("memory"), () => parseSize(memory)),
+    data: size("data"),
+    processes: count("processes"),
+    openFiles: count("open_files"),
+    tmpSize: size("tmp_size"),
+    homeSize: size("home_size"),
+    shmSize: size("shm_size"),
+  });
+}
+
+/** `"none"` takes a limit away; absent leaves it as it is. */
+function noneOf(value: string | undefined): null | undefined {
+  return value === undefined ? undefined : null;
+}
+
+function wholeNumber(value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new SandboxedError("policy_invalid", `${value} is not a whole number above 0`);
+}
+
+function readProtect(raw: NonNullable<RawProfile["protect"]>, place: PlaceOf): NonNullable<ProfilePatch["protect"]> {
+  const { tools } = protectedNames();
+  for (const name of raw.off ?? []) {
+    if (name === "*" || tools.includes(name)) continue;
+    const git = name === ".git" || name.startsWith(".git/");
+    throw new SandboxedError(
+      "policy_invalid",
+      `${at(place("off"))}${JSON.stringify(name)} is not on the list of protected names${didYouMean(name, tools)}`,
+      { hint: git ? 'what git obeys is switched with protect.git = "off"' : `names are ${tools.join(" ")}` },
+    );
+  }
+  return {
+    provenance: place(),
+    ...(raw.git !== undefined && { git: raw.git }),
+    ...(raw.missing !== undefined && { missing: raw.missing }),
+    ...(raw.off && { off: new Set(raw.off) }),
+  };
+}
+
+/** Without the keys whose value is undefined. */
+function defined<T extends object>(value: { readonly [K in keyof T]: T[K] | undefined }): Partial<T> {
+  // The filter leaves exactly the keys that have a value.
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Partial<T>;
 }

@@ -121,8 +121,15 @@ export const legacySettingsSchema = z.strictObject({
   sandbox_workspace_write: sandboxWorkspaceWriteSchema.optional(),
 });
 
+/** Readers change nothing, so that constants fit as well. */
+type Frozen<T> = T extends readonly (infer E)[]
+  ? readonly Frozen<E>[]
+  : T extends object
+    ? { readonly [K in keyof T]: Frozen<T[K]> }
+    : T;
+
 export type RawAccess = z.input<typeof accessSchema>;
-export type RawProfile = z.input<typeof profileSchema>;
-export type RawReadAccess = z.input<typeof readAccessSchema>;
-export type RawSandboxPolicy = z.input<typeof sandboxPolicySchema>;
-export type RawLegacySettings = z.input<typeof legacySettingsSchema>;
+export type RawProfile = Frozen<z.input<typeof profileSchema>>;
+export type RawReadAccess = Frozen<z.input<typeof readAccessSchema>>;
+export type RawSandboxPolicy = Frozen<z.input<typeof sandboxPolicySchema>>;
+export type RawLegacySettings = Frozen<z.input<typeof legacySettingsSchema>>;

@@ -1,0 +1,62 @@
+import { parseDomainPattern, parseNetwork } from "./host.ts";
+import { SandboxedError } from "./error.ts";
+import { isDangerousSocket } from "./lists.ts";
+import type { DomainRule, ProfilePatch, UnixSocketRule } from "./model.ts";
+import { didYouMean } from "./nearest.ts";
+import { absolutePath, components, joinPath } from "./path.ts";
+import { at, locating } from "./place.ts";
+import type { PlaceOf } from "./place.ts";
+import type { RawProfile } from "./schema.ts";
+
+type RawNetwork = NonNullable<RawProfile["network"]>;
+
+export const bundleNames: readonly string[] = ["npm", "pypi", "crates", "go", "maven", "github"];
+
+/** Checks the table `network` of a profile. Errors: `policy_invalid`. */
+export function readNetwork(raw: RawNetwork, place: PlaceOf): NonNullable<ProfilePatch["network"]> {
+  for (const name of raw.bundles ?? []) {
+    if (bundleNames.includes(name)) continue;
+    const message = `${at(place("bundles"))}there is no bundle ${JSON.stringify(name)}${didYouMean(name, bundleNames)}`;
+    throw new SandboxedError("policy_invalid", message, { hint: `bundles are ${bundleNames.join(", ")}` });
+  }
+  return {
+    ...(raw.mode !== undefined && { mode: { value: raw.mode, provenance: place("mode") } }),
+    ...(raw.bundles && { bundles: raw.bundles }),
+    ...(raw.domains && { domains: readDomains(raw.domains, (...keys) => place("domains", ...keys)) }),
+    ...(raw.unix_sockets && {
+      unixSockets: readSockets(raw.unix_sockets, (...keys) => place("unix_sockets", ...keys)),
+    }),
+  };
+}
+
+function readDomains(raw: NonNullable<RawNetwork["domains"]>, place: PlaceOf): readonly DomainRule[] {
+  return Object.entries(raw).map(([pattern, value]) => {
+    const provenance = place(pattern);
+    const { access, resolve_to: resolveTo = [] } = typeof value === "string" ? { access: value } : value;
+    locating(provenance, () => {
+      parseDomainPattern(pattern);
+      for (const range of resolveTo) parseNetwork(range);
+    });
+    return { pattern, access, resolveTo, provenance };
+  });
+}
+
+function readSockets(raw: NonNullable<RawNetwork["unix_sockets"]>, place: PlaceOf): readonly UnixSocketRule[] {
+  return Object.entries(raw).map(([written, value]) => {
+    const provenance = place(written);
+    const { access, dangerous = false } = typeof value === "string" ? { access: value } : value;
+    const subtree = written.endsWith("/**");
+    const path = locating(provenance, () => absolutePath(subtree ? written.slice(0, -3) || "/" : written));
+    if (/(?<!\\)[*?[{]/.test(path)) {
+      throw new SandboxedError("policy_invalid", `${at(provenance)}${JSON.stringify(written)} is a pattern`, {
+        hint: "name the socket, or everything below a directory with /** at its end",
+      });
+    }
+    if (access === "allow" && !dangerous && isDangerousSocket(components(path))) {
+      throw new SandboxedError("policy_invalid", `${at(provenance)}${written} hands out the host to whoever connects`, {
+        hint: `if that is meant, write ${JSON.stringify(written)} = { access = "allow", dangerous = true }`,
+      });
+    }
+    return { path: subtree ? joinPath(path, "**") : path, access, dangerous, provenance };
+  });
+}
