@@ -64,24 +64,26 @@ function isAnswer(name: string): name is Answer {
 function checks(block: string, rules: readonly Rule[]): Line[] {
   const lines: Line[] = [label(block)];
   for (const [index, rule] of rules.entries()) {
-    const otherwise = `${block}, after ${rule.name}`;
-    for (const [place, condition] of rule.when.entries()) {
-      const holds = `${block}, ${rule.name} ${place} holds`;
-      lines.push(...check(condition, holds, otherwise), label(holds));
+    const otherwise = index === rules.length - 1 ? "ALLOW" : `${block}, after ${rule.name}`;
+    for (const [nth, condition] of rule.when.entries()) {
+      const place = `${block}, ${rule.name} ${nth}`;
+      const last = nth === rule.when.length - 1;
+      lines.push(...check(condition, place, last ? rule.answer : `${place} holds`, otherwise));
+      if (!last) lines.push(label(`${place} holds`));
     }
-    lines.push({ line: "goto", to: rule.answer }, label(otherwise));
-    if (index === rules.length - 1) lines.push({ line: "goto", to: "ALLOW" });
+    if (rule.when.length === 0) return [...lines, { line: "goto", to: rule.answer }];
+    if (otherwise !== "ALLOW") lines.push(label(otherwise));
   }
   return lines;
 }
 
-function check(condition: Condition, yes: string, no: string): Line[] {
+function check(condition: Condition, place: string, yes: string, no: string): Line[] {
   const lines: Line[] = [{ line: "load", offset: offsetArgument(condition.argument) }];
   if (condition.test === "any_bit") return [...lines, { line: "branch", test: "anyBit", k: condition.bits, yes, no }];
   if (condition.mask !== 0xffff_ffff) lines.push({ line: "and", mask: condition.mask });
   const [found, absent] = condition.test === "in" ? [yes, no] : [no, yes];
   for (const [index, value] of condition.values.entries()) {
-    const next = index === condition.values.length - 1 ? absent : `${yes}, not ${index}`;
+    const next = index === condition.values.length - 1 ? absent : `${place}, not ${index}`;
     lines.push({ line: "branch", test: "equal", k: value, yes: found, no: next });
     if (next !== absent) lines.push(label(next));
   }
