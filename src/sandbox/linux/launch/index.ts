@@ -4,7 +4,9 @@ import { closeSync, openSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { SandboxedError } from "../../../policy/index.ts";
 import type { LaunchPlan } from "../../plan.ts";
+import type { Stream } from "../../request.ts";
 import { bwrapArguments, guardInstructions, initInstructions } from "../plan/index.ts";
+import { DirectLaunch } from "./direct.ts";
 import { instructionFile } from "./instruction-file.ts";
 import { GuardReader, initMessage, LineReader } from "./messages.ts";
 import type { GuardMessage, InitMessage } from "./messages.ts";
@@ -22,12 +24,10 @@ export interface LaunchFiles {
   readonly emptyFile: string;
 }
 
-export type StandardStreams = readonly [input: "inherit" | "pipe" | "ignore" | number, output: "inherit" | "pipe" | number, error: "inherit" | "pipe" | number];
-
 export interface LaunchOptions {
   readonly plan: LaunchPlan;
   readonly files: LaunchFiles;
-  readonly streams: StandardStreams;
+  readonly streams: readonly [input: Stream, output: Stream, error: Stream];
   /** The guard copies what the program writes to its standard error, for finding refusals afterwards. */
   readonly listenToErrors: boolean;
   readonly quarantine: readonly { readonly path: string; readonly to: string }[];
@@ -37,9 +37,12 @@ export interface LaunchOptions {
 
 /** A sandbox being built or running. */
 export interface Launch {
-  readonly child: ChildProcess;
+  /** The process that was started; null before it is. */
+  readonly child: ChildProcess | null;
   /** Lets the program start; nothing of it runs before. */
   go(): void;
+  /** Gives up before `go`. */
+  abort(): void;
   toInit(line: string): void;
   toGuard(line: string): void;
   /** Settles when the guard has gone and both channels are read to their ends. */
@@ -52,6 +55,7 @@ export interface Launch {
  */
 export function launch(options: LaunchOptions): Launch {
   const { plan, files } = options;
+  if (plan.backend === "none") return new DirectLaunch(options);
   const descriptors: number[] = [];
   const file = (content: Uint8Array): number => {
     const fd = instructionFile(files.scratch, content);
@@ -112,6 +116,10 @@ class RunningLaunch implements Launch {
 
   go(): void {
     this.toInit("go");
+  }
+
+  abort(): void {
+    this.child.kill("SIGKILL");
   }
 
   toInit(line: string): void {

@@ -26,6 +26,8 @@ export interface PlanRequest {
   readonly homes: AbsolutePath;
   /** Files that match a deny glob now, and the glob's entry. */
   readonly denied: readonly MaterialisedEntry[];
+  /** Directories to be made on the host for protected names that do not exist. */
+  readonly placeholders: readonly AbsolutePath[];
 }
 
 export interface PlannedLaunch {
@@ -82,7 +84,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     privateHome: tree.homePoints.length > 0 || home.used ? { folder: home.folder, points: tree.homePoints } : null,
     rebind: facts.protectedPaths.filter(({ kind }) => kind !== "missing").map(({ path }) => path),
     missing: facts.protectedPaths.filter(({ kind }) => kind === "missing").map(({ path }) => path),
-    placeholders: [],
+    placeholders: request.placeholders,
     reductions: reductions(resolved, facts),
     terminal: request.terminal,
   };

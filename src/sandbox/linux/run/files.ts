@@ -1,17 +1,11 @@
 import { closeSync, constants, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SandboxedError } from "../../../policy/index.ts";
-import type { AbsolutePath } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
+import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { LaunchFiles } from "../launch/index.ts";
 import { seccompFileName } from "../seccomp/file-name.ts";
-
-/** The tool's own folders on this host; every profile but full access denies them. */
-export interface ToolFolders {
-  readonly state: AbsolutePath;
-  readonly cache: AbsolutePath;
-  readonly config: AbsolutePath;
-}
 
 export function makeFolders(folders: ToolFolders): void {
   for (const folder of [folders.state, folders.cache, `${folders.cache}/homes`]) {
@@ -20,7 +14,7 @@ export function makeFolders(folders: ToolFolders): void {
 }
 
 /** Errors: `setup_failed` when the native programs were not built. */
-export function launchFiles({ folders, facts }: { folders: ToolFolders; facts: { kernel: { arch: "x64" | "arm64"; bwrap: { path: AbsolutePath } | { missing: string } } } }, plan: LaunchPlan): LaunchFiles {
+export function launchFiles(folders: ToolFolders, facts: HostFacts, plan: LaunchPlan): LaunchFiles {
   const built = builtFolder();
   const { bwrap, arch } = facts.kernel;
   const variant = plan.backend === "landlock" ? "landlock" : plan.network === "full" ? "shared-network" : "namespaced";
@@ -34,9 +28,12 @@ export function launchFiles({ folders, facts }: { folders: ToolFolders; facts: {
   };
 }
 
+/** Of this file: a bundle in CommonJS has no `import.meta`, a module has no `__dirname`. */
+const HERE = typeof __dirname === "string" ? __dirname : import.meta.dirname;
+
 /** `dist/`, whether this code runs from there, from a bundle in `dist/bin`, or from the sources. */
 export function builtFolder(): string {
-  let at = import.meta.dirname ?? __dirname;
+  let at = HERE;
   for (; at !== dirname(at); at = dirname(at)) {
     for (const candidate of [at, join(at, "dist")]) {
       if (existsSync(join(candidate, "native/sandbox-guard"))) return candidate;

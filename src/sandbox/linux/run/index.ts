@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { SandboxedError } from "../../../policy/index.ts";
 import type { Journal } from "../../../policy/index.ts";
 import type { HandOff, Repair, RunOutcome } from "../../outcome.ts";
 import { handOff, startWatch } from "../../protection/index.ts";
@@ -47,7 +46,7 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
   });
   const launched = launch({
     plan,
-    files: launchFiles(prepared, plan),
+    files: launchFiles(folders, facts, plan),
     streams: request.streams,
     listenToErrors: request.explain,
     quarantine: plan.missing.map((path, index) => ({ path, to: `${quarantine}/${index}-${path.slice(path.lastIndexOf("/") + 1)}` })),
@@ -93,7 +92,7 @@ function openJournal(request: RunRequest, { plan }: Prepared, launched: Launch):
     launched.go();
     return journal;
   } catch (error) {
-    launched.child.kill("SIGKILL");
+    launched.abort();
     throw error;
   }
 }

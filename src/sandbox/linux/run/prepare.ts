@@ -1,0 +1,163 @@
+import { dirname } from "node:path";
+import { absolutePath, compile, isWithin, resolve, SandboxedError } from "../../../policy/index.ts";
+import type { AbsolutePath, Entry, Oracle, Places, Policy, ResolvedPolicy } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
+import { toolFolders } from "../../folders.ts";
+import type { ToolFolders } from "../../folders.ts";
+import type { LaunchPlan } from "../../plan.ts";
+import { gitEnvironment, protect, scanRoots } from "../../protection/index.ts";
+import type { Protection, Scan } from "../../protection/index.ts";
+import type { RunRequest } from "../../request.ts";
+import { assertToolSafe, readFacts, toolLocations } from "../facts/index.ts";
+import { planLaunch } from "../plan/index.ts";
+import type { ProgramEnvironment } from "../plan/environment.ts";
+import { expandDenyGlobs } from "./deny-globs.ts";
+import { builtFolder } from "./files.ts";
+import { chooseBackend } from "./ladder.ts";
+
+/** What was found under the writable roots before the launch. */
+export interface Survey {
+  readonly roots: readonly AbsolutePath[];
+  readonly scan: Scan;
+  readonly protection: Protection;
+}
+
+/** A run that could start now: everything is decided, nothing has happened. */
+export interface Prepared {
+  readonly plan: LaunchPlan;
+  readonly oracle: Oracle;
+  readonly resolved: ResolvedPolicy;
+  readonly facts: HostFacts;
+  readonly folders: ToolFolders;
+  readonly survey: Survey;
+  readonly environment: ProgramEnvironment;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Discover, resolve, plan. Reads the host, writes nothing, starts nothing but the kernel probe.
+ * Errors: `workspace_unsafe`, `tool_unsafe`, `backend_missing`, `backend_refused`, `policy_unenforceable`,
+ * `program_not_found`, `program_not_executable`, `policy_invalid`.
+ */
+export function prepare(request: RunRequest): Prepared {
+  const { environment } = request;
+  const built = builtFolder();
+  const folders = toolFolders(environment, absolutePath(environment.get("HOME") ?? "/"));
+  const { facts: host, workspace } = readFacts({
+    cwd: request.cwd,
+    environment,
+    workspace: request.workspace,
+    cache: folders.cache,
+    init: absolutePath(`${built}/native/sandbox-init`),
+  });
+  const open = request.policy.layers.every(({ profile }) => profile.filesystem.kind !== "restricted");
+  const backend = open ? "none" : chooseBackend(request.backend, host.kernel);
+  const warnings: string[] = open ? [`${request.policy.layers[0]?.profile.name ?? ""}: the program runs without a sandbox`] : [];
+  const asked = request.workspaceRoots?.map((root) => existing(root, host));
+  if (!open && asked === undefined && workspace.unsafe !== null) {
+    warnings.push(`${workspace.path} ${workspace.unsafe}: running in a private working directory (-w . grants it)`);
+  }
+  const places = placesOf(host, folders, asked ?? (workspace.unsafe === null ? [workspace.path] : []));
+  const policy = withScript(request, places);
+
+  const roots = open ? [] : writableRoots(compile(resolve(policy, places)));
+  assertToolSafe(roots, toolLocations(installation(built), host));
+  const survey = surveyRoots(roots, policy, host);
+  const facts: HostFacts = {
+    ...host,
+    repositories: survey.scan.repositories,
+    protectedPaths: survey.protection.paths,
+    sockets: [...new Set([...host.sockets, ...survey.scan.sockets])],
+  };
+  const resolved = resolve(policy, { ...places, protectedPaths: facts.protectedPaths });
+  const { plan, oracle, environment: variables } = planLaunch({
+    resolved,
+    facts,
+    program: request.program,
+    arguments: request.arguments,
+    session: request.session.id,
+    terminal: request.terminal === "auto" ? "inherit" : request.terminal === "always" ? "own" : "none",
+    backend,
+    homes: absolutePath(`${folders.cache}/homes`),
+    denied: expandDenyGlobs(resolved, compile(resolved)),
+    placeholders: survey.protection.placeholders,
+  });
+  return {
+    plan: { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] },
+    oracle,
+    resolved,
+    facts,
+    folders,
+    survey,
+    environment: variables,
+    warnings,
+  };
+}
+
+function existing(path: string, facts: HostFacts): AbsolutePath {
+  const real = facts.canonical(absolutePath(path.startsWith("/") ? path : `${facts.cwd}/${path}`));
+  if (real !== null && facts.look(real).kind === "directory") return real;
+  throw new SandboxedError("workspace_unsafe", `the workspace ${path} is not a directory that can be resolved`);
+}
+
+function placesOf(facts: HostFacts, folders: ToolFolders, workspaceRoots: readonly AbsolutePath[]): Places {
+  return {
+    home: facts.account.home,
+    cwd: facts.cwd,
+    workspaceRoots,
+    tmpdir: facts.tmpdir,
+    minimal: facts.platform,
+    toolchains: facts.toolchains.flatMap(({ roots }) => roots),
+    toolState: Object.values(folders).map((folder) => facts.canonical(folder) ?? folder),
+    protectedPaths: [],
+    canonical: facts.canonical,
+  };
+}
+
+/** The script a person named is readable where its directory grants nothing by itself. */
+function withScript({ policy, script }: RunRequest, { workspaceRoots, cwd }: Places): Policy {
+  if (script === null || workspaceRoots.length > 0) return policy;
+  const path = absolutePath(script.startsWith("/") ? script : `${cwd}/${script}`);
+  const entry: Entry = {
+    target: { kind: "path", path },
+    access: "read",
+    origin: "grant",
+    text: script,
+    provenance: { layer: "flag", file: null, line: null, column: null, owner: "you" },
+  };
+  return {
+    layers: policy.layers.map(({ layer, profile }) => ({
+      layer,
+      profile: { ...profile, filesystem: { ...profile.filesystem, entries: [...profile.filesystem.entries, entry] } },
+    })),
+  };
+}
+
+/** The topmost host directories that may be written. */
+function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
+  const writable = oracle
+    .materialise()
+    .filter(({ access, where }) => access === "write" && where === "host")
+    .map(({ path }) => path);
+  return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
+}
+
+function surveyRoots(roots: readonly AbsolutePath[], policy: Policy, facts: HostFacts): Survey {
+  const directories = roots.filter((root) => facts.look(root).kind === "directory");
+  const scan = scanRoots(directories);
+  const strongest = policy.layers[0]?.profile.protect;
+  if (strongest === undefined) throw new SandboxedError("internal", "a policy without layers");
+  return {
+    roots: directories,
+    scan,
+    protection: protect(directories, scan, strongest, gitEnvironment(facts.account.home, facts.environment)),
+  };
+}
+
+function installation(built: string) {
+  return {
+    packageRoot: absolutePath(dirname(built)),
+    natives: absolutePath(`${built}/native`),
+    node: absolutePath(process.execPath),
+  };
+}
