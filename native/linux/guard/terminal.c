@@ -1,0 +1,146 @@
+#define _GNU_SOURCE
+#include "terminal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "../shared/kernel.h"
+
+static int terminal = -1;
+static bool was_ours;
+static int raw_terminal = -1;
+static struct termios cooked;
+
+void terminal_look(void)
+{
+	terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	was_ours = terminal_is_ours();
+}
+
+bool terminal_is_ours(void)
+{
+	return terminal >= 0 && tcgetpgrp(terminal) == getpgrp();
+}
+
+/* Parent and process group of a process; false when it has gone. */
+static bool relatives(pid_t pid, pid_t *parent, pid_t *group)
+{
+	char path[32], text[512];
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	ssize_t length = read(fd, text, sizeof text - 1);
+	close(fd);
+	if (length <= 0)
+		return false;
+	text[length] = '\0';
+	/* The command, in brackets, may itself hold brackets and spaces. */
+	const char *rest = strrchr(text, ')');
+	return rest != NULL && sscanf(rest + 1, " %*c %d %d", parent, group) == 2;
+}
+
+static bool is_ancestor(pid_t candidate)
+{
+	pid_t parent = getppid(), group;
+	while (parent > 1 && parent != candidate)
+		if (!relatives(parent, &parent, &group))
+			return false;
+	return parent == candidate;
+}
+
+static bool alone_in_group(void)
+{
+	DIR *processes = opendir("/proc");
+	bool alone = true;
+	if (processes == NULL)
+		return false;
+	for (struct dirent *entry; alone && (entry = readdir(processes)) != NULL;) {
+		pid_t pid = (pid_t)atoi(entry->d_name), parent, group;
+		if (pid <= 0 || pid == getpid() || !relatives(pid, &parent, &group) || group != getpgrp())
+			continue;
+		alone = parent == getppid() || is_ancestor(pid);
+	}
+	closedir(processes);
+	return alone;
+}
+
+bool terminal_may_move(void)
+{
+	if (!was_ours)
+		return false;
+	/* No part of a pipeline: nothing to look for. */
+	if (isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))
+		return true;
+	return alone_in_group();
+}
+
+void terminal_restore(void)
+{
+	terminal_cook();
+	if (terminal < 0 || !was_ours)
+		return;
+	/* A living group other than ours is a shell that took the terminal while we were in the background. */
+	pid_t group = tcgetpgrp(terminal);
+	if (group > 0 && group != getpgrp() && kill(-group, 0) != 0 && errno == ESRCH)
+		tcsetpgrp(terminal, getpgrp());
+}
+
+bool pty_make(struct pty *pty, uid_t owner, bool raw)
+{
+	int unlocked = 0;
+	pty->outer = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (pty->outer < 0 || ioctl(pty->outer, TIOCSPTLCK, &unlocked) != 0)
+		return false;
+	pty->inner = ioctl(pty->outer, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (pty->inner < 0)
+		return false;
+	/* So that the program can open it by name, as it can a terminal it inherits. */
+	if (fchown(pty->inner, owner, (gid_t)-1) != 0 || fchmod(pty->inner, 0600) != 0)
+		return false;
+	if (raw) {
+		struct termios settings;
+		if (tcgetattr(pty->inner, &settings) != 0)
+			return false;
+		cfmakeraw(&settings);
+		return tcsetattr(pty->inner, TCSANOW, &settings) == 0;
+	}
+	return true;
+}
+
+void pty_resize(const struct pty *pty, int from)
+{
+	struct winsize wanted, present;
+	if (ioctl(from, TIOCGWINSZ, &wanted) != 0 || ioctl(pty->outer, TIOCGWINSZ, &present) != 0)
+		return;
+	if (memcmp(&wanted, &present, sizeof wanted) != 0)
+		ioctl(pty->outer, TIOCSWINSZ, &wanted);
+}
+
+void terminal_raw(int fd)
+{
+	struct termios settings;
+	/* From the background this would change the terminal under whoever uses it now. */
+	if (raw_terminal >= 0 || !isatty(fd) || !terminal_is_ours() || tcgetattr(fd, &cooked) != 0)
+		return;
+	settings = cooked;
+	cfmakeraw(&settings);
+	if (tcsetattr(fd, TCSADRAIN, &settings) == 0)
+		raw_terminal = fd;
+}
+
+void terminal_cook(void)
+{
+	if (raw_terminal >= 0)
+		tcsetattr(raw_terminal, TCSADRAIN, &cooked);
+	raw_terminal = -1;
+}

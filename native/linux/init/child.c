@@ -1,0 +1,225 @@
+#define _GNU_SOURCE
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../shared/control.h"
+#include "../shared/idmap.h"
+#include "../shared/kernel.h"
+#include "capabilities.h"
+#include "landlock.h"
+
+enum { PROGRAM_INPUT = 8, RAISED_OOM_SCORE = 500 };
+
+/*
+ * Between the two processes: the child asks for its identity map, the parent answers, then the child sends one line
+ * of failure, or exec closes its end without a word.
+ */
+static int handshake = -1;
+static const char MAP_ME = 'm', MAPPED = 'y';
+
+_Noreturn static void child_fail(const char *step, int error, const char *about)
+{
+	char line[3072];
+	int length = snprintf(line, sizeof line, "failed %s %d %s: %s", step, error, about, error ? strerror(error) : "no");
+	if (length > 0)
+		send(handshake, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1, MSG_NOSIGNAL);
+	_exit(1);
+}
+
+static void must(bool done, const char *step, const char *about)
+{
+	if (!done)
+		child_fail(step, errno, about);
+}
+
+static void set_terminal(const struct instructions *told)
+{
+	if (told->terminal == TERMINAL_INHERIT) {
+		must(setpgid(0, 0) == 0, "terminal", "process group");
+		if (!told->take_foreground)
+			return;
+		/* SIGTTOU is ignored since the guard, so that a group in the background may do this. */
+		int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+		must(terminal >= 0 && tcsetpgrp(terminal, getpid()) == 0, "terminal", "foreground");
+		close(terminal);
+		return;
+	}
+	must(setsid() > 0, "terminal", "session");
+	if (told->terminal == TERMINAL_OWN)
+		must(ioctl(PROGRAM_INPUT, TIOCSCTTY, 0) == 0, "terminal", "controlling terminal");
+}
+
+/* When memory runs out all the same, the kernel should choose the program rather than the person's editor. */
+static void volunteer_for_oom(void)
+{
+	char score[16];
+	int length = snprintf(score, sizeof score, "%d", RAISED_OOM_SCORE);
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	if (write(fd, score, (size_t)length) != length) {
+		/* Already higher, and lowering it is not allowed: as well. */
+	}
+	close(fd);
+}
+
+static void enter_user_namespace(void)
+{
+	char answer = 0;
+	must(unshare(CLONE_NEWUSER) == 0, "userns", "unshare");
+	must(send(handshake, &MAP_ME, 1, MSG_NOSIGNAL) == 1 && recv(handshake, &answer, 1, 0) == 1 && answer == MAPPED,
+	     "idmap", "no answer");
+}
+
+static void limit_one(int resource, struct limit limit, const char *name)
+{
+	struct rlimit present;
+	if (!limit.given)
+		return;
+	must(getrlimit(resource, &present) == 0, "limit", name);
+	rlim_t value = limit.value < present.rlim_max ? limit.value : present.rlim_max;
+	struct rlimit wanted = { value, value }, found;
+	must(setrlimit(resource, &wanted) == 0 && getrlimit(resource, &found) == 0, "limit", name);
+	if (found.rlim_cur != value || found.rlim_max != value)
+		child_fail("limit", 0, name);
+}
+
+static void set_limits(const struct instructions *told)
+{
+	limit_one(RLIMIT_NOFILE, told->open_files, "nofile");
+	limit_one(RLIMIT_CORE, told->core, "core");
+	limit_one(RLIMIT_DATA, told->data, "data");
+	/* In a namespace of its own the count starts here; elsewhere it would include all the user runs. */
+	if (told->namespaces)
+		limit_one(RLIMIT_NPROC, told->processes, "nproc");
+}
+
+static void become_user(const struct instructions *told, bool privileged)
+{
+	if (privileged) {
+		must(setgroups(0, NULL) == 0, "id", "groups");
+		must(setresgid(told->gid, told->gid, told->gid) == 0, "id", "gid");
+		must(setresuid(told->uid, told->uid, told->uid) == 0, "id", "uid");
+	}
+	uid_t user[3];
+	gid_t group[3];
+	must(getresuid(&user[0], &user[1], &user[2]) == 0 && getresgid(&group[0], &group[1], &group[2]) == 0, "id", "read");
+	for (int i = 0; i < 3; i++)
+		if (user[i] != told->uid || group[i] != told->gid)
+			child_fail("id", 0, "not the ids asked for");
+}
+
+static void default_signals(void)
+{
+	sigset_t none;
+	/* The real-time ones may be set as well, where somebody upstream ignored them. */
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void load_seccomp(const struct bpf_program *program)
+{
+	/* SPEC_ALLOW keeps kernels before 5.16 from slowing every branch of the program down. */
+	if (syscall(SYS_seccomp, SECCOMP_SET_FILTER, SECCOMP_FLAG_SPEC_ALLOW, program) != 0)
+		must(errno == EINVAL && syscall(SYS_seccomp, SECCOMP_SET_FILTER, 0, program) == 0, "seccomp", "load");
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != SECCOMP_MODE_IS_FILTER)
+		child_fail("seccomp", 0, "not in force");
+}
+
+_Noreturn static void run(const struct instructions *told)
+{
+	/* Ids can be chosen where root's own namespace gave them all, or where there is no namespace and we are root. */
+	bool own_namespace = told->namespaces;
+	bool privileged = own_namespace ? told->map_every_id : geteuid() == 0;
+	set_terminal(told);
+	volunteer_for_oom();
+	if (own_namespace)
+		enter_user_namespace();
+	int ruleset = landlock_prepare(told, child_fail);
+	set_limits(told);
+	bool unbound = own_namespace || privileged;
+	if (unbound)
+		must(capabilities_unbind(), "capabilities", "bounding set");
+	become_user(told, privileged);
+	must(capabilities_keep(0), "capabilities", "drop");
+	/* With the program's own rights: a place it cannot enter is not one to start in. */
+	must(chdir(told->directory) == 0, "cwd", told->directory);
+	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, "capabilities", "no_new_privs");
+	if (ruleset >= 0)
+		must(landlock_enter(ruleset), "landlock", "enter");
+	if (!capabilities_are_gone(unbound))
+		child_fail("capabilities", 0, "still there");
+	for (int i = 0; i < 3; i++)
+		must(dup2(PROGRAM_INPUT + i, i) == i, "streams", "dup2");
+	/* 3 is the control socket here; the program must not find it, nor anything else. */
+	must(dup3(handshake, 3, O_CLOEXEC) == 3, "streams", "handshake");
+	handshake = 3;
+	must(syscall(SYS_close_range, 4, ~0u, 0) == 0, "streams", "close_range");
+	default_signals();
+	load_seccomp(&told->seccomp);
+	execve(told->program, told->argument, told->variable);
+	char line[32];
+	int length = snprintf(line, sizeof line, "noexec %d", errno);
+	send(handshake, line, (size_t)length, MSG_NOSIGNAL);
+	_exit(127);
+}
+
+static bool write_maps(const struct instructions *told, pid_t child)
+{
+	if (told->map_every_id)
+		return map_every_id(child);
+	return map_one_id(child, told->uid, geteuid(), told->gid, getegid());
+}
+
+pid_t child_start(const struct instructions *told)
+{
+	int ends[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
+		fail("start", errno, "socketpair");
+	pid_t child = fork();
+	if (child < 0)
+		fail("start", errno, "fork");
+	if (child == 0) {
+		close(ends[0]);
+		/* Above everything the program's streams are copied to. */
+		handshake = fcntl(ends[1], F_DUPFD_CLOEXEC, 32);
+		close(ends[1]);
+		run(told);
+	}
+	close(ends[1]);
+	char line[3072];
+	ssize_t length;
+	while ((length = recv(ends[0], line, sizeof line - 1, 0)) != 0) {
+		if (length < 0 && errno == EINTR)
+			continue;
+		if (length < 0)
+			fail("start", errno, "handshake");
+		if (length == 1 && line[0] == MAP_ME) {
+			if (!write_maps(told, child))
+				fail("idmap", errno, "write");
+			send(ends[0], &MAPPED, 1, MSG_NOSIGNAL);
+			continue;
+		}
+		line[length] = '\0';
+		report("%s", line);
+		_exit(1);
+	}
+	close(ends[0]);
+	return child;
+}

@@ -1,0 +1,33 @@
+/* Looking at the processes of the sandbox, and ending them all. */
+#ifndef SANDBOX_PROCESSES_H
+#define SANDBOX_PROCESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* Opens /proc for good. Without a pid namespace the sandbox is what descends from this process. */
+void processes_open(bool namespaces);
+
+/*
+ * Calls `see` for every process of the sandbox but this one, until it returns false; `directory` is its open folder
+ * in /proc, closed afterwards. Processes that come and go meanwhile may be missed.
+ */
+void processes_each(bool (*see)(pid_t pid, int directory, void *context), void *context);
+
+/* Reads a small file of /proc as a string; its length, or -1. */
+ssize_t read_text(int directory, const char *name, char *text, size_t room);
+
+/* Signals every process of the sandbox but this one. */
+void processes_signal(int number);
+
+/* Ends them all and waits for them. In a namespace they end with this process anyway. */
+void processes_kill(void);
+
+/* Stops every process; true when none of them can do anything more. */
+bool processes_freeze(void);
+
+/* Lets those go on that processes_freeze() stopped. */
+void processes_thaw(void);
+
+#endif

@@ -1,0 +1,217 @@
+#define _GNU_SOURCE
+#include "rebind.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "../shared/control.h"
+#include "processes.h"
+
+/*
+ * Appearing and vanishing tell of a replacement. The rest tell whether anybody touched the new file before it was
+ * bound: opening is noticed too, since a descriptor in flight over a socket is in nobody's table.
+ */
+#define MOVES (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+#define TOUCHES (IN_OPEN | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE)
+#define LOST (IN_MOVE_SELF | IN_DELETE_SELF | IN_UNMOUNT)
+
+struct watched {
+	const char *path, *name;
+	int folder; /* its watch */
+	mode_t type;
+	bool missing; /* the host took it away: whatever comes next cannot be told from an attack */
+	int moves, touches;
+};
+
+static struct watched list[MOST_REBINDS];
+static int count, notify = -1;
+
+static bool is_read_only(int fd)
+{
+	struct statfs system;
+	return fstatfs(fd, &system) == 0 && (system.f_flags & 1) != 0;
+}
+
+static int look_at(const char *path, struct stat *status)
+{
+	int fd = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && fstat(fd, status) != 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void rebind_watch(const struct instructions *told)
+{
+	if (told->rebinds == 0)
+		return;
+	notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	if (notify < 0)
+		fail("rebind", errno, "inotify");
+	for (int i = 0; i < told->rebinds; i++) {
+		struct watched *watched = &list[count++];
+		struct stat status;
+		char folder[PATH_MAX];
+		watched->path = told->rebind[i];
+		watched->name = strrchr(watched->path, '/') + 1;
+		int length = (int)(watched->name - watched->path);
+		snprintf(folder, sizeof folder, "%.*s", length > 1 ? length - 1 : 1, watched->path);
+		watched->folder = inotify_add_watch(notify, folder, MOVES | TOUCHES | LOST | IN_ONLYDIR);
+		int fd = look_at(watched->path, &status);
+		if (watched->folder < 0 || fd < 0)
+			fail("rebind", errno, watched->path);
+		if (!is_read_only(fd))
+			fail("rebind", EROFS, watched->path);
+		watched->type = status.st_mode & S_IFMT;
+		close(fd);
+	}
+}
+
+int rebind_fd(void)
+{
+	return notify;
+}
+
+_Noreturn static void tampered(const char *path)
+{
+	report("tampered %s", path);
+	processes_kill();
+	_exit(0);
+}
+
+/* Notes what happened to watched names; true when one of them appeared or vanished, or events were lost. */
+static bool take_events(void)
+{
+	char buffer[8192] __attribute__((aligned(8)));
+	bool moved = false;
+	ssize_t length;
+	while ((length = read(notify, buffer, sizeof buffer)) > 0) {
+		for (char *at = buffer; at < buffer + length;) {
+			const struct inotify_event *event = (const struct inotify_event *)at;
+			at += sizeof *event + event->len;
+			if (event->mask & IN_Q_OVERFLOW) {
+				/* Anything may have been in it. */
+				for (int i = 0; i < count; i++)
+					list[i].touches++;
+				moved = true;
+			}
+			for (int i = 0; i < count; i++) {
+				if (list[i].folder != event->wd)
+					continue;
+				if (event->mask & LOST)
+					tampered(list[i].path);
+				if (event->len == 0 || strcmp(event->name, list[i].name) != 0)
+					continue;
+				if (event->mask & MOVES) {
+					list[i].moves++;
+					list[i].touches = 0;
+					moved = true;
+				} else if (list[i].moves > 0) {
+					list[i].touches++;
+				}
+			}
+		}
+	}
+	return moved;
+}
+
+struct search {
+	struct stat file;
+	bool found;
+};
+
+/* A descriptor that could write: by the flags in fdinfo, octal, of which the last digit holds the access mode. */
+static bool may_write(int directory, int fd)
+{
+	char name[32], text[256];
+	snprintf(name, sizeof name, "fdinfo/%d", fd);
+	if (read_text(directory, name, text, sizeof text) <= 0)
+		return true;
+	const char *flags = strstr(text, "flags:");
+	return flags == NULL || (strtoul(flags + 6, NULL, 8) & O_ACCMODE) != O_RDONLY;
+}
+
+static bool find_writer(pid_t pid, int directory, void *context)
+{
+	struct search *search = context;
+	struct stat status;
+	(void)pid;
+	for (int fd = 0, missing = 0; missing < 256; fd++) {
+		char name[32];
+		snprintf(name, sizeof name, "fd/%d", fd);
+		if (fstatat(directory, name, &status, 0) != 0) {
+			missing++;
+			continue;
+		}
+		missing = 0;
+		if (status.st_dev == search->file.st_dev && status.st_ino == search->file.st_ino && may_write(directory, fd))
+			search->found = true;
+	}
+	return !search->found;
+}
+
+/* Mounts the very file that was looked at onto itself, read-only, without going through its name again. */
+static bool bind_again(int fd)
+{
+	struct mount_attributes read_only = { .set = MOUNT_READ_ONLY | MOUNT_NOSUID | MOUNT_NODEV };
+	int tree = (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_COPY | AT_EMPTY_PATH | O_CLOEXEC);
+	if (tree < 0)
+		return false;
+	bool done = syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &read_only, sizeof read_only) == 0 &&
+	            syscall(SYS_move_mount, tree, "", fd, "", MOVE_FROM_EMPTY_PATH | MOVE_TO_EMPTY_PATH) == 0;
+	close(tree);
+	return done;
+}
+
+/* Everything is stopped. A folder that came in may have been filled before: there is no telling, unless it is ours. */
+static void protect_again(struct watched *watched)
+{
+	struct search search = { .found = false };
+	int fd = look_at(watched->path, &search.file);
+	int moves = watched->moves, touches = watched->touches;
+	watched->moves = watched->touches = 0;
+	if (fd < 0) {
+		watched->missing = true;
+		return;
+	}
+	if (is_read_only(fd)) {
+		/* Our own mount is still there: the name came back to the same file, or only its neighbours moved. */
+		close(fd);
+		return;
+	}
+	if (watched->missing || moves != 1 || touches > 0 || !S_ISREG(watched->type) ||
+	    (search.file.st_mode & S_IFMT) != watched->type)
+		tampered(watched->path);
+	processes_each(find_writer, &search);
+	if (search.found || !bind_again(fd))
+		tampered(watched->path);
+	close(fd);
+	fd = look_at(watched->path, &search.file);
+	if (fd < 0 || !is_read_only(fd))
+		tampered(watched->path);
+	close(fd);
+	report("rebound %s", watched->path);
+}
+
+void rebind_look(void)
+{
+	if (!take_events())
+		return;
+	if (!processes_freeze())
+		tampered("(the processes could not be stopped)");
+	/* Up to here somebody inside may have been at work; from here on only the host can. */
+	take_events();
+	for (int i = 0; i < count; i++)
+		protect_again(&list[i]);
+	processes_thaw();
+}

@@ -1,0 +1,12 @@
+#ifndef SANDBOX_SECCOMP_H
+#define SANDBOX_SECCOMP_H
+
+#include <stdbool.h>
+
+/*
+ * From now on this process may only watch, signal and report; with `rebinds` it may also mount. Any other call kills
+ * it, and with it the sandbox.
+ */
+void seccomp_confine_init(bool rebinds);
+
+#endif

@@ -1,0 +1,113 @@
+#define _GNU_SOURCE
+#include "supervise.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../shared/control.h"
+#include "../shared/records.h"
+#include "processes.h"
+#include "rebind.h"
+#include "watchdog.h"
+
+static pid_t program;
+static int terminal; /* -1: the foreground is not ours to give */
+static bool stopped;
+
+_Noreturn static void end(void)
+{
+	/* In a pid namespace the kernel does the rest when this process has gone. */
+	processes_kill();
+	_exit(0);
+}
+
+/* Collects whatever has ended; the program's own end is everybody's. */
+static void reap(void)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
+		if (pid != program)
+			continue;
+		if (WIFSTOPPED(status)) {
+			stopped = true;
+			report("stopped %d", WSTOPSIG(status));
+		} else if (WIFCONTINUED(status)) {
+			stopped = false;
+		} else {
+			if (WIFSIGNALED(status))
+				report("signal %d", WTERMSIG(status));
+			else
+				report("exit %d", WEXITSTATUS(status));
+			end();
+		}
+	}
+}
+
+static void pass_signal(int number)
+{
+	if (number == SIGKILL) {
+		processes_signal(SIGKILL);
+		return;
+	}
+	/* The group may have gone while the program lives on in another. */
+	if (kill(-program, number) != 0)
+		kill(program, number);
+	/* A stopped program could not act on being told to end. */
+	if (stopped && (number == SIGTERM || number == SIGHUP))
+		kill(-program, SIGCONT);
+}
+
+static void resume(bool foreground)
+{
+	if (foreground && terminal >= 0)
+		tcsetpgrp(terminal, program);
+	kill(-program, SIGCONT);
+}
+
+static void obey(void)
+{
+	if (!control_read())
+		end();
+	for (char *line; (line = control_line()) != NULL;) {
+		unsigned long long number;
+		if (strncmp(line, "signal ", 7) == 0 && read_number(line + 7, NSIG - 1, &number) && number > 0)
+			pass_signal((int)number);
+		else if (strcmp(line, "continue fg") == 0 || strcmp(line, "continue bg") == 0)
+			resume(line[9] == 'f');
+	}
+}
+
+void supervise(const struct instructions *told, pid_t child, int signals, int tty)
+{
+	(void)told;
+	program = child;
+	terminal = tty;
+	for (;;) {
+		struct pollfd entries[] = {
+			{ .fd = control_fd(), .events = POLLIN },
+			{ .fd = signals, .events = POLLIN },
+			{ .fd = rebind_fd(), .events = POLLIN },
+		};
+		int ready = poll(entries, 3, watchdog_wait());
+		if (ready < 0 && errno != EINTR)
+			fail("poll", errno, "init");
+		if (entries[2].fd >= 0 && entries[2].revents != 0)
+			rebind_look();
+		if (entries[1].revents != 0) {
+			struct signalfd_siginfo info;
+			while (read(signals, &info, sizeof info) == sizeof info) {
+			}
+			reap();
+		}
+		if (entries[0].revents != 0)
+			obey();
+		watchdog_look();
+	}
+}

@@ -1,0 +1,16 @@
+/* Memory and number of tasks of the whole tree, looked at now and then. */
+#ifndef SANDBOX_WATCHDOG_H
+#define SANDBOX_WATCHDOG_H
+
+#include "instructions.h"
+
+/* Notes what the machine uses before the program starts. */
+void watchdog_start(const struct instructions *told);
+
+/* Milliseconds until watchdog_look() should be called, -1 for never. */
+int watchdog_wait(void);
+
+/* Does nothing before its time. When a limit is exceeded: says which, kills everything, and ends this process. */
+void watchdog_look(void);
+
+#endif
