@@ -11,6 +11,7 @@ const run = (command, ...args) => execFileSync(command, args, { stdio: "inherit"
 await rm("dist", { recursive: true, force: true });
 run(process.execPath, "scripts/generate.mjs");
 run(bin("tsc"), "-p", "tsconfig.json");
+run(process.execPath, "scripts/seccomp.mjs", "dist/seccomp");
 await build({
   entryPoints: { "sandboxed-run": "src/cli/sandboxed-run.ts", sandboxed: "src/cli/sandboxed.ts" },
   outdir: "dist/bin",

@@ -47,6 +47,8 @@ export interface Table {
 export function parseTable(document: unknown): Table {
   const root = entries(document, "the table", ["newest", "rule", "constants", "numbers"]);
   const newest = integer(root.get("newest"), "newest");
+  // Far below the bit that marks an x32 call, which must stay above it.
+  if (newest >= 0x1000) fail(`newest = ${newest} is no call number`);
   const constants = new Map<string, number>();
   for (const [name, value] of entries(root.get("constants"), "constants")) constants.set(name, integer(value, name));
   const numbers = new Map<string, ReadonlyMap<SeccompArch, number>>();

@@ -236,7 +236,7 @@ const others = [
     ["process_vm_writev", [0, 0, 0, 0, 0, 99]],
     ["pidfd_getfd", [-1, -1, 0]],
     ["kcmp", [0, 0, 99, 0, 0]],
-    ["prlimit64", [1, 99, 0, 0]],
+    ["prlimit64", [0x7fff_ffff, 7, 0, 0]],
     ["shmget", [0x7ead, 4096, 0]],
     ["shmat", [-1, 0, 0]],
     ["shmctl", [-1, 99, 0]],

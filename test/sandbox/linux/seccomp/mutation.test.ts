@@ -107,6 +107,10 @@ const mutants: Mutant[] = [
 ];
 
 describe("the cases", () => {
+  it("have names of their own", () => {
+    expect(new Set(cases.map(({ name }) => name)).size).toBe(cases.length);
+  });
+
   it("hold for the shipped table", () => {
     expect(noticedBy(table)).toBeNull();
   });

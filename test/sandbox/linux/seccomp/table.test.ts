@@ -52,6 +52,7 @@ describe("reading the table", () => {
     ["a constant nobody uses", { ...minimal, constants: { A: 5, B: 6 } }, /"B" has a value but no rule/],
     ["a number nobody uses", { ...minimal, numbers: { ...minimal.numbers, bpf: { x64: 1 } } }, /"bpf" has a value/],
     ["a number above the newest", { ...minimal, newest: 100 }, /above newest = 100/],
+    ["a newest call among the x32 ones", { ...minimal, newest: 0x4000_0200 }, /is no call number/],
     ["a number of no architecture", { ...minimal, numbers: { mount: {} } }, /mount has no number/],
     ["another architecture", { ...minimal, numbers: { mount: { riscv: 40 } } }, /must be one of x64, arm64/],
     ["a 33-bit constant", { ...minimal, constants: { A: 0x1_0000_0000 } }, /32-bit/],
