@@ -1,10 +1,12 @@
 import { createRequire } from "node:module";
+import type micromatch from "micromatch";
 import { SandboxedError } from "./error.ts";
 
 /** More alternatives than this are no rule that a person can check. */
 const MOST_ALTERNATIVES = 256;
 
 /** Present in the bundled commands, absent in the library. */
+// oxlint-disable-next-line no-underscore-dangle -- the name is Node's
 declare const __filename: string | undefined;
 
 /**
@@ -20,8 +22,9 @@ export function expandBraces(pattern: string): readonly string[] {
   }
   // Few patterns have braces: the library is loaded for those alone.
   const here = typeof __filename === "string" ? __filename : import.meta.url;
-  const micromatch = createRequire(here)("micromatch") as typeof import("micromatch"); // `require` has no types
-  return micromatch.braces(pattern, { expand: true, keepEscaping: true });
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- `require` has no types
+  const library = createRequire(here)("micromatch") as typeof micromatch;
+  return library.braces(pattern, { expand: true, keepEscaping: true });
 }
 
 /** At least as many as the expansion has: nested groups count as if they stood side by side. */

@@ -81,8 +81,8 @@ function decideLayer(policy: EnvironmentPolicy, name: string, value: string | un
 
 const corePatterns: readonly string[] = [...variables.core, ...variables.certificates, ...variables.toolchains];
 
-/** `scheme://user:password@host`, also where the user is empty. */
-const urlCredentials = /[a-z][a-z0-9+.-]{0,30}:\/\/[^\s/?#@]{0,2000}:[^\s/?#@]{1,2000}@/i;
+/** `scheme://user:password@host`, and for the web a name before the host alone: tokens are written there. */
+const urlCredentials = /https?:\/\/[^\s/?#@]+@|:\/\/[^\s/?#@:]*:[^\s/?#@]+@/i;
 
 /** `*` stands for any characters; one step back to the last star, so never slower than the lengths multiplied. */
 function matches(pattern: string, name: string): boolean {

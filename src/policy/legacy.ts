@@ -114,13 +114,13 @@ function readEntries({ read, place }: Legacy): readonly Entry[] {
   const defaults = read.includePlatformDefaults ?? read.include_platform_defaults ?? true;
   const roots = read.readableRoots ?? read.readable_roots ?? [];
   if (read.type === "fullAccess") {
-    const named = [
+    const fields = [
       read.readableRoots,
       read.readable_roots,
       read.includePlatformDefaults,
       read.include_platform_defaults,
     ];
-    if (named.some((field) => field !== undefined)) {
+    if (fields.some((field) => field !== undefined)) {
       throw new SandboxedError("policy_invalid", `${at(place("access"))}fullAccess takes no further fields`, {
         hint: 'write type = "restricted", or leave them out',
       });

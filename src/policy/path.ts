@@ -5,7 +5,13 @@ declare const absolute: unique symbol;
 /** An absolute path without NUL, `.`, `..`, doubled or trailing slashes. Made by `absolutePath` alone. */
 export type AbsolutePath = string & { readonly [absolute]: true };
 
-export const rootPath = "/" as AbsolutePath; // the one constant in normal form
+/** Puts the brand on text that is in normal form by construction: a constant, or normal forms cut and joined. */
+export function knownNormal(text: string): AbsolutePath {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a brand has no run-time form to test for
+  return text as AbsolutePath;
+}
+
+export const rootPath = knownNormal("/");
 
 /**
  * Normalises by spelling alone: symlinks are the business of whoever reads the disk.
@@ -33,7 +39,7 @@ export function normalise(text: string): AbsolutePath | null {
 
 /** Components must be non-empty, without slashes, and neither `.` nor `..`. */
 export function fromComponents(parts: readonly string[]): AbsolutePath {
-  return `/${parts.join("/")}` as AbsolutePath; // normal form by the contract above
+  return knownNormal(`/${parts.join("/")}`);
 }
 
 /** The names between the slashes; none for `/`. */
@@ -43,7 +49,7 @@ export function components(path: AbsolutePath): readonly string[] {
 
 /** The directory that holds the name; `/` is its own parent. */
 export function parentPath(path: AbsolutePath): AbsolutePath {
-  return (path.slice(0, path.lastIndexOf("/")) || "/") as AbsolutePath; // a normal form cut at a slash
+  return knownNormal(path.slice(0, path.lastIndexOf("/")) || "/");
 }
 
 /** Joins a relative path, normalising: `..` can lead out, so check with `isWithin` where that matters. */

@@ -52,7 +52,7 @@ export function parseSize(value: string | number): number {
 
 /** The shortest spelling that `parseDuration` reads back. */
 export function formatDuration(milliseconds: number): string {
-  for (const [unit, factor] of [...durations].reverse()) {
+  for (const [unit, factor] of [...durations].toReversed()) {
     if (milliseconds % factor === 0) return `${milliseconds / factor}${unit}`;
   }
   return `${milliseconds}ms`;

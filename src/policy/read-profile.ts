@@ -116,6 +116,6 @@ function readProtect(raw: NonNullable<RawProfile["protect"]>, place: PlaceOf): N
 
 /** Without the keys whose value is undefined. */
 function defined<T extends object>(value: { readonly [K in keyof T]: T[K] | undefined }): Partial<T> {
-  // The filter leaves exactly the keys that have a value.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the filter leaves exactly the keys that have a value
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as Partial<T>;
 }

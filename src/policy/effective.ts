@@ -1,0 +1,110 @@
+import type { Layer, Where } from "./decision.ts";
+import { foldedGlobs, namesFor } from "./folding.ts";
+import type { Names } from "./folding.ts";
+import { LayerIndex } from "./layer-index.ts";
+import { accessRank } from "./patch.ts";
+import { components, fromComponents } from "./path.ts";
+import type { AbsolutePath } from "./path.ts";
+import type { ResolvedPolicy } from "./resolved.ts";
+import type { Access, Entry } from "./rule.ts";
+
+/** What one layer says of a path. */
+export interface Verdict {
+  readonly layer: Layer;
+  readonly access: Access;
+  readonly cause: "entry" | "glob" | "none" | "unrestricted";
+  readonly entry: Entry | null;
+  readonly private: boolean;
+}
+
+/** What all layers together leave. */
+export interface Effective {
+  readonly access: Access;
+  readonly where: Where;
+  /** The layer that leaves least; of equals the one that is hardest to change. */
+  readonly verdict: Verdict;
+}
+
+interface CompiledLayer {
+  readonly layer: Layer;
+  readonly index: LayerIndex | null;
+}
+
+/** The filesystem half of a policy, ready to be asked by path components. */
+export class EffectiveAccess {
+  readonly names: Names;
+  readonly #layers: readonly CompiledLayer[];
+  readonly #shadowed: LayerIndex;
+
+  constructor({ layers, places }: ResolvedPolicy) {
+    const folding = places.folding ?? [];
+    this.names = namesFor(folding);
+    this.#layers = layers.map(({ layer, kind, entries, denyGlobs }) => ({
+      layer,
+      index: kind === "restricted" ? new LayerIndex(entries, foldedGlobs(denyGlobs, folding), this.names) : null,
+    }));
+    const shadowed = layers.map((layer) => layer.shadowed);
+    this.#shadowed = new LayerIndex(
+      shadowed.flatMap(({ entries }) => entries),
+      shadowed.flatMap(({ denyGlobs }) => foldedGlobs(denyGlobs, folding)),
+      this.names,
+    );
+  }
+
+  /** The same text for all spellings of a path that the file system takes for one. */
+  key(path: AbsolutePath): AbsolutePath {
+    return this.names === components ? path : fromComponents(this.names(path));
+  }
+
+  /** `needed`: the layer that is named in the result is one that refuses this much. */
+  at(names: readonly string[], needed: Access): Effective {
+    let chosen: Verdict | null = null;
+    let access: Access = "write";
+    let isPrivate = false;
+    for (const layer of this.#layers) {
+      const verdict = judge(layer, names);
+      if (verdict.private) isPrivate = true;
+      if (accessRank[verdict.access] < accessRank[access]) access = verdict.access;
+      if (chosen === null || outweighs(verdict, chosen, needed)) chosen = verdict;
+    }
+    const verdict = chosen ?? open;
+    return { access, where: access === "deny" ? "masked" : isPrivate ? "private" : "host", verdict };
+  }
+
+  /** The credential whose host file a private place hides. */
+  shadowedAt(names: readonly string[]): Entry | null {
+    const { entry, glob } = this.#shadowed.find(names);
+    return glob ?? entry?.entry ?? null;
+  }
+}
+
+const open: Verdict = { layer: "invariant", access: "write", cause: "unrestricted", entry: null, private: false };
+
+function judge({ layer, index }: CompiledLayer, names: readonly string[]): Verdict {
+  if (index === null) return { layer, access: "write", cause: "unrestricted", entry: null, private: false };
+  const { entry, glob } = index.find(names);
+  if (glob !== null) return { layer, access: "deny", cause: "glob", entry: glob, private: false };
+  if (entry === null) return { layer, access: "deny", cause: "none", entry: null, private: false };
+  return { layer, access: entry.access, cause: "entry", entry: entry.entry, private: entry.private };
+}
+
+/** Of the layers that refuse, the one that is hardest to change is the answer; else the one that leaves least. */
+function outweighs(one: Verdict, other: Verdict, needed: Access): boolean {
+  const refuses = accessRank[one.access] < accessRank[needed];
+  if (refuses !== accessRank[other.access] < accessRank[needed]) return refuses;
+  if (refuses && firmness(one) !== firmness(other)) return firmness(one) > firmness(other);
+  if (one.access !== other.access) return accessRank[one.access] < accessRank[other.access];
+  return one.private && !other.private;
+}
+
+/** 3: the tool's own. 2: somebody else's file. 1: protected until named. 0: the caller's. */
+function firmness({ layer, entry }: Verdict): number {
+  if (entry?.origin === "state") return 3;
+  if (isForeign(layer) || (entry !== null && isForeign(entry.provenance.layer))) return 2;
+  return entry?.origin === "protected" ? 1 : 0;
+}
+
+/** Layers that no option of the caller's can widen. */
+export function isForeign(layer: Layer): boolean {
+  return layer === "requirements" || layer === "project";
+}
