@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Argument } from "../sandbox/linux/seccomp/cases.ts";
+import type { Argument } from "../sandbox/linux/seccomp/case.ts";
 
 /** One system call to try: its number on this machine, or on i386. */
 export interface Attempt {

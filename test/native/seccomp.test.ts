@@ -8,7 +8,8 @@ import {
   seccompVariants,
   writeSeccompPrograms,
 } from "../../src/sandbox/linux/seccomp/index.ts";
-import { type Argument, type Case, cases, type Verdict } from "../sandbox/linux/seccomp/cases.ts";
+import type { Argument, Case, Verdict } from "../sandbox/linux/seccomp/case.ts";
+import { cases } from "../sandbox/linux/seccomp/cases.ts";
 import { table } from "../sandbox/linux/seccomp/profile.ts";
 import { accounts, attempt, type Attempt, buildProbe } from "./seccomp-probe.ts";
 

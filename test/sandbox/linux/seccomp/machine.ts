@@ -10,7 +10,7 @@ import {
   returnErrno,
 } from "../../../../src/sandbox/linux/seccomp/bpf.ts";
 import type { SeccompArch, SeccompVariant, Table } from "../../../../src/sandbox/linux/seccomp/index.ts";
-import type { Argument, Verdict } from "./cases.ts";
+import type { Argument, Verdict } from "./case.ts";
 
 /** `struct seccomp_data` without the instruction pointer, which no program here reads. */
 export interface Call {
