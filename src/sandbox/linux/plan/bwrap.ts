@@ -8,7 +8,7 @@ export const INIT_PATH = "/dev/sandbox-init";
  * never has any. Ids other than its own exist only where root started the launch.
  */
 const INIT_CAPABILITIES = ["CAP_NET_ADMIN", "CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN", "CAP_SETFCAP", "CAP_SETPCAP"];
-const FULL_RANGE_CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_CHOWN", "CAP_KILL", "CAP_SYS_PTRACE"];
+const FULL_RANGE_CAPABILITIES = ["CAP_SETUID", "CAP_SETGID", "CAP_DAC_READ_SEARCH"];
 
 /** Files the launch provides, on the host. */
 export interface Provided {

@@ -42,7 +42,7 @@ export function initInstructions(plan: LaunchPlan): Buffer {
     ...plan.environment.map(([name, value]) => ["env", `${name}=${value}`]),
     ["limit", "nofile", String(limits.openFiles)],
     ["limit", "core", "0"],
-    ["limit", "nproc", String(limits.processes)],
+    ...(isolated ? [["limit", "nproc", String(limits.processes)]] : []),
     ...(limits.data === null ? [] : [["limit", "data", String(limits.data)]]),
     ["tasks", String(limits.processes)],
     ...(plan.pidMax === null ? [] : [["pidmax", String(plan.pidMax)]]),

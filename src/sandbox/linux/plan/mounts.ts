@@ -114,6 +114,7 @@ class TreeBuilder {
   }
 
   #deny(step: MaterialisedEntry): void {
+    if (this.#inPrivateHome(step.path) !== null && step.entry?.origin !== "grant") return;
     this.#placed.push(step);
     const { kind } = this.#request.facts.look(step.path);
     if (kind === "missing" || kind === "symlink" || !this.#visible(parentPath(step.path))) return;
@@ -154,6 +155,8 @@ class TreeBuilder {
     for (let at = parentPath(path); at !== "/"; at = parentPath(at)) {
       const step = this.#governing(at);
       if (step === null || step.access !== "write" || step.path === at) break;
+      // A private tmpfs is empty at the start: whoever moves a mount point there moves the mount with it.
+      if (step.where === "private" && this.#inPrivateHome(at) === null) break;
       chain.push(at);
     }
     for (const at of chain.reverse()) this.#pin(at);

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { absolutePath } from "../../../policy/index.ts";
 import type { Journal } from "../../../policy/index.ts";
 import type { HandOff, Repair, RunOutcome } from "../../outcome.ts";
 import { handOff, startWatch } from "../../protection/index.ts";
@@ -39,10 +40,9 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
   const quarantine = `${folders.state}/quarantine/${request.session.id}`;
   const repairs: Repair[] = [];
   const watch = startWatch({
-    plan,
     survey: prepared.survey,
-    folder: quarantine,
-    onRepair: (repair) => repairs.push(repair),
+    folder: absolutePath(quarantine),
+    onRepair: (finding) => repairs.push(finding),
   });
   const launched = launch({
     plan,

@@ -5,8 +5,8 @@ import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
-import { gitEnvironment, protect, scanRoots } from "../../protection/index.ts";
-import type { Protection, Scan } from "../../protection/index.ts";
+import { gitEnvironment, survey as look } from "../../protection/index.ts";
+import type { Survey } from "../../protection/index.ts";
 import type { RunRequest } from "../../request.ts";
 import { assertToolSafe, readFacts, toolLocations } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
@@ -14,13 +14,6 @@ import type { ProgramEnvironment } from "../plan/environment.ts";
 import { expandDenyGlobs } from "./deny-globs.ts";
 import { builtFolder } from "./files.ts";
 import { chooseBackend } from "./ladder.ts";
-
-/** What was found under the writable roots before the launch. */
-export interface Survey {
-  readonly roots: readonly AbsolutePath[];
-  readonly scan: Scan;
-  readonly protection: Protection;
-}
 
 /** A run that could start now: everything is decided, nothing has happened. */
 export interface Prepared {
@@ -69,7 +62,13 @@ export function prepare(request: RunRequest): Prepared {
     protectedPaths: survey.protection.paths,
     sockets: [...new Set([...host.sockets, ...survey.scan.sockets])],
   };
-  const resolved = resolve(policy, { ...places, protectedPaths: facts.protectedPaths });
+  // A linked work tree commits into the repository it belongs to.
+  const metadata = survey.roots.filter((root) => !roots.includes(root));
+  const resolved = resolve(policy, {
+    ...places,
+    workspaceRoots: [...places.workspaceRoots, ...metadata],
+    protectedPaths: facts.protectedPaths,
+  });
   const { plan, oracle, environment: variables } = planLaunch({
     resolved,
     facts,
@@ -143,15 +142,10 @@ function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
 }
 
 function surveyRoots(roots: readonly AbsolutePath[], policy: Policy, facts: HostFacts): Survey {
+  const protection = policy.layers[0]?.profile.protect;
+  if (protection === undefined) throw new SandboxedError("internal", "a policy without layers");
   const directories = roots.filter((root) => facts.look(root).kind === "directory");
-  const scan = scanRoots(directories);
-  const strongest = policy.layers[0]?.profile.protect;
-  if (strongest === undefined) throw new SandboxedError("internal", "a policy without layers");
-  return {
-    roots: directories,
-    scan,
-    protection: protect(directories, scan, strongest, gitEnvironment(facts.account.home, facts.environment)),
-  };
+  return look(directories, protection, gitEnvironment(facts.account.home, facts.environment));
 }
 
 function installation(built: string) {

@@ -1,0 +1,44 @@
+/**
+ * sandboxed-run as a library: read a policy, prepare a launch, run it.
+ *
+ * ```ts
+ * import { builtinProfile, newSession, run } from "sandboxed-run";
+ *
+ * const outcome = await run({
+ *   policy: { layers: [{ layer: "api", profile: builtinProfile(":isolated") }] },
+ *   program: "python3", arguments: ["script.py"], …
+ * });
+ * ```
+ */
+export {
+  absolutePath,
+  applyPatch,
+  builtinProfile,
+  builtinProfileNames,
+  compile,
+  mode,
+  readLegacy,
+  readProfile,
+  resolve,
+  SandboxedError,
+  selectProfile,
+} from "./policy/index.ts";
+export type * from "./policy/index.ts";
+export { prepare, run, start, toolFolders } from "./sandbox/index.ts";
+export type {
+  Backend,
+  HandOff,
+  HostFacts,
+  LaunchPlan,
+  Prepared,
+  Reduction,
+  Repair,
+  Running,
+  RunOutcome,
+  RunRequest,
+  RunSession,
+  Stream,
+  ToolFolders,
+} from "./sandbox/index.ts";
+export { journalPath, listSessions, openSession, readJournal, verifyJournal } from "./audit/index.ts";
+export type { JournalRecord, Session, SessionEntry, SessionOptions, VerifyResult } from "./audit/index.ts";
