@@ -1,0 +1,222 @@
+import { readdirSync } from "node:fs";
+import { isWithin, parentPath, protectedNames } from "../../policy/index.ts";
+import type { AbsolutePath, ProtectedPath, ProtectPolicy } from "../../policy/index.ts";
+import type { Repository } from "../facts.ts";
+import type { Reduction } from "../plan.ts";
+import { canonicalPath, childPath, linkTarget, lookAt } from "./disk.ts";
+import { configuredFiles, noGitEnvironment } from "./git-files.ts";
+import type { GitEnvironment } from "./git-files.ts";
+import { resolveFrom } from "./repository.ts";
+import { isDirectoryName, isFirstTier, linkedGitNames, listedAs, matchesName, sharedGitNames } from "./names.ts";
+import { pinLimit, withinPins } from "./pins.ts";
+import type { Scan } from "./scan.ts";
+
+/**
+ * A protected name that is a symlink. A mount would cover what the link points to and leave the link free, so the
+ * watch puts the link back; its target is protected as well where it lies under a writable root.
+ */
+export interface ProtectedLink {
+  readonly path: AbsolutePath;
+  /** As written in the link. */
+  readonly target: string;
+  readonly root: AbsolutePath;
+  readonly name: string;
+}
+
+/** Names that are protected wherever they match: `*.code-workspace` at the top of a root. */
+export interface ProtectedPattern {
+  readonly root: AbsolutePath;
+  readonly pattern: string;
+  /** Matches that stood there at the start. */
+  readonly known: readonly string[];
+}
+
+/** All that a run must leave alone, by how that can be held. */
+export interface Protection {
+  /** To mount read-only, or to watch where `kind` is `missing`. */
+  readonly paths: readonly ProtectedPath[];
+  readonly links: readonly ProtectedLink[];
+  readonly patterns: readonly ProtectedPattern[];
+  /** Existing paths beyond the pins: only watched, and put back if changed. */
+  readonly unpinned: readonly ProtectedPath[];
+  /** For `missing = "strict"`: names to hold with an empty directory, and none for any other setting. */
+  readonly placeholders: readonly AbsolutePath[];
+  readonly reductions: readonly Reduction[];
+  readonly git: ProtectPolicy["git"];
+}
+
+/**
+ * Lays out what is protected under the writable roots (canonical directories). A path that is itself a root is the
+ * user's explicit word and stays free. Only reads.
+ */
+export function protect(
+  roots: readonly AbsolutePath[],
+  scan: Scan,
+  policy: ProtectPolicy,
+  environment: GitEnvironment = noGitEnvironment,
+): Protection {
+  const layout = new Layout(roots);
+  for (const root of roots) if (!inGitDirectory(root, scan.repositories)) layout.top(root, policy.off);
+  if (policy.git !== "off") {
+    for (const repository of scan.repositories) {
+      if (policy.git === "all") layout.whole(repository);
+      layout.metadata(repository, environment);
+    }
+  }
+  return layout.finish(scan, policy);
+}
+
+/** The paths of `protect` alone, for the oracle. */
+export function protectedPaths(
+  roots: readonly AbsolutePath[],
+  scan: Scan,
+  policy: ProtectPolicy,
+  environment: GitEnvironment = noGitEnvironment,
+): readonly ProtectedPath[] {
+  return protect(roots, scan, policy, environment).paths;
+}
+
+function inGitDirectory(root: AbsolutePath, repositories: readonly Repository[]): boolean {
+  return repositories.some(({ gitDir, commonDir }) => isWithin(root, gitDir) || isWithin(root, commonDir));
+}
+
+const linkDepth = 8;
+
+class Layout {
+  readonly #roots: readonly AbsolutePath[];
+  readonly #rootSet: ReadonlySet<AbsolutePath>;
+  readonly #paths = new Map<AbsolutePath, ProtectedPath>();
+  readonly #links = new Map<AbsolutePath, ProtectedLink>();
+  readonly #patterns: ProtectedPattern[] = [];
+  /** Directories known to be real ones, so that each is looked at once. */
+  readonly #plain = new Set<AbsolutePath>();
+
+  constructor(roots: readonly AbsolutePath[]) {
+    // The deepest root that holds a path is the one it stands under.
+    this.#roots = roots.toSorted((one, other) => other.length - one.length);
+    this.#rootSet = new Set(roots);
+  }
+
+  top(root: AbsolutePath, off: ReadonlySet<string>): void {
+    for (const name of protectedNames().tools) {
+      if (off.has(name)) continue;
+      if (name.includes("*")) this.#pattern(root, name);
+      else this.#add(childPath(root, name), "tools", name);
+    }
+  }
+
+  metadata(repository: Repository, environment: GitEnvironment): void {
+    const { worktree, gitDir, commonDir } = repository;
+    const dotGit = childPath(worktree, ".git");
+    if (gitDir !== dotGit && gitDir !== worktree) this.#add(dotGit, "git", listedAs.dotGit);
+    for (const { relative, name } of sharedGitNames()) this.#add(childPath(commonDir, relative), "git", name);
+    if (gitDir !== commonDir) {
+      for (const { relative, name } of linkedGitNames()) this.#add(childPath(gitDir, relative), "git", name);
+    }
+    const { hooks, included } = configuredFiles(repository, environment);
+    for (const path of hooks) this.#add(path, "git", listedAs.hooksPath);
+    for (const path of [...included, ...environment.shared]) this.#existing(path);
+  }
+
+  whole({ worktree, gitDir, commonDir }: Repository): void {
+    for (const path of [childPath(worktree, ".git"), gitDir, commonDir]) {
+      if (lookAt(path) !== null) this.#add(path, "git", listedAs.whole);
+    }
+  }
+
+  finish(scan: Scan, policy: ProtectPolicy): Protection {
+    const all = [...this.#paths.values()];
+    const missing = all.filter(({ kind }) => kind === "missing");
+    const ranked = all
+      .filter(({ kind }) => kind !== "missing")
+      .map((path) => ({ path, rank: rank(path) }))
+      .toSorted((one, other) => one.rank - other.rank)
+      .map(({ path }) => path);
+    const { held, rest } = withinPins(ranked, pinLimit);
+    const placeholders = policy.missing === "strict" ? missing.filter(holdable).map(({ path }) => path) : [];
+    return {
+      paths: [...held, ...missing],
+      links: [...this.#links.values()],
+      patterns: this.#patterns,
+      unpinned: rest,
+      placeholders,
+      reductions: reductions(scan, rest.length, this.#links.size),
+      git: policy.git,
+    };
+  }
+
+  #pattern(root: AbsolutePath, pattern: string): void {
+    const known = topNames(root).filter((name) => matchesName(name, pattern));
+    for (const name of known) this.#add(childPath(root, name), "tools", pattern);
+    this.#patterns.push({ root, pattern, known });
+  }
+
+  /** Files of the user's that may lie in a workspace by way of symlinks; what does not exist is nobody's to write. */
+  #existing(path: AbsolutePath): void {
+    const real = canonicalPath(path);
+    if (real !== null) this.#add(real, "git", listedAs.included);
+    if (real !== path) this.#add(path, "git", listedAs.included);
+  }
+
+  #add(path: AbsolutePath, list: ProtectedPath["list"], name: string, depth = 0): void {
+    const root = this.#rootSet.has(path) ? undefined : this.#roots.find((each) => isWithin(path, each));
+    if (root === undefined || this.#paths.has(path) || depth > linkDepth) return;
+    const link = this.#firstLink(path, root);
+    if (link !== null) {
+      const target = linkTarget(link);
+      if (target !== null) this.#links.set(link, { path: link, target, root, name });
+      const real = canonicalPath(link);
+      const beyond = real === null ? null : resolveFrom(real, `.${path.slice(link.length)}`);
+      if (beyond !== null) this.#add(beyond, list, name, depth + 1);
+      return;
+    }
+    const stats = lookAt(path);
+    const kind = stats === null ? "missing" : stats.isDirectory() ? "directory" : "file";
+    this.#paths.set(path, { path, kind, list, name, root });
+  }
+
+  /** The first component below the root that is a symlink, the last one included. */
+  #firstLink(path: AbsolutePath, root: AbsolutePath): AbsolutePath | null {
+    const parent = parentPath(path);
+    if (parent !== root && !this.#plain.has(parent)) {
+      const above = this.#firstLink(parent, root);
+      if (above !== null) return above;
+      this.#plain.add(parent);
+    }
+    return lookAt(path)?.isSymbolicLink() === true ? path : null;
+  }
+}
+
+/** Lower first: what acts at once before what needs a second file, shallow before deep. */
+function rank({ path, name, list }: ProtectedPath): number {
+  const tier = list === "tools" || isFirstTier(name) ? 0 : 1000;
+  return tier + path.split("/").length;
+}
+
+function holdable({ path, name }: ProtectedPath): boolean {
+  return isDirectoryName(name) && lookAt(parentPath(path))?.isDirectory() === true;
+}
+
+function topNames(root: AbsolutePath): readonly string[] {
+  try {
+    return readdirSync(root);
+  } catch {
+    return [];
+  }
+}
+
+function reductions(scan: Scan, unpinned: number, links: number): readonly Reduction[] {
+  const list: Reduction[] = [];
+  const add = (rule: string, holds: Reduction["holds"], why: string): void => void list.push({ rule, holds, why });
+  if (!scan.complete)
+    add("protected names in nested repositories", "snapshot", "the workspace holds more entries than are looked at");
+  if (scan.unreadable.length > 0)
+    add("protected names in unreadable directories", "no", "these directories could not be read");
+  if (scan.mounts.length > 0)
+    add("protected names on other file systems", "no", "only the top of a mounted file system is looked at");
+  if (unpinned > 0)
+    add("protected names beyond the mounts spent on them", "watched", "changes are undone, not prevented");
+  if (links > 0)
+    add("protected names that are symlinks", "watched", "a mount cannot cover a symlink; it is put back if replaced");
+  return list;
+}

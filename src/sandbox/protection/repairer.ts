@@ -1,0 +1,141 @@
+import { statSync } from "node:fs";
+import { parentPath } from "../../policy/index.ts";
+import type { AbsolutePath, ProtectedPath } from "../../policy/index.ts";
+import { childPath, lookAt } from "./disk.ts";
+import { codeOf, listHeld, withParent } from "./held.ts";
+import { cleanNewborn } from "./newborn.ts";
+import { matchesName } from "./names.ts";
+import type { ProtectedLink, ProtectedPattern } from "./protect.ts";
+import { finding, Quarantine } from "./quarantine.ts";
+import type { Finding } from "./quarantine.ts";
+import { scanRoots } from "./scan.ts";
+import { putBack, sameSnapshot, takeSnapshot } from "./snapshot.ts";
+import type { Guarded } from "./snapshot.ts";
+import type { Survey } from "./watch.ts";
+
+/** Change times lag behind the clock by one tick of the kernel. */
+export const clockSlack = 20;
+
+/** Puts right what a run left where it must not; each act is safe against whoever works in the same place. */
+export class Repairer {
+  readonly notices: string[] = [];
+  readonly #survey: Survey;
+  readonly #quarantine: Quarantine;
+  readonly #guarded: readonly Guarded[];
+  readonly #links: ReadonlySet<AbsolutePath>;
+  readonly #told = new Set<AbsolutePath>();
+
+  constructor(survey: Survey, folder: AbsolutePath) {
+    this.#survey = survey;
+    this.#quarantine = new Quarantine(folder);
+    this.#links = new Set(survey.protection.links.map(({ path }) => path));
+    this.#guarded = survey.protection.unpinned.flatMap(({ path, root }) => {
+      const snapshot = takeSnapshot(path);
+      return snapshot === null ? [] : [{ path, root, snapshot }];
+    });
+  }
+
+  /**
+   * A name that did not exist at the start. With `told`, the kernel said that it came: when it is gone already,
+   * another run in the same directory may have taken it, and that is worth telling once.
+   */
+  appeared({ path, root, name }: ProtectedPath, told: boolean): Finding | null {
+    const why = `${name} is protected and did not exist before the run`;
+    const taken = this.#quarantine.take(path, root);
+    if (taken.state !== "gone") {
+      this.#told.add(path);
+      return finding(path, taken, why);
+    }
+    if (!told || this.#told.has(path)) return this.#throughLink(path, root, name);
+    this.#told.add(path);
+    return {
+      path,
+      action: "quarantined",
+      kept: null,
+      kind: "missing",
+      why: `${why}; it was gone again when looked at`,
+      restore: null,
+    };
+  }
+
+  match({ root, pattern, known }: ProtectedPattern, name: string): Finding | null {
+    if (known.includes(name)) return null;
+    const path = childPath(root, name);
+    return finding(
+      path,
+      this.#quarantine.take(path, root),
+      `${pattern} is protected and this name did not exist before the run`,
+    );
+  }
+
+  matches(pattern: ProtectedPattern): readonly Finding[] {
+    return listHeld(pattern.root, pattern.root)
+      .filter((name) => matchesName(name, pattern.pattern))
+      .map((name) => this.match(pattern, name))
+      .filter((each) => each !== null);
+  }
+
+  relink({ path, target, root }: ProtectedLink): Finding | null {
+    return this.#revert({ path, root, snapshot: { kind: "symlink", target } });
+  }
+
+  sweep(): readonly Finding[] {
+    const { roots, scan, protection } = this.#survey;
+    const placeholders = new Set(protection.placeholders);
+    const findings: (Finding | null)[] = [];
+    for (const path of protection.paths) {
+      if (path.kind === "missing" && !placeholders.has(path.path)) findings.push(this.appeared(path, false));
+    }
+    for (const pattern of protection.patterns) findings.push(...this.matches(pattern));
+    for (const link of protection.links) findings.push(this.relink(link));
+    for (const guarded of this.#guarded) findings.push(this.#revert(guarded));
+    if (protection.git !== "off") {
+      const after = scanRoots(roots);
+      const since = scan.time - clockSlack;
+      const cleaning = cleanNewborn(after, { roots, before: scan, since, quarantine: this.#quarantine });
+      findings.push(...cleaning.findings);
+      this.notices.push(...cleaning.notices);
+      if (!after.complete)
+        this.notices.push(
+          "repositories made in the run may remain unseen: the workspace holds more entries than are looked at",
+        );
+      for (const path of after.unreadable) this.notices.push(`${path} could not be looked into`);
+    }
+    return findings.filter((each) => each !== null);
+  }
+
+  /** A directory on the way that was exchanged for a symlink makes a protected name live by another path. */
+  #throughLink(path: AbsolutePath, root: AbsolutePath, name: string): Finding | null {
+    for (let at = parentPath(path); at !== root && at.length > root.length; at = parentPath(at)) {
+      if (lookAt(at)?.isSymbolicLink() !== true || this.#links.has(at) || !reaches(path)) continue;
+      return finding(at, this.#quarantine.take(at, root), `made ${name} reachable through a symlink`);
+    }
+    return null;
+  }
+
+  #revert({ path, root, snapshot }: Guarded): Finding | null {
+    if (sameSnapshot(takeSnapshot(path), snapshot)) return null;
+    const why = "protected and changed while the run went on; put back as it was";
+    const taken = this.#quarantine.take(path, root);
+    const put = withParent(path, root, (place) => {
+      try {
+        putBack(place, snapshot);
+        return "put" as const;
+      } catch (error) {
+        // Another run in the same directory was faster.
+        return codeOf(error) === "EEXIST" ? ("put" as const) : ("failed" as const);
+      }
+    });
+    const done = put === "put" ? why : "protected and changed while the run went on; it could not be put back";
+    const found = finding(path, taken, done, "reverted");
+    return found ?? { path, action: "reverted", kept: null, kind: "missing", why: done, restore: null };
+  }
+}
+
+function reaches(path: AbsolutePath): boolean {
+  try {
+    return statSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
+}

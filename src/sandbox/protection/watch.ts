@@ -1,0 +1,134 @@
+import { watch as watchDirectory } from "node:fs";
+import type { FSWatcher } from "node:fs";
+import { absolutePath, parentPath } from "../../policy/index.ts";
+import type { AbsolutePath } from "../../policy/index.ts";
+import type { Reduction } from "../plan.ts";
+import { lookAt } from "./disk.ts";
+import { matchesName } from "./names.ts";
+import type { Protection } from "./protect.ts";
+import type { Finding } from "./quarantine.ts";
+import { Repairer } from "./repairer.ts";
+import type { Scan } from "./scan.ts";
+
+/** What the look before a launch found; the watch and the final check compare with it. */
+export interface Survey {
+  readonly roots: readonly AbsolutePath[];
+  readonly scan: Scan;
+  readonly protection: Protection;
+}
+
+export interface WatchOptions {
+  readonly survey: Survey;
+  /** `<state>/quarantine/<session>`, made when first needed. */
+  readonly folder: string;
+  /** Called for each repair made while the run goes on. */
+  readonly onRepair: (finding: Finding) => void;
+}
+
+export interface Watch {
+  /** Non-empty when the kernel would not give all watches: those names wait for the sweep. */
+  readonly reductions: readonly Reduction[];
+  /** Words about what was seen and left alone, complete after the sweep. */
+  readonly notices: readonly string[];
+  /**
+   * The authoritative check, once no process of the run is alive: what is found is put right and returned, without
+   * another call of `onRepair`. Never throws for what a run can cause. Ends the watching.
+   */
+  sweep(): readonly Finding[];
+  close(): void;
+}
+
+/** After so many repairs while running the watch leaves the rest to the sweep: a program may fight over a name. */
+const liveLimit = 200;
+
+/** Starts watching; call it before the program starts. */
+export function startWatch(options: WatchOptions): Watch {
+  const { survey, onRepair } = options;
+  const repairer = new Repairer(survey, absolutePath(options.folder));
+  const watchers: FSWatcher[] = [];
+  const reductions: Reduction[] = [];
+  let live = 0;
+  const check = (names: Watched, name: string | null): void => {
+    if (live >= liveLimit) return;
+    for (const found of names.check(repairer, name)) {
+      live++;
+      onRepair(found);
+    }
+  };
+  for (const [directory, names] of watchedDirectories(survey.protection)) {
+    try {
+      const watcher = watchDirectory(directory, { persistent: false }, (_, name) => check(names, name));
+      watcher.on("error", () => watcher.close());
+      watchers.push(watcher);
+    } catch {
+      reductions.push({
+        rule: `watch of ${directory}`,
+        holds: "snapshot",
+        why: "no watch to be had; looked at when the run has ended",
+      });
+    }
+  }
+  const close = (): void => {
+    for (const watcher of watchers.splice(0)) watcher.close();
+  };
+  return {
+    reductions,
+    notices: repairer.notices,
+    sweep: () => {
+      close();
+      return repairer.sweep();
+    },
+    close,
+  };
+}
+
+/** What is looked for in one directory. */
+class Watched {
+  readonly missing = new Map<string, Protection["paths"][number]>();
+  readonly links = new Map<string, Protection["links"][number]>();
+  readonly patterns: Protection["patterns"][number][] = [];
+
+  /** `name` is null when the kernel did not say which. */
+  check(repairer: Repairer, name: string | null): readonly Finding[] {
+    const names = name === null ? [...this.missing.keys(), ...this.links.keys()] : [name];
+    const findings: (Finding | null)[] = names.flatMap((each) => {
+      const missing = this.missing.get(each);
+      const link = this.links.get(each);
+      return [
+        missing === undefined ? null : repairer.appeared(missing, name !== null),
+        link === undefined ? null : repairer.relink(link),
+      ];
+    });
+    for (const pattern of this.patterns) {
+      if (name === null) findings.push(...repairer.matches(pattern));
+      else if (matchesName(name, pattern.pattern)) findings.push(repairer.match(pattern, name));
+    }
+    return findings.filter((each) => each !== null);
+  }
+}
+
+/**
+ * The directories to watch: those that exist and hold a missing name, a link or a pattern. A missing name whose
+ * directory is missing too waits for the sweep.
+ */
+export function watchedDirectories(protection: Protection): ReadonlyMap<AbsolutePath, Watched> {
+  const found = new Map<AbsolutePath, Watched>();
+  const at = (directory: AbsolutePath): Watched => {
+    const watched = found.get(directory) ?? new Watched();
+    found.set(directory, watched);
+    return watched;
+  };
+  const placeholders = new Set(protection.placeholders);
+  for (const missing of protection.paths) {
+    if (missing.kind === "missing" && !placeholders.has(missing.path))
+      at(parentPath(missing.path)).missing.set(lastName(missing.path), missing);
+  }
+  for (const link of protection.links) at(parentPath(link.path)).links.set(lastName(link.path), link);
+  for (const pattern of protection.patterns) at(pattern.root).patterns.push(pattern);
+  for (const directory of found.keys()) if (lookAt(directory)?.isDirectory() !== true) found.delete(directory);
+  return found;
+}
+
+function lastName(path: AbsolutePath): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
