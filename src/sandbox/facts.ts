@@ -16,6 +16,8 @@ export interface Account {
   readonly name: string;
   /** From `$HOME` when absolute, else from the account database. Canonical. */
   readonly home: AbsolutePath;
+  /** The home of the account database where `$HOME` says otherwise: `~` in a refusal means this one as well. */
+  readonly otherHomes?: readonly AbsolutePath[];
 }
 
 /** What the kernel and the installed programs can do; probed once a boot (see `linux/probe`). */
@@ -24,6 +26,8 @@ export interface KernelFacts {
   readonly arch: "x64" | "arm64";
   readonly bootId: string;
   readonly landlockAbi: number;
+  /** Said by the kernel to a native program, or concluded from its release where none could ask. */
+  readonly landlockFrom?: "kernel" | "release";
   /** `kernel.pid_max` belongs to the PID namespace (6.14 and later). */
   readonly pidMaxPerNamespace: boolean;
   readonly userNamespaces: "ok" | { readonly refusedBy: string; readonly setting: string };
@@ -39,6 +43,8 @@ export interface Toolchain {
   readonly roots: readonly AbsolutePath[];
   /** Real program directories that go to the front of PATH instead of the manager's shims. */
   readonly path: readonly AbsolutePath[];
+  /** Entries of PATH that `path` stands for: directories of shims, and links to what `path` names directly. */
+  readonly shims?: readonly string[];
   /** Variables the manager needs, passed through as found: `PYENV_ROOT`, `NVM_DIR`. */
   readonly environment: readonly string[];
 }

@@ -1,0 +1,65 @@
+import { isWithin, parentPath, SandboxedError } from "../../../policy/index.ts";
+import type { AbsolutePath } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
+import type { Disk } from "./disk.ts";
+
+/** A part of the tool that a run must not be able to change. */
+export interface ToolLocation {
+  readonly what: "sandboxed-run" | "its native programs" | "node" | "bubblewrap";
+  readonly path: AbsolutePath;
+}
+
+/** Where the code that builds sandboxes stands. `packageRoot` and `natives` as found, symlinks and all. */
+export function toolLocations(
+  installed: { readonly packageRoot: AbsolutePath; readonly natives: AbsolutePath; readonly node: AbsolutePath },
+  facts: Pick<HostFacts, "canonical" | "kernel">,
+): readonly ToolLocation[] {
+  const { bwrap } = facts.kernel;
+  const named: readonly ToolLocation[] = [
+    { what: "sandboxed-run", path: installed.packageRoot },
+    { what: "its native programs", path: installed.natives },
+    { what: "node", path: installed.node },
+    ...("path" in bwrap ? [{ what: "bubblewrap", path: bwrap.path } as const] : []),
+  ];
+  // The name counts as much as what it leads to: either could be replaced.
+  return named.flatMap((location) => {
+    const real = facts.canonical(location.path);
+    return real === null || real === location.path ? [location] : [location, { ...location, path: real }];
+  });
+}
+
+/**
+ * Refuses to run with a tool that the program could change for the next run.
+ * Errors: `tool_unsafe` naming the part and the writable root.
+ */
+export function assertToolSafe(writableRoots: readonly AbsolutePath[], locations: readonly ToolLocation[]): void {
+  for (const { what, path } of locations) {
+    const root = writableRoots.find((writable) => isWithin(path, writable) || isWithin(writable, path));
+    if (root === undefined) continue;
+    throw new SandboxedError("tool_unsafe", `${what} stands at ${path}, inside reach of the writable ${root}`, {
+      hint: "a program could change the sandbox of the next run: install the tool elsewhere, or grant less",
+    });
+  }
+}
+
+const WRITABLE_BY_OTHERS = 0o022;
+const STICKY = 0o1000;
+
+/**
+ * Why somebody but root or the user could replace the file, in words that follow its name; null when nobody can.
+ * The path must be canonical.
+ */
+export function replaceableBy(path: AbsolutePath, uid: number, disk: Disk): string | null {
+  const { kind, mode } = disk.look(path);
+  if (kind !== "file") return "is not a file";
+  if ((mode & 0o111) === 0) return "is not executable";
+  for (let at = path; ; at = parentPath(at)) {
+    const look = disk.look(at);
+    if (look.uid !== 0 && look.uid !== uid)
+      return at === path ? "belongs to somebody else" : `lies in ${at}, which belongs to somebody else`;
+    const sticky = at !== path && (look.mode & STICKY) !== 0;
+    if ((look.mode & WRITABLE_BY_OTHERS) !== 0 && !sticky)
+      return at === path ? "is writable by others" : `lies in ${at}, which others may write`;
+    if (at === "/") return null;
+  }
+}
