@@ -1,7 +1,6 @@
 import { parse, TomlError } from "smol-toml";
-import { SandboxedError } from "../policy/error.ts";
-import type { Layer, Provenance } from "../policy/decision.ts";
-import { escapeText } from "../policy/escape.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
+import type { Layer, Provenance } from "../policy/index.ts";
 import { locate, readDottedKey } from "./positions.ts";
 import type { Position } from "./positions.ts";
 
@@ -12,6 +11,8 @@ export type TomlObject = { readonly [key: string]: unknown };
 export interface Document {
   /** The file's path; null for what was typed on the command line. */
   readonly file: string | null;
+  /** How messages call it: the path, escaped, or the option. */
+  readonly name: string;
   readonly layer: Layer;
   readonly owner: string;
   readonly value: TomlObject;
@@ -28,8 +29,9 @@ const byteOrderMark = "\u{feff}";
 
 /** Parses the text of a configuration file; `config_parse` names file, line and column. */
 export function parseDocument(text: string, file: string, layer: Layer, owner: string): Document {
+  const name = escapeText(file);
   if (text.startsWith(byteOrderMark)) {
-    throw new SandboxedError("config_parse", `${file}:1:1: the file starts with a byte order mark`, {
+    throw new SandboxedError("config_parse", `${name}:1:1: the file starts with a byte order mark`, {
       hint: "save it as UTF-8 without BOM",
     });
   }
@@ -38,33 +40,32 @@ export function parseDocument(text: string, file: string, layer: Layer, owner: s
     value = parse(text, { maxDepth, unsafeKeyBehaviour: "throw" });
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
-    throw new SandboxedError("config_parse", `${file}:${error.line}:${error.column}: ${problem(error, text)}`, {
+    throw new SandboxedError("config_parse", `${name}:${error.line}:${error.column}: ${problem(error, text)}`, {
       hint: "correct the TOML; nothing was started",
       cause: error,
     });
   }
   const position = (path: readonly (string | number)[]): Position | null => locate(text, path);
-  return {
-    file,
-    layer,
-    owner,
-    value,
-    position,
-    provenance: (path) => lazyProvenance(file, layer, owner, () => position(path)),
-  };
+  const provenance: Document["provenance"] = (path) => lazyProvenance(file, layer, owner, () => position(path));
+  return { file, name, layer, owner, value, position, provenance };
 }
 
-/** A document that was not read from a file: overrides and flags. It has no lines. */
-export function typedDocument(value: TomlObject, layer: Layer, owner: string): Document {
+/** A document that was not read from a file: overrides. It has no lines. */
+export function typedDocument(value: TomlObject, layer: Layer, owner: string, name: string): Document {
   const provenance: Provenance = { layer, file: null, line: null, column: null, owner };
-  return { file: null, layer, owner, value, position: () => null, provenance: () => provenance };
+  return { file: null, name, layer, owner, value, position: () => null, provenance: () => provenance };
 }
 
-/** `FILE:LINE:COLUMN` of a key, as far as known. */
+/** `FILE:LINE:COLUMN: ` of a key as far as known, the start of every message about it. */
 export function where(document: Document, path: readonly (string | number)[]): string {
   const position = document.position(path);
-  const name = document.file ?? document.owner;
-  return position === null ? name : `${name}:${position.line}:${position.column}`;
+  return position === null ? `${document.name}: ` : `${document.name}:${position.line}:${position.column}: `;
+}
+
+/** A key path as it is written: `permissions.ci.filesystem."/data"`. */
+export function showPath(path: readonly (string | number)[]): string {
+  const shown = path.map((step) => (/^[A-Za-z0-9_-]+$/.test(String(step)) ? String(step) : JSON.stringify(step)));
+  return escapeText(shown.join("."));
 }
 
 /** The properties are enumerable getters so that copies and JSON hold plain numbers. */

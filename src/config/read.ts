@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
-import { SandboxedError } from "../policy/error.ts";
-import { escapeText } from "../policy/escape.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
 
 const largestFile = 1024 * 1024;
 

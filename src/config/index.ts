@@ -1,0 +1,11 @@
+/** What the user asked for: the layers of configuration, put together with their provenance. */
+export { loadConfig } from "./load.ts";
+export type { Config, ConfigRequest } from "./load.ts";
+export { noFlags } from "./flags.ts";
+export type { ConfigFlags } from "./flags.ts";
+export { defaultFeatures } from "./features.ts";
+export type { Feature, Features } from "./features.ts";
+export { namedDocument, projectConfigFile, readLayer, userConfigFile } from "./layers.ts";
+export type { ConfigLayer } from "./layers.ts";
+export { parseDocument } from "./document.ts";
+export { findWorkspace } from "./workspace.ts";

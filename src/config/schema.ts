@@ -1,0 +1,28 @@
+import { z } from "zod";
+import { profileSchema, sandboxModeSchema, sandboxWorkspaceWriteSchema } from "../policy/schema.ts";
+
+/**
+ * The shape of `config.toml`. The validator in `src/generated` and `schema/config.schema.json` are made from it;
+ * programs import it only to word an error.
+ */
+export const configSchema = z.strictObject({
+  default_permissions: z.string().optional().describe("The profile used when no --permissions option names one."),
+  permissions: z.record(z.string(), profileSchema).optional().describe("Profiles by name."),
+  sandbox_mode: sandboxModeSchema.optional().describe("Older form; use default_permissions."),
+  sandbox_workspace_write: sandboxWorkspaceWriteSchema.optional().describe("Older form; use permissions."),
+  audit: z
+    .enum(["default", "required"])
+    .optional()
+    .describe("required: nothing runs unless its journal is kept; --ephemeral is refused."),
+  features: z
+    .strictObject({
+      use_legacy_landlock: z
+        .boolean()
+        .optional()
+        .describe("Allow the Landlock rung where bubblewrap cannot run, for policies it can express."),
+    })
+    .optional()
+    .describe("Behaviour that is off or on by choice."),
+});
+
+export type RawConfig = z.input<typeof configSchema>;
