@@ -44,7 +44,19 @@ function members(value: object, depth: number): string {
 }
 
 function hide(name: string, value: string): string {
-  return name !== "" && isSecretName(name, ":") ? redacted : redactText(value);
+  return name !== "" && namesSecret(name) ? redacted : redactText(value);
+}
+
+/** Member names are few and come again and again; the bound is against names that somebody makes up. */
+const judged = new Map<string, boolean>();
+
+function namesSecret(name: string): boolean {
+  let secret = judged.get(name);
+  if (secret === undefined) {
+    secret = isSecretName(name, ":");
+    if (judged.size < 256) judged.set(name, secret);
+  }
+  return secret;
 }
 
 function encodeString(text: string): string {

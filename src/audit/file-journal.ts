@@ -1,6 +1,5 @@
 import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
-import type { Durability, Journal, JournalEvent } from "../policy/journal.ts";
-import type { SandboxedError } from "../policy/error.ts";
+import type { Durability, Journal, JournalEvent, SandboxedError } from "../policy/index.ts";
 import { canonicalJson, canonicalMembers } from "./canonical.ts";
 import { sha256 } from "./digest.ts";
 import { unwritable } from "./folder.ts";

@@ -1,8 +1,7 @@
 import { lstatSync, mkdirSync } from "node:fs";
-import { userInfo } from "node:os";
+import type { Stats } from "node:fs";
 import { isAbsolute, join } from "node:path";
-import { escapeText } from "../policy/escape.ts";
-import { SandboxedError } from "../policy/error.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
 
 /** Where the tool keeps what it remembers of its sessions. */
 export interface StateFolders {
@@ -23,16 +22,24 @@ function stateHome(environment: ReadonlyMap<string, string>): string {
   const given = environment.get("XDG_STATE_HOME") ?? "";
   if (isAbsolute(given)) return given;
   const home = environment.get("HOME") ?? "";
-  return join(isAbsolute(home) ? home : userInfo().homedir, ".local", "state");
+  return join(isAbsolute(home) ? home : accountHome(), ".local", "state");
+}
+
+function accountHome(): string {
+  return process.getBuiltinModule("node:os").userInfo().homedir;
 }
 
 /** Makes what is missing, private to the user, and refuses folders that somebody else could change. */
 export function prepareFolders(folders: StateFolders): void {
   try {
-    mkdirSync(folders.state, { recursive: true, mode: 0o700 });
     for (const folder of [folders.state, folders.sessions, folders.active]) {
-      if (folder !== folders.state) mkdirUnlessThere(folder);
-      requirePrivate(folder);
+      // Nearly always all is there: looking first spares three errors with their stacks.
+      let found = lstatSync(folder, { throwIfNoEntry: false });
+      if (found === undefined) {
+        mkdirSync(folder, { recursive: true, mode: 0o700 });
+        found = lstatSync(folder);
+      }
+      requirePrivate(folder, found);
     }
   } catch (error) {
     throw unwritable(folders.state, error);
@@ -62,16 +69,7 @@ export function unwritable(path: string, error: unknown): SandboxedError {
   );
 }
 
-function mkdirUnlessThere(folder: string): void {
-  try {
-    mkdirSync(folder, { mode: 0o700 });
-  } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-  }
-}
-
-function requirePrivate(folder: string): void {
-  const found = lstatSync(folder);
+function requirePrivate(folder: string, found: Stats): void {
   const problem = foundProblem(found.isDirectory(), found.uid, found.mode);
   if (problem === null) return;
   throw new SandboxedError("journal_unwritable", `cannot trust ${escapeText(folder)} with the journal: ${problem}`, {

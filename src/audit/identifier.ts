@@ -6,7 +6,7 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 const shape = /^\d{8}-\d{6}-[0-9a-hjkmnp-tv-z]{16}$/;
 
 /** `20261121-153000-` (UTC) and 80 random bits: sorts by time, cannot be guessed. */
-export function newSessionId(now: Date): string {
+export function newSessionId(now = new Date()): string {
   const [day = "", clock = ""] = now.toISOString().split("T");
   let random = "";
   let bits = 0;

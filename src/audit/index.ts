@@ -1,4 +1,4 @@
-export { isSessionId } from "./identifier.ts";
+export { isSessionId, newSessionId } from "./identifier.ts";
 export { adoptSession, recoverable } from "./recovery.ts";
 export type { RecoverableSession } from "./recovery.ts";
 export type { JournalRecord } from "./record.ts";

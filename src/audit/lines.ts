@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { escapeText } from "../policy/escape.ts";
-import { SandboxedError } from "../policy/error.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
 
 /** No record comes near; a longer line is not one. */
 const longest = 32 * 1024 * 1024;

@@ -7,7 +7,7 @@ import {
   readlinkSync,
   readSync,
   unlinkSync,
-  writeFileSync,
+  writeSync,
 } from "node:fs";
 import { join } from "node:path";
 import { isSessionId } from "./identifier.ts";
@@ -57,11 +57,11 @@ export function ownerState(owner: Owner): OwnerState {
 export function claim(active: string, id: string, generation: number): boolean {
   const target = join(active, fileName(id, generation));
   if (generation === 0) {
-    writeFileSync(target, `${JSON.stringify(thisProcess())}\n`, { mode: 0o600, flag: "wx" });
+    writeOwner(target);
     return true;
   }
   const draft = join(active, `.draft-${process.pid}-${id}-${generation}`);
-  writeFileSync(draft, `${JSON.stringify(thisProcess())}\n`, { mode: 0o600, flag: "w" });
+  writeOwner(draft);
   try {
     linkSync(draft, target);
     return true;
@@ -70,6 +70,15 @@ export function claim(active: string, id: string, generation: number): boolean {
     throw error;
   } finally {
     unlinkSync(draft);
+  }
+}
+
+function writeOwner(path: string): void {
+  const file = openSync(path, "wx", 0o600);
+  try {
+    writeSync(file, `${JSON.stringify(thisProcess())}\n`);
+  } finally {
+    closeSync(file);
   }
 }
 

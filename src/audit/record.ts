@@ -1,4 +1,4 @@
-import type { JournalEvent } from "../policy/journal.ts";
+import type { JournalEvent } from "../policy/index.ts";
 
 /** A line of a journal as read back: what every record has, and the rest as found. */
 export interface JournalRecord {

@@ -1,7 +1,6 @@
 import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { escapeText } from "../policy/escape.ts";
-import { SandboxedError } from "../policy/error.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
 import { sha256 } from "./digest.ts";
 import { FileJournal } from "./file-journal.ts";
 import { stateFolders, unwritable } from "./folder.ts";

@@ -10,6 +10,8 @@ type Span = readonly [from: number, to: number];
 const knownToken =
   /\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|ASIA|AIza|npm_|pypi-|eyJ[\w-]{8}|sk-[\w-]{8})[\w.-]{12,}/g;
 
+const keyMark = "PRIVATE KEY-----";
+
 const flagWord = /(?<![^\s"'`=])--?[A-Za-z][\w.-]{0,63}(?=\s)/g;
 
 /**
@@ -17,8 +19,12 @@ const flagWord = /(?<![^\s"'`=])--?[A-Za-z][\w.-]{0,63}(?=\s)/g;
  * name looks secret, passwords in URLs, well-known token forms, private keys. A secret without any of these marks stays.
  */
 export function redactText(text: string): string {
-  if (text.length < 4) return text;
-  const spans = [...urlCredentials(text), ...namedValues(text), ...flagValues(text), ...knownTokens(text)];
+  const spans: Span[] = [];
+  // Nearly every string is plain: a quick look each keeps the rest out of the way.
+  if (text.includes(":") || text.includes("=")) spans.push(...urlCredentials(text), ...namedValues(text));
+  if (text.includes("-")) spans.push(...flagValues(text));
+  if (text.length >= 16 && text.search(knownToken) !== -1) spans.push(...knownTokens(text));
+  if (text.length >= 16 && text.includes(keyMark)) spans.push(privateKey(text));
   if (spans.length === 0) return text;
   spans.sort((one, other) => one[0] - other[0]);
   let result = "";
@@ -105,11 +111,12 @@ function* flagValues(text: string): Iterable<Span> {
 
 function* knownTokens(text: string): Iterable<Span> {
   for (const match of text.matchAll(knownToken)) yield [match.index, match.index + match[0].length];
-  const key = text.indexOf("PRIVATE KEY-----");
-  if (key !== -1) {
-    const end = text.lastIndexOf("-----END");
-    yield [key + "PRIVATE KEY-----".length, end > key ? end : text.length];
-  }
+}
+
+function privateKey(text: string): Span {
+  const from = text.indexOf(keyMark) + keyMark.length;
+  const end = text.lastIndexOf("-----END");
+  return [from, end > from ? end : text.length];
 }
 
 function endOfRun(text: string, from: number, stops: string): number {

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import type { Journal } from "../policy/journal.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
+import type { Journal } from "../policy/index.ts";
 import { FileJournal } from "./file-journal.ts";
 import { makeSessionFolder, prepareFolders, stateFolders, unwritable } from "./folder.ts";
 import type { StateFolders } from "./folder.ts";
@@ -16,6 +17,8 @@ export interface Session {
 }
 
 export interface SessionOptions {
+  /** From `newSessionId`, where the id had to be known before; a new one by default. */
+  readonly id?: string;
   /** Keep nothing. */
   readonly ephemeral: boolean;
   readonly argv: readonly string[];
@@ -42,7 +45,8 @@ const nowhere: Journal = { append() {}, close() {} };
  * when that cannot be done: whether the run may go on without is for the policy to say.
  */
 export function openSession(options: SessionOptions): Session {
-  const id = newSessionId(new Date());
+  const id = options.id ?? newSessionId();
+  if (!isSessionId(id)) throw new SandboxedError("internal", `${escapeText(id)} is not a session id`);
   if (options.ephemeral) return { id, journal: nowhere, folder: null };
   const folders = stateFolders(options.environment);
   prepareFolders(folders);

@@ -12,7 +12,14 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { journalPath, listSessions, openSession, readJournal, verifyJournal } from "../../src/audit/index.ts";
+import {
+  journalPath,
+  listSessions,
+  newSessionId,
+  openSession,
+  readJournal,
+  verifyJournal,
+} from "../../src/audit/index.ts";
 import type { Session } from "../../src/audit/index.ts";
 
 let home: string;
@@ -115,6 +122,17 @@ describe("a session's journal", () => {
     session.journal.close();
     expect(session.folder).toBeNull();
     expect(readdirSync(home)).toEqual([]);
+  });
+
+  it("opens under an id given before, once, and under no other name", () => {
+    const id = newSessionId();
+    const open = (name: string): Session =>
+      openSession({ id: name, ephemeral: false, argv: [], cwd: "/", version: "0", environment });
+    const session = open(id);
+    expect(session.id).toBe(id);
+    expect(() => open(id)).toThrowError(expect.objectContaining({ code: "journal_unwritable" }));
+    expect(() => open("../../x")).toThrowError(expect.objectContaining({ code: "internal" }));
+    session.journal.close();
   });
 
   it("lists sessions by time and passes over everything else", () => {
