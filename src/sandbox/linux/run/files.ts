@@ -6,6 +6,7 @@ import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { LaunchFiles } from "../launch/index.ts";
 import { seccompFileName } from "../seccomp/file-name.ts";
+import type { SeccompVariant } from "../seccomp/index.ts";
 
 export function makeFolders(folders: ToolFolders): void {
   for (const folder of [folders.state, folders.cache, `${folders.cache}/homes`]) {
@@ -17,15 +18,24 @@ export function makeFolders(folders: ToolFolders): void {
 export function launchFiles(folders: ToolFolders, facts: HostFacts, plan: LaunchPlan): LaunchFiles {
   const built = builtFolder();
   const { bwrap, arch } = facts.kernel;
-  const variant = plan.backend === "landlock" ? "landlock" : plan.network === "full" ? "shared-network" : "namespaced";
   return {
     guard: join(built, "native/sandbox-guard"),
     init: join(built, "native/sandbox-init"),
-    seccomp: join(built, "seccomp", seccompFileName(arch, variant)),
+    seccomp: join(built, "seccomp", seccompFileName(arch, seccompVariant(plan, facts))),
     bwrap: "path" in bwrap ? bwrap.path : "",
     scratch: folders.cache,
     emptyFile: emptyFile(folders.cache),
   };
+}
+
+/** Landlock keeps abstract sockets in from its sixth ABI on; before, a shared network takes all Unix sockets away. */
+const SCOPED_SOCKETS_ABI = 6;
+
+function seccompVariant(plan: LaunchPlan, facts: HostFacts): SeccompVariant {
+  const shared = plan.network === "full";
+  if (plan.backend === "landlock") return shared ? "landlock-network" : "landlock";
+  if (!shared) return "namespaced";
+  return facts.kernel.landlockAbi >= SCOPED_SOCKETS_ABI ? "shared-network" : "landlock-network";
 }
 
 /** Of this file: a bundle in CommonJS has no `import.meta`, a module has no `__dirname`. */

@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Access, Query } from "../../src/policy/index.ts";
+import { builtinProfile, entryFrom } from "../../src/policy/index.ts";
+import type { Policy, Provenance } from "../../src/policy/index.ts";
+import { prepare } from "../../src/sandbox/index.ts";
+import { onStage, people } from "../stage/index.ts";
+import type { Person, Stage } from "../stage/index.ts";
+
+const prober = readFileSync(new URL("prober.py", import.meta.url), "utf8");
+
+/** Random policies, and how many questions of each: 2,000 decisions and more over all people. */
+const POLICIES = 12;
+const enough = 2_000;
+
+/** A small tree where every kind of step can happen: folders three deep, files in each. */
+const folders = ["a", "a/b", "a/b/c", "a/d", "e", "e/f", "g"];
+const files = folders.flatMap((folder) => [`${folder}/one`, `${folder}/two`]);
+const made = folders.map((folder) => `${folder}/new`);
+
+const access = fc.constantFrom<Access>("deny", "read", "write");
+const target = fc.constantFrom(...folders, ...files);
+const randomEntries = fc.array(fc.tuple(target, access), { minLength: 1, maxLength: 7 });
+
+const provenance: Provenance = { layer: "flag", file: null, line: null, column: null, owner: "you" };
+
+describe.each(people)("as %s", (person: Person) => {
+  it("the kernel does what the oracle says", { timeout: 120_000 }, () =>
+    onStage(person, (stage) => {
+      for (const file of files) stage.write(join(stage.outside, "tree", file), "x");
+      let decisions = 0;
+      const policies = fc.sample(randomEntries, { numRuns: POLICIES, seed: 20_26 });
+      for (const entries of policies) decisions += compare(stage, entries);
+      expect(decisions).toBeGreaterThan(enough / people.length);
+    }),
+  );
+});
+
+function compare(stage: Stage, entries: readonly (readonly [string, Access])[]): number {
+  const root = join(stage.outside, "tree");
+  const words = entries.flatMap(([path, how]) => [`--${how}`, join(root, path)]);
+  const { oracle } = prepare(request(stage, root, entries));
+  const questions = ["read", "write", "create", "move"] as const;
+  const queries: Query[] = questions.flatMap((op) =>
+    paths(op).map((path): Query => ({ op, path: join(root, path) })),
+  );
+  const input = queries.map((query) => `${query.op}\t${"path" in query ? query.path : ""}`).join("\n");
+  const { stdout, stderr, status } = stage.python(prober, words, { input });
+  expect(status, stderr).toBe(0);
+  const answers = stdout.trim().split("\n");
+  expect(answers.length).toBe(queries.length);
+  for (const [index, query] of queries.entries()) {
+    const decision = oracle.decide(query);
+    const said = decision.effect === "allow" ? "1" : "0";
+    expect(`${said} ${query.op} ${"path" in query ? query.path : ""}`, `${words.join(" ")}: ${decision.reason}; errno ${answers[index]}`).toBe(
+      `${(answers[index] ?? "").slice(0, 1)} ${query.op} ${"path" in query ? query.path : ""}`,
+    );
+  }
+  return queries.length;
+}
+
+/** Writing is asked of files, making of new names, reading and moving of both kinds. */
+function paths(op: "read" | "write" | "create" | "move"): readonly string[] {
+  if (op === "write") return files;
+  return op === "create" ? made : [...folders, ...files];
+}
+
+function request(stage: Stage, root: string, entries: readonly (readonly [string, Access])[]): Parameters<typeof prepare>[0] {
+  const base = builtinProfile(":isolated");
+  if (base === null) throw new Error("no :isolated");
+  const added = entries.map(([path, how]) => entryFrom(join(root, path), how, provenance, `--${how} ${path}`));
+  const policy: Policy = {
+    layers: [
+      {
+        layer: "flag",
+        profile: { ...base, filesystem: { ...base.filesystem, entries: [...base.filesystem.entries, ...added] } },
+      },
+    ],
+  };
+  return {
+    policy,
+    program: "true",
+    arguments: [],
+    script: null,
+    cwd: stage.workspace,
+    environment: new Map(Object.entries(stage.environment()).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+    workspaceRoots: null,
+    workspace: "repo",
+    backend: null,
+    terminal: "never",
+    streams: ["ignore", "ignore", "ignore"],
+    session: { id: "conformance", openJournal: () => ({ append: () => {}, close: () => {} }) },
+    explain: false,
+    attended: false,
+  };
+}
