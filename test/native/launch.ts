@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from "node:child_process";
-import type { ChildProcess, StdioOptions } from "node:child_process";
+import type { ChildProcess, IOType } from "node:child_process";
 import {
   chmodSync,
   chownSync,
@@ -13,7 +13,8 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Duplex, Readable } from "node:stream";
+import { Duplex } from "node:stream";
+import type { Readable } from "node:stream";
 
 /** Who starts the guard, and whom the program runs as. */
 export interface Who {
@@ -41,7 +42,7 @@ export const asRoot = self === 0;
 const CHECKOUT = join(import.meta.dirname, "../..");
 /** The installed tool's programs, which every user can reach; else the checkout's. */
 const installed = process.env["SANDBOXED_TEST_TOOL"];
-const NATIVE = installed === undefined ? build(join(CHECKOUT, "dist/native")) : join(installed, "dist/native");
+export const native = installed === undefined ? build(join(CHECKOUT, "dist/native")) : join(installed, "dist/native");
 
 /** Quiet and quick when nothing changed. */
 export function build(folder: string, environment: Record<string, string> = {}): string {
@@ -87,6 +88,9 @@ export function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
+/** A standard stream of the program, as `spawn` takes it. */
+export type Stream = IOType | number;
+
 export type Words = readonly string[];
 
 export interface LaunchRequest {
@@ -95,7 +99,7 @@ export interface LaunchRequest {
   /** A shell script, or the words of a command. */
   readonly run: string | Words;
   readonly native?: string;
-  /** Extra arguments of bwrap, after the file tree. */
+  /** Extra arguments of bwrap, after the file tree, words parted by spaces. */
   readonly mounts?: Words;
   readonly guard?: readonly Words[];
   readonly init?: readonly Words[];
@@ -105,9 +109,11 @@ export interface LaunchRequest {
   readonly environment?: Words;
   /** No bwrap: the rung where only Landlock holds. */
   readonly direct?: boolean;
-  readonly stdio?: readonly [StdioOptions[number], StdioOptions[number], StdioOptions[number]];
+  readonly stdio?: readonly [Stream, Stream, Stream];
   /** Called for each line; the launch is there to answer. */
   readonly onLine?: (line: string, launch: Launch) => void;
+  /** Called for the guard's answer to `foreground?`. */
+  readonly onForeground?: (yes: boolean, launch: Launch) => void;
 }
 
 export interface Launch {
@@ -134,21 +140,20 @@ const MORE_AS_ROOT = ["SETUID", "SETGID", "CHOWN", "KILL", "SYS_PTRACE", "DAC_RE
 /** The instruction files and the two argument lists, as the launcher would write them. */
 export function instructions(request: LaunchRequest): { readonly guard: Buffer; readonly init: Buffer } {
   const { who, work } = request;
-  const native = request.native ?? NATIVE;
+  const programs = request.native ?? native;
   const full = who.starts === 0;
   const bwrap = [
-    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--unshare-net"],
-    ...["--as-pid-1", "--die-with-parent", "--uid", "0", "--gid", "0", "--cap-drop", "ALL"],
-    ...[...CAPABILITIES, ...(full ? MORE_AS_ROOT : [])].flatMap((name) => ["--cap-add", `CAP_${name}`]),
-    ...["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"],
-    ...["--perms", "1777", "--size", "536870912", "--tmpfs", "/tmp", "--bind", work, work],
-    ...["--ro-bind", `${native}/sandbox-init`, "/dev/sandbox-init"],
+    "--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --unshare-net",
+    "--as-pid-1 --die-with-parent --uid 0 --gid 0 --cap-drop ALL",
+    ...[...CAPABILITIES, ...(full ? MORE_AS_ROOT : [])].map((name) => `--cap-add CAP_${name}`),
+    `--ro-bind / / --dev /dev --proc /proc --perms 1777 --size 536870912 --tmpfs /tmp --bind ${work} ${work}`,
+    `--ro-bind ${programs}/sandbox-init /dev/sandbox-init`,
     ...(request.mounts ?? []),
-    ...["--chdir", "/", "--", "/dev/sandbox-init"],
-  ];
+    "--chdir / -- /dev/sandbox-init",
+  ].flatMap((words) => words.split(" "));
   const argv = typeof request.run === "string" ? ["/bin/sh", "-c", request.run] : request.run;
   const guard = [
-    ...(request.direct ? [["direct", `${native}/sandbox-init`]] : [["bwrap", "/usr/bin/bwrap"]]),
+    ...(request.direct ? [["direct", `${programs}/sandbox-init`]] : [["bwrap", "/usr/bin/bwrap"]]),
     ...(request.direct ? [] : bwrap.map((word) => ["arg", word])),
     ...(full && !request.direct ? [["idmap", "full"]] : []),
     ["owner", String(who.runs), String(who.runs)],
@@ -190,7 +195,7 @@ export function start(request: LaunchRequest): Started {
   };
   const told = instructions(request);
   const files = [open("guard", told.guard), open("init", told.init), open("seccomp", request.seccomp ?? allowAll)];
-  const child = spawn(`${request.native ?? NATIVE}/sandbox-guard`, [], {
+  const child = spawn(`${request.native ?? native}/sandbox-guard`, [], {
     env: {},
     cwd: "/",
     stdio: [...(request.stdio ?? ["ignore", "pipe", "pipe"]), "pipe", "pipe", ...files],
@@ -198,13 +203,16 @@ export function start(request: LaunchRequest): Started {
   });
   for (const fd of files) closeSync(fd);
   remove(scratch);
-  // Asked for as pipes above, which Node makes both ways.
-  const [, , , init, guard] = child.stdio as unknown as [unknown, unknown, unknown, Duplex, Duplex];
-  const say = (channel: Duplex) => (line: string) => void (channel.destroyed || channel.write(`${line}\n`));
-  const launch: Launch = { child, toInit: say(init), toGuard: say(guard), input: child.stdin };
+  const [init, guard] = child.stdio.slice(3, 5);
+  if (!(init instanceof Duplex) || !(guard instanceof Duplex)) throw new Error("no control channels");
+  const launch: Launch = { child, toInit: speaker(init), toGuard: speaker(guard), input: child.stdin };
   init.on("error", () => {});
   guard.on("error", () => {});
   return { ...launch, outcome: collect(launch, init, guard, request, began) };
+}
+
+function speaker(channel: Duplex): (line: string) => void {
+  return (line) => void (channel.destroyed || channel.write(`${line}\n`));
 }
 
 async function collect(
@@ -225,15 +233,24 @@ async function collect(
       request.onLine?.(line, launch);
     }
   });
+  guard.on("data", (chunk: Buffer) => {
+    const answer = /^foreground (yes|no)$/m.exec(chunk.toString())?.[1];
+    if (answer !== undefined) request.onForeground?.(answer === "yes", launch);
+  });
   const [out, err, said] = [read(launch.child.stdout), read(launch.child.stderr), read(guard)];
   await new Promise((resolve, reject) => launch.child.once("close", resolve).once("error", reject));
   return { out: await out, err: await err, lines, ...split(await said), milliseconds: performance.now() - began };
 }
 
-async function read(stream: Readable | null): Promise<string> {
+function read(stream: Readable | null): Promise<string> {
   const chunks: Buffer[] = [];
-  if (stream !== null) for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("latin1");
+  stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const text = (): string => Buffer.concat(chunks).toString("latin1");
+  return new Promise((resolve) => {
+    if (stream === null) resolve("");
+    // A test may close it in the middle.
+    else stream.once("close", () => resolve(text())).once("error", () => resolve(text()));
+  });
 }
 
 /** The guard's lines, and the bytes that follow the one called `stderr`. */

@@ -70,48 +70,52 @@ _Noreturn static void become(const struct command *command, char **words, int in
 	_exit(127);
 }
 
-/* bwrap names its child, then waits; the child's identity is checked before its map is written. */
-static bool read_child(int info, pid_t bwrap, pid_t *child)
+static pid_t parent_of(pid_t pid)
 {
-	char text[1024];
-	size_t used = 0;
-	while (used < sizeof text - 1) {
+	char path[32], status[512];
+	int parent;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t length = read(fd, status, sizeof status - 1);
+	close(fd);
+	status[length < 0 ? 0 : length] = '\0';
+	const char *rest = strrchr(status, ')');
+	return rest != NULL && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : -1;
+}
+
+/*
+ * bwrap writes a small JSON object in pieces, to its closing brace, then waits. The pid in it is used as root, so it
+ * has to be a child of the bwrap we started.
+ */
+static pid_t read_child(int info, pid_t bwrap)
+{
+	static const char key[] = "\"child-pid\":";
+	char text[1024] = "";
+	int child;
+	for (size_t used = 0; strchr(text, '}') == NULL;) {
 		struct pollfd wait = { .fd = info, .events = POLLIN };
-		if (poll(&wait, 1, HANDSHAKE_MS) <= 0)
-			return false;
+		if (used == sizeof text - 1 || poll(&wait, 1, HANDSHAKE_MS) <= 0)
+			return -1;
 		ssize_t got = read(info, text + used, sizeof text - 1 - used);
 		if (got <= 0)
-			break;
+			return -1;
 		used += (size_t)got;
 		text[used] = '\0';
-		const char *name = strstr(text, "\"child-pid\":");
-		char after;
-		int pid;
-		if (name == NULL || sscanf(name + strlen("\"child-pid\":"), " %d%c", &pid, &after) != 2)
-			continue;
-		char path[32], status[512];
-		int parent = 0;
-		snprintf(path, sizeof path, "/proc/%d/stat", pid);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t length = fd < 0 ? -1 : read(fd, status, sizeof status - 1);
-		if (fd >= 0)
-			close(fd);
-		if (length <= 0)
-			return false;
-		status[length] = '\0';
-		const char *rest = strrchr(status, ')');
-		*child = pid;
-		return rest != NULL && sscanf(rest + 1, " %*c %d", &parent) == 1 && parent == bwrap;
 	}
-	return false;
+	const char *name = strstr(text, key);
+	if (name == NULL || sscanf(name + strlen(key), " %d", &child) != 1 || parent_of(child) != bwrap)
+		return -1;
+	return child;
 }
 
 /* As root: every id exists inside, so that the program can be somebody and files keep their owners. */
 static void map_child(pid_t bwrap, int info, int block)
 {
-	pid_t child;
+	pid_t child = read_child(info, bwrap);
 	/* Without an answer bwrap has failed and says why itself. */
-	if (!read_child(info, bwrap, &child))
+	if (child < 0)
 		return;
 	if (!map_every_id(child))
 		report("bwrap-error cannot map the ids of the sandbox: %s", strerror(errno));
