@@ -1,0 +1,239 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { absolutePath, applyPatch, builtinProfile, compile, emptyProfile, readProfile, resolve } from "../../src/policy/index.ts";
+import type { Access, AbsolutePath, Oracle, PathOperation, Profile } from "../../src/policy/index.ts";
+import { builtin, fromUser, machine, oracle, profile } from "./machine.ts";
+import { accessOf, asProfile, least } from "./reference.ts";
+import type { Rule } from "./reference.ts";
+
+const runs = { numRuns: 300 };
+const names = ["a", "b", "ab", "c", ".env", "__proto__"] as const;
+const operations: readonly PathOperation[] = ["read", "write", "create", "list", "exec", "move"];
+
+/** Few names, so that paths meet; away from what every run has of its own. */
+const path = fc.array(fc.constantFrom(...names), { maxLength: 4 }).map((parts) => `/${["r", ...parts].join("/")}`);
+const access = fc.constantFrom<Access>("deny", "read", "write");
+const plainRule = fc.record({ path, access });
+const globRule = fc
+  .constantFrom("/r/**/.env", "/r/a/*", "/r/**/a?", "/r/*/b/**/c", "/r/**/[ab]/*", "/r/a/**/b")
+  .map((pattern): Rule => ({ path: pattern, access: "deny" }));
+const rules = fc.array(fc.oneof({ weight: 4, arbitrary: plainRule }, { weight: 1, arbitrary: globRule }), { maxLength: 10 });
+
+function granted(asked: Oracle, at: string): Access {
+  if (asked.decide({ op: "write", path: at }).effect === "allow") return "write";
+  return asked.decide({ op: "read", path: at }).effect === "allow" ? "read" : "deny";
+}
+
+function layered(layers: readonly (readonly Rule[])[], canonical?: (path: AbsolutePath) => AbsolutePath | null): Oracle {
+  const places = machine({ protectedPaths: [], ...(canonical && { canonical }) });
+  return oracle(layers.map((layer) => profile(asProfile(layer))), places);
+}
+
+describe("the oracle", () => {
+  it("agrees with the design written down directly", () => {
+    fc.assert(
+      fc.property(fc.array(rules, { minLength: 1, maxLength: 3 }), path, (layers, at) => {
+        const expected = layers.map((layer) => accessOf(narrowed(layer), absolutePath(at))).reduce(least);
+        expect(granted(layered(layers), at)).toBe(expected);
+      }),
+      runs,
+    );
+  });
+
+  it("does not care about order", () => {
+    fc.assert(
+      fc.property(rules.chain((list) => fc.tuple(fc.constant(list), fc.shuffledSubarray(list, { minLength: list.length }))), path, ([one, other], at) => {
+        const decisions = [one, other].map((list) => operations.map((op) => layered([list]).decide({ op, path: at })));
+        expect(decisions[0]).toEqual(decisions[1]);
+      }),
+      runs,
+    );
+  });
+
+  it("is never widened by one more deny, moves included", () => {
+    fc.assert(
+      fc.property(rules, path, path, (list, denied, at) => {
+        const before = layered([list]);
+        const after = layered([[...list, { path: denied, access: "deny" }]]);
+        for (const op of operations) {
+          if (after.decide({ op, path: at }).effect === "allow") expect(before.decide({ op, path: at }).effect).toBe("allow");
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("is never widened by one more deny pattern, moves included", () => {
+    fc.assert(
+      fc.property(rules, globRule, path, (list, pattern, at) => {
+        const before = layered([list]);
+        const after = layered([[...list, pattern]]);
+        for (const op of operations) {
+          if (after.decide({ op, path: at }).effect === "allow") expect(before.decide({ op, path: at }).effect).toBe("allow");
+        }
+      }),
+      runs,
+    );
+  });
+
+  it("gives less than any of its layers would alone", () => {
+    fc.assert(
+      fc.property(rules, rules, path, fc.constantFrom(...operations), (one, other, at, op) => {
+        const both = layered([one, other]).decide({ op, path: at });
+        if (both.effect !== "allow" || op === "move" || op === "list") return;
+        expect(layered([one]).decide({ op, path: at }).effect).toBe("allow");
+        expect(layered([other]).decide({ op, path: at }).effect).toBe("allow");
+      }),
+      runs,
+    );
+  });
+
+  it("is left as it is by a layer that allows everything", () => {
+    const places = machine();
+    const neutral = builtin(":danger-full-access");
+    fc.assert(
+      fc.property(rules, path, fc.constantFrom(...operations), (list, at, op) => {
+        const alone = profile(asProfile(list));
+        const { effect, reason, where } = oracle([alone, neutral], places).decide({ op, path: at });
+        expect({ effect, reason, where }).toEqual(pick(oracle(alone, places).decide({ op, path: at })));
+      }),
+      runs,
+    );
+  });
+
+  it("does not care how a path is spelled", () => {
+    const noise = fc.constantFrom("/", "//", "/./", "/x/../", "/a/b/../../");
+    fc.assert(
+      fc.property(rules, path, fc.array(noise, { minLength: 6, maxLength: 6 }), fc.boolean(), (list, at, noises, trailing) => {
+        const asked = layered([list]);
+        const parts = at.slice(1).split("/");
+        const spelled = parts.map((part, index) => `${noises[index % noises.length]}${part}`).join("") + (trailing ? "/" : "");
+        for (const op of operations) expect(asked.decide({ op, path: spelled })).toEqual(asked.decide({ op, path: at }));
+      }),
+      runs,
+    );
+  });
+
+  it("does not care through which symlink a path is reached, nor in which spelling a rule is written", () => {
+    const links = { "/alias": "/r/a", "/other": "/alias/b" };
+    const aliases = ["/alias", "/other"] as const;
+    fc.assert(
+      fc.property(rules, fc.constantFrom(...aliases), fc.array(fc.constantFrom(...names), { maxLength: 2 }), (list, alias, rest) => {
+        const places = machine({ protectedPaths: [] }, links);
+        const direct = oracle(profile(asProfile(list)), places);
+        const real = absolutePath(`${alias === "/alias" ? "/r/a" : "/r/a/b"}/${rest.join("/")}`);
+        for (const op of ["read", "write", "create", "list", "exec"] as const) {
+          expect(direct.decide({ op, path: `${alias}/${rest.join("/")}` })).toEqual(direct.decide({ op, path: real }));
+        }
+        const respelled = narrowed(list).map((rule) => ({
+          ...rule,
+          path: rule.path.includes("*") ? rule.path : rule.path.replace(/^\/r\/a(?=\/|$)/, "/alias"),
+        }));
+        expect(granted(oracle(profile(asProfile(respelled)), places), real)).toBe(granted(direct, real));
+      }),
+      runs,
+    );
+  });
+
+  it("compares whole names, never the beginning of one", () => {
+    fc.assert(
+      fc.property(path, access, fc.constantFrom("x", "-evil", " ", ".", "b"), (at, given, tail) => {
+        const asked = layered([[{ path: at, access: given }]]);
+        expect(granted(asked, `${at}${tail}`)).toBe("deny");
+        expect(granted(asked, `${at}/x`)).toBe(given);
+      }),
+      runs,
+    );
+  });
+
+  it("materialises what it answers", () => {
+    fc.assert(
+      fc.property(fc.array(fc.array(plainRule, { maxLength: 8 }), { minLength: 1, maxLength: 2 }), path, (layers, at) => {
+        const asked = layered(layers);
+        const steps = asked.materialise();
+        const holding = steps.filter((step) => step.path === "/" || at === step.path || at.startsWith(`${step.path}/`));
+        expect(holding.at(-1)?.access).toBe(granted(asked, at));
+        const seen = new Set<string>();
+        for (const { path: step } of steps) {
+          for (const earlier of seen) expect(earlier.startsWith(`${step}/`)).toBe(false);
+          seen.add(step);
+        }
+      }),
+      runs,
+    );
+  });
+});
+
+describe("a path that cannot be resolved", () => {
+  const stubborn = (at: AbsolutePath): AbsolutePath | null => (at.startsWith("/r/loop") ? null : at);
+
+  it("is refused, and its neighbour is not", () => {
+    const asked = layered([[{ path: "/r", access: "write" }]], stubborn);
+    for (const op of operations) {
+      expect(asked.decide({ op, path: "/r/loop/x" })).toMatchObject({ effect: "deny", reason: "unresolvable_path" });
+    }
+    expect(asked.decide({ op: "write", path: "/r/other/x" }).effect).toBe("allow");
+  });
+
+  it("cannot be granted", () => {
+    expect(() => layered([[{ path: "/r/loop/x", access: "read" }]], stubborn)).toThrow(/cannot be resolved/);
+    expect(() => layered([[{ path: "/r/loop/x", access: "deny" }]], stubborn)).not.toThrow();
+  });
+
+  it.each([["/r/\0x"], [""], [`/${"x/".repeat(8000)}`]])("is refused in the form %j", (at) => {
+    expect(layered([[{ path: "/", access: "write" }]]).decide({ op: "read", path: at }).reason).toBe("unresolvable_path");
+  });
+});
+
+describe("combining profiles", () => {
+  it("keeps what either refuses of network and environment", () => {
+    const pattern = fc.constantFrom("a.example", "*.example.org", "**.example.net", "10.0.0.0/8", "b.example:22");
+    const table = fc.dictionary(pattern, fc.constantFrom("allow" as const, "deny" as const), { maxKeys: 4 });
+    const half = fc.record({ mode: fc.constantFrom("off" as const, "restricted" as const, "full" as const), domains: table });
+    const hosts = ["a.example", "x.example.org", "example.org", "example.net", "10.1.2.3", "b.example", "[::1]", "A.EXAMPLE."];
+    fc.assert(
+      fc.property(half, half, fc.constantFrom(...hosts), fc.constantFrom(22, 80, 443), (one, other, host, port) => {
+        const alone = [one, other].map((network) => profile({ network }));
+        const effects = alone.map((each) => oracle(each).decide({ op: "connect", host, port }).effect);
+        const expected = effects.every((effect) => effect === "allow") ? "allow" : "deny";
+        expect(oracle(alone).decide({ op: "connect", host, port }).effect).toBe(expected);
+      }),
+      runs,
+    );
+  });
+
+  it("gives the smaller of each limit and the stricter of each protection", () => {
+    const one = profile({ limits: { wall_time: "10m", processes: 10, memory: "1GiB" }, protect: { git: "off", off: [".vscode", ".idea"] } });
+    const other = profile({ limits: { wall_time: "5m", processes: 20, tmp_size: "1MiB" }, protect: { off: [".idea"], missing: "strict" }, deny_glob: "strict" });
+    const layers = [one, other].map((each) => ({ layer: "user" as const, profile: each }));
+    expect(resolve({ layers }, machine())).toMatchObject({
+      limits: { wallTime: 300_000, processes: 10, memory: 1024 ** 3, tmpSize: 1024 ** 2 },
+      protect: { git: "metadata", missing: "strict", off: new Set([".idea"]) },
+      denyGlob: "strict",
+      networkMode: "restricted",
+    });
+  });
+});
+
+/** In a table a path stands once; of two the narrower. */
+function narrowed(list: readonly Rule[]): readonly Rule[] {
+  return Object.entries(asProfile(list).filesystem ?? {}).map(([at, given]) => ({ path: at, access: given as Access }));
+}
+
+function pick({ effect, reason, where }: ReturnType<Oracle["decide"]>): object {
+  return { effect, reason, where };
+}
+
+describe("names that objects are born with", () => {
+  it.each(["__proto__", "constructor", "toString", "hasOwnProperty", "valueOf"])("%s is a name like any other", (name) => {
+    const filesystem = JSON.parse(`{ "/r/${name}": "read", "/r": "write" }`);
+    const patch = readProfile(name, { filesystem, environment: { include: [name] } }, fromUser);
+    const made: Profile = applyPatch(emptyProfile(name), patch);
+    const asked = compile(resolve({ layers: [{ layer: "user", profile: made }] }, machine()));
+    expect(granted(asked, `/r/${name}`)).toBe("read");
+    expect(granted(asked, `/r/x/${name}`)).toBe("write");
+    expect(asked.decide({ op: "env", name }).effect).toBe("allow");
+    expect(builtinProfile(name)).toBeNull();
+    expect(oracle(builtin(":isolated")).decide({ op: "connect", host: name, port: 443 }).effect).toBe("deny");
+  });
+});
