@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import { onStage } from "../stage/index.ts";
+import type { Stage } from "../stage/index.ts";
+
+interface Case {
+  readonly name: string;
+  readonly words: readonly string[] | ((stage: Stage) => readonly string[]);
+  readonly status: number;
+  /** A part of what the tool says; none when it must say nothing. */
+  readonly says?: RegExp;
+}
+
+const cases: readonly Case[] = [
+  { name: "success", words: ["--", "true"], status: 0 },
+  { name: "the program's own status", words: ["--", "sh", "-c", "exit 42"], status: 42 },
+  { name: "a signal", words: ["--", "sh", "-c", "kill -TERM $$"], status: 143 },
+  { name: "options end at the program", words: ["sh", "-c", "exit 7", "--network"], status: 7 },
+  { name: "a time limit", words: ["--timeout", "300ms", "--", "sleep", "30"], status: 124, says: /time/ },
+  { name: "a program that does not exist", words: ["--", "no-such-program"], status: 127, says: /no-such-program/ },
+  {
+    name: "a program that is hidden",
+    words: (stage) => {
+      stage.write(`${stage.outside}/tool`, "#!/bin/sh\nexit 0\n");
+      stage.plain("chmod", ["755", `${stage.outside}/tool`]);
+      return ["--", `${stage.outside}/tool`];
+    },
+    status: 127,
+    says: /exists.*(--read|rule)/s,
+  },
+  { name: "a directory as program", words: ["--", "./"], status: 126, says: /directory/ },
+  { name: "a file that is not executable", words: ["--", "./README.md"], status: 126, says: /executable/ },
+  { name: "an option that does not exist", words: ["--netwrk", "off", "true"], status: 125, says: /--network/ },
+  { name: "no program", words: [], status: 125, says: /program/i },
+  { name: "an unknown profile", words: ["-P", ":isolatd", "true"], status: 125, says: /:isolated/ },
+  { name: "a relative path in a policy file", words: ["-c", 'permissions.x.filesystem."data"="read"', "-P", "x", "true"], status: 125, says: /data/ },
+  { name: "an unknown token", words: ["-c", 'permissions.x.filesystem.":minimul"="read"', "-P", "x", "true"], status: 125, says: /:minimal/ },
+  { name: "a cycle of profiles", words: ["-c", 'permissions.x.extends="x"', "-P", "x", "true"], status: 125, says: /x/ },
+  { name: "a granted path that does not exist", words: ["--read", "/no/such/path", "true"], status: 125, says: /no\/such\/path/ },
+];
+
+describe("exit status", () => {
+  it.each(cases)("$name", ({ words, status, says }) =>
+    onStage("self", (stage) => {
+      const result = stage.run(typeof words === "function" ? words(stage) : words);
+      expect(result.status, result.stderr).toBe(status);
+      if (says === undefined) expect(result.stderr).toBe("");
+      else expect(result.stderr).toMatch(says);
+    }),
+  );
+
+  it("duplicate keys in a file are refused with file and line", () =>
+    onStage("self", (stage) => {
+      const path = `${stage.home}/.config/sandboxed/config.toml`;
+      stage.write(path, 'default_permissions = ":isolated"\ndefault_permissions = ":workspace"\n');
+      const result = stage.run(["true"]);
+      expect(result.status).toBe(125);
+      expect(result.stderr).toMatch(/config\.toml:2/);
+      stage.write(path, 'default_permissions = ":isolated"\n');
+      expect(stage.run(["true"]).status).toBe(0);
+    }),
+  );
+});
