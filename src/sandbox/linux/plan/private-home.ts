@@ -34,9 +34,14 @@ export function privateHomeFor(homes: AbsolutePath, places: Places, steps: reado
 /** A file name holds 255 bytes; the digest and its dash need 17. */
 const LONGEST_NAME = 200;
 
-/** FNV-1a, 64 bits: names a folder, protects nothing. */
+/** FNV-1a from two starts, 32 bits each: names a folder, protects nothing. */
 function fingerprint(text: string): string {
-  let hash = 0xcbf29ce484222325n;
-  for (const byte of Buffer.from(text, "utf8")) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-  return hash.toString(16).padStart(16, "0");
+  const bytes = Buffer.from(text, "utf8");
+  return [0x811c9dc5, 0x050c5d1f].map((start) => hash(bytes, start).toString(16).padStart(8, "0")).join("");
+}
+
+function hash(bytes: Uint8Array, start: number): number {
+  let state = start;
+  for (const byte of bytes) state = Math.imul(state ^ byte, 0x01000193);
+  return state >>> 0;
 }
