@@ -85,7 +85,8 @@ export function workFolder(who: Who): string {
 }
 
 export function remove(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+  // What was just killed may still be writing its last file.
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
 /** A standard stream of the program, as `spawn` takes it. */

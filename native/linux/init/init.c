@@ -76,16 +76,23 @@ static void wait_for_go(void)
 	}
 }
 
-/* The rights of set-up are over; to bind a replaced file again two of them are left. */
+/*
+ * The rights of set-up are over. One remains for binding a replaced file again, and one for looking into the folders of
+ * processes that, where root started us, belong to somebody else.
+ */
 static void drop_rights(const struct instructions *told)
 {
 	uint32_t keep = 0;
 	struct capability_header header = { .version = CAPABILITY_VERSION };
-	struct capability_set held[2];
-	if (told->rebinds > 0 && syscall(SYS_capget, &header, held) == 0)
-		keep = held[0].permitted & (1u << CAPABILITY_SYS_ADMIN | 1u << CAPABILITY_DAC_READ_SEARCH);
-	if (told->rebinds > 0 && !(keep & 1u << CAPABILITY_SYS_ADMIN))
+	struct capability_set held[2] = { { 0, 0, 0 } };
+	if (syscall(SYS_capget, &header, held) != 0)
+		fail("capabilities", errno, "read");
+	if (told->rebinds > 0)
+		keep |= 1u << CAPABILITY_SYS_ADMIN;
+	if (told->rebinds > 0 && !(held[0].permitted & keep))
 		fail("rebind", EPERM, "CAP_SYS_ADMIN");
+	if (told->map_every_id && (told->rebinds > 0 || told->memory > 0))
+		keep |= held[0].permitted & 1u << CAPABILITY_DAC_READ_SEARCH;
 	/* Without namespaces root's power is needed to the end, to kill what became somebody else. */
 	if (told->namespaces && !capabilities_keep(keep))
 		fail("capabilities", errno, "init");

@@ -1,7 +1,7 @@
 /*
- * Without a control group the kernel limits memory only per process. So this sums up, cheaply: private pages of each
- * process, and what grew on the machine as shared memory or temporary files. Only when that is too much is everything
- * measured properly (each shared page counted once, other runs' memory left out), and only that can kill.
+ * Without a control group the kernel limits memory only per process. So this sums up, cheaply, what the run can have at
+ * most: private pages of each process, and all shared memory and temporary files of the machine. Only when that is too
+ * much is everything measured properly (each shared page once, other people's not at all), and only that can kill.
  */
 #define _GNU_SOURCE
 #include "watchdog.h"
@@ -30,10 +30,11 @@ enum {
 	TASKS_PATIENCE = 3,
 	TASKS_PERCENT = 95,
 	MOST_FILES = 4096,
+	TMPFS = 0x01021994,
 };
 
 static const struct instructions *told;
-static unsigned long long page, shared_before;
+static unsigned long long page;
 static long tasks_before;
 static long long next_look = -1; /* on the monotonic clock */
 static int at_task_limit;
@@ -69,7 +70,6 @@ void watchdog_start(const struct instructions *instructions)
 {
 	told = instructions;
 	page = (unsigned long long)sysconf(_SC_PAGESIZE);
-	shared_before = machine_shared_memory();
 	tasks_before = machine_tasks();
 	if (told->memory != 0 || told->tasks != 0)
 		next_look = clock_ms(CLOCK_MONOTONIC) + SHORTEST_MS;
@@ -88,7 +88,8 @@ static unsigned long long counted_bytes(void)
 	unsigned long long sum = 0;
 	for (int i = 0; i < told->counted.count; i++) {
 		struct statfs system;
-		if (statfs(told->counted.path[i], &system) == 0)
+		/* Something else may be mounted over it: a disk's use is not memory. */
+		if (statfs(told->counted.path[i], &system) == 0 && system.f_type == TMPFS)
 			sum += (unsigned long long)(system.f_blocks - system.f_bfree) * (unsigned long long)system.f_bsize;
 	}
 	return sum;
@@ -191,9 +192,8 @@ static void look_at_memory(void)
 {
 	unsigned long long sum = 0, shared = machine_shared_memory(), counted = counted_bytes();
 	processes_each(add_private, &sum);
-	shared = shared > shared_before ? shared - shared_before : 0;
-	sum += shared > counted ? shared : counted;
-	if (sum <= told->memory)
+	/* More than this it cannot be; only then is the exact measure worth its price. */
+	if (sum + (shared > counted ? shared : counted) <= told->memory)
 		return;
 	unsigned long long exact = measure_exactly();
 	if (exact > told->memory)

@@ -1,0 +1,227 @@
+import { spawn, spawnSync } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { remove, somebody, workFolder } from "./launch.ts";
+import type { LaunchRequest } from "./launch.ts";
+import { Tool } from "./tool-process.ts";
+
+const CTRL_C = "\u0003";
+const CTRL_Z = "\u001A";
+
+/** An interactive shell in a terminal of its own, as a person has one. */
+class Terminal {
+  readonly #child: ChildProcess;
+  #shown = "";
+  #seen = 0;
+
+  constructor(folder: string) {
+    const shell = "stty -echo; PS1='$ ' exec bash --norc --noprofile -i";
+    this.#child = spawn("script", ["--quiet", "--flush", "--command", shell, join(folder, "typescript")], {
+      env: { PATH: process.env["PATH"], TERM: "dumb", HOME: folder, SHELL: "/bin/sh" },
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#child.stdout?.on("data", (chunk: Buffer) => {
+      this.#shown += chunk.toString().replaceAll("\r", "");
+    });
+  }
+
+  type(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  /** Waits until the text appears, after what the last call waited for, and gives what came before it. */
+  async shows(text: string | RegExp): Promise<string> {
+    for (const end = Date.now() + 8_000; ; await sleep(10)) {
+      const rest = this.#shown.slice(this.#seen);
+      const found = typeof text === "string" ? rest.indexOf(text) : rest.search(text);
+      if (found >= 0) {
+        this.#seen += found + (typeof text === "string" ? text.length : (text.exec(rest)?.[0].length ?? 0));
+        return rest.slice(0, found);
+      }
+      if (Date.now() > end) throw new Error(`never shown: ${String(text)} in ${JSON.stringify(rest)}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    const gone = new Promise((resolve) => this.#child.once("close", resolve));
+    this.#child.kill("SIGKILL");
+    await gone;
+  }
+}
+
+let tool: Tool;
+let work = "";
+let terminal: Terminal;
+beforeAll(() => {
+  tool = new Tool();
+});
+afterAll(() => tool.remove());
+beforeEach(async () => {
+  work = workFolder(somebody);
+  terminal = new Terminal(work);
+  await terminal.shows("$ ");
+});
+afterEach(async () => {
+  await terminal.close();
+  remove(work);
+});
+
+function command(script: string | readonly string[], more: Partial<LaunchRequest> = {}): string {
+  return tool.command({ who: somebody, work, run: script, note: join(work, "note"), ...more }).join(" ");
+}
+
+describe("in an inherited terminal", () => {
+  it("the program is in the foreground, and the shell's line goes on afterwards", async () => {
+    terminal.type(`${command("read x; echo got-$x >/dev/tty")}; echo status=$?\n`);
+    await sleep(150);
+    terminal.type("typed\n");
+    await terminal.shows("got-typed\n");
+    await terminal.shows("status=0\n");
+  });
+
+  it("a script that calls the tool keeps its terminal", async () => {
+    writeFileSync(join(work, "calls"), `${command("echo ran; exit 3")}\necho status=$?\nread x\necho x=$x\n`);
+    terminal.type(`sh ${work}/calls\n`);
+    await terminal.shows("status=3\n");
+    terminal.type("more\n");
+    await terminal.shows("x=more\n");
+  });
+
+  it("Ctrl-C reaches the program once, and bwrap not at all", async () => {
+    const script = `trap 'n=$((n+1)); echo caught=$n' INT; n=0; echo ready; for i in 1 2 3 4; do sleep 0.1; done; echo counted=$n; exit 4`;
+    terminal.type(`${command(["/bin/bash", "-c", script])}; echo status=$?\n`);
+    await terminal.shows("ready\n");
+    terminal.type(CTRL_C);
+    await terminal.shows("caught=1\n");
+    await terminal.shows("counted=1\n");
+    await terminal.shows("status=4\n");
+  });
+
+  it("Ctrl-C ends a program that does not care", async () => {
+    terminal.type(`${command("echo ready; sleep 9")}; echo status=$?\n`);
+    await terminal.shows("ready\n");
+    terminal.type(CTRL_C);
+    await terminal.shows("status=130\n");
+  });
+
+  it("Ctrl-Z stops the job, fg and bg resume it", async () => {
+    const script = "echo ready; read x; echo got-$x; while [ ! -e go ]; do sleep 0.05; done; echo done-in-bg";
+    terminal.type(`${command(script)}\n`);
+    await terminal.shows("ready\n");
+    terminal.type(CTRL_Z);
+    await terminal.shows("Stopped");
+    terminal.type("fg; echo fg-status=$?\n");
+    await sleep(200);
+    terminal.type("typed\n");
+    await terminal.shows("got-typed\n");
+    terminal.type(CTRL_Z);
+    await terminal.shows("Stopped");
+    terminal.type("bg\n");
+    await terminal.shows("$ ");
+    terminal.type(`touch ${work}/go\n`);
+    await terminal.shows("done-in-bg\n");
+    expect(readFileSync(join(work, "note"), "utf8")).toBe("ready\nstarted\nstopped 20\nstopped 20\nexit 0\n");
+  });
+
+  it("a background job that reads waits for fg, one that writes goes on", async () => {
+    terminal.type(`${command("echo before; read x; echo got-$x")} &\n`);
+    await terminal.shows("before\n");
+    await sleep(300);
+    terminal.type("echo shell-still-here\n");
+    await terminal.shows("shell-still-here\n");
+    terminal.type("fg\n");
+    await sleep(300);
+    terminal.type("typed\n");
+    await terminal.shows("got-typed\n");
+    await terminal.shows("$ ");
+  });
+
+  it("a pager at the other end of a pipe keeps the terminal", async () => {
+    terminal.type(`${command("echo line; sleep 0.5")} | sh -c 'read k </dev/tty; cat; echo key=$k'\n`);
+    await sleep(250);
+    terminal.type("space\n");
+    await terminal.shows("line\nkey=space\n");
+    // And Ctrl-C still comes through, by way of the launcher.
+    terminal.type(
+      `${command("trap 'echo told >&2; exit 1' INT; echo ready >&2; while :; do sleep 0.05; done")} | cat\n`,
+    );
+    await terminal.shows("ready\n");
+    terminal.type(CTRL_C);
+    await terminal.shows("told\n");
+  });
+
+  it("the program is told when the window changes", async () => {
+    const script = `trap 'echo size=$(stty size </dev/tty)' WINCH; echo ready; tty=$(readlink /proc/self/fd/0); while [ ! -e go ]; do sleep 0.05; done`;
+    terminal.type(`tty >${work}/tty; ${command(["/bin/bash", "-c", script])}\n`);
+    await terminal.shows("ready\n");
+    spawnSync("stty", ["-F", readFileSync(join(work, "tty"), "utf8").trim(), "rows", "33", "cols", "77"]);
+    await terminal.shows("size=33 77\n");
+    appendFileSync(join(work, "go"), "");
+    await terminal.shows("$ ");
+  });
+
+  it("a shell inside has job control", async () => {
+    terminal.type(
+      `${command(["/bin/bash", "--norc", "--noprofile", "-i"], { environment: ["PATH=/usr/bin:/bin", "PS1=in> ", "TERM=dumb"] })}\n`,
+    );
+    const before = await terminal.shows("in> ");
+    expect(before).not.toMatch(/job control|Inappropriate/);
+    terminal.type("sleep 30\n");
+    await sleep(200);
+    terminal.type(CTRL_Z);
+    await terminal.shows("Stopped");
+    terminal.type("fg\n");
+    await sleep(200);
+    terminal.type(CTRL_C);
+    await terminal.shows("in> ");
+    terminal.type("exit 6\n");
+    await terminal.shows("$ ");
+    terminal.type("echo status=$?\n");
+    await terminal.shows("status=6\n");
+  });
+
+  it("standard error, listened to, is still a terminal of the right size and bytes come unchanged", async () => {
+    const script = "test -t 2 && stty size <&2; printf 'one\\ttwo\\r\\nthree\\n' >&2; echo done";
+    terminal.type(`stty rows 21 cols 63; ${command(script, { guard: [["stderr", "tee"]] })}\n`);
+    await terminal.shows("21 63\n");
+    await terminal.shows(/one\ttwo\nthree\n/);
+  });
+
+  it("`none` takes it away, and leaves the shell's alone", async () => {
+    const none = { guard: [["terminal", "none"]], init: [["terminal", "none"]] };
+    terminal.type(
+      `${command("(echo x >/dev/tty) 2>&1 | grep -o 'No such device'; read x; echo input=$x", none)}; echo status=$?\n`,
+    );
+    await terminal.shows("No such device");
+    expect(existsSync("/dev/tty")).toBe(true);
+    terminal.type("typed\n");
+    await terminal.shows(/status=\d/);
+  });
+});
+
+describe("in a terminal of its own", () => {
+  const own = { guard: [["terminal", "own"]], init: [["terminal", "own"]] };
+
+  it("keys come raw, sizes follow, and the outer one is as before in the end", async () => {
+    terminal.type(`tty >${work}/tty; stty rows 20 cols 60; stty -a >${work}/before\n`);
+    await terminal.shows("$ ");
+    const script = `trap 'echo size=$(stty size)' WINCH; trap 'echo caught' INT; stty size; echo ready; while [ ! -e go ]; do sleep 0.05; done; read x; echo got-$x`;
+    terminal.type(
+      `${command(["/bin/bash", "-c", script], own)}; echo status=$?; stty -a >${work}/after; cmp ${work}/before ${work}/after && echo same\n`,
+    );
+    await terminal.shows("20 60\nready\n");
+    spawnSync("stty", ["-F", readFileSync(join(work, "tty"), "utf8").trim(), "rows", "25", "cols", "50"]);
+    await terminal.shows("size=25 50\n");
+    terminal.type(CTRL_C);
+    await terminal.shows("caught\n");
+    spawnSync("stty", ["-F", readFileSync(join(work, "tty"), "utf8").trim(), "rows", "20", "cols", "60"]);
+    appendFileSync(join(work, "go"), "");
+    terminal.type("typed\r");
+    await terminal.shows("got-typed\n");
+    await terminal.shows("status=0\n");
+    await terminal.shows("same\n");
+  });
+});
