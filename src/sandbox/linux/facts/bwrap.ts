@@ -24,6 +24,6 @@ export function findBwrap(
     if (why === null) return { path };
     refused.push(`${path} ${why}`);
   }
-  if (refused.length > 0) return { missing: `no bubblewrap can be trusted: ${[...new Set(refused)].join("; ")}` };
-  return { missing: `bubblewrap (bwrap) is neither in ${SYSTEM_DIRECTORIES.slice(0, 2).join(" and ")} nor in PATH` };
+  if (refused.length > 0) return { missing: `none can be trusted: ${[...new Set(refused)].join("; ")}` };
+  return { missing: `bwrap is neither in ${SYSTEM_DIRECTORIES.slice(0, 2).join(" and ")} nor in PATH` };
 }

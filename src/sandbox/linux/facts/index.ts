@@ -15,7 +15,7 @@ import { unsafeWorkspace, workspaceOf } from "./workspace.ts";
 
 export { openDisk } from "./disk.ts";
 export type { Disk, Look } from "./disk.ts";
-export { explainRefusal, readSettings } from "./refusal.ts";
+export { explainRefusal, OLDEST_BWRAP, readSettings } from "./refusal.ts";
 export type { NamespaceSettings, Refusal } from "./refusal.ts";
 export { assertToolSafe, replaceableBy, toolLocations } from "./tool.ts";
 export type { ToolLocation } from "./tool.ts";

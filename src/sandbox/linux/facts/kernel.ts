@@ -4,7 +4,7 @@ import type { AbsolutePath } from "../../../policy/index.ts";
 import type { KernelFacts } from "../../facts.ts";
 import { findBwrap } from "./bwrap.ts";
 import type { Disk } from "./disk.ts";
-import { atLeast, probe } from "./probe.ts";
+import { atLeast, landlockAbi, probe } from "./probe.ts";
 import type { Probed } from "./probe.ts";
 import { keepProbe, readProbe } from "./probe-cache.ts";
 
@@ -37,7 +37,13 @@ export function readKernel(request: KernelRequest): KernelFacts {
   const bwrap = findBwrap(request.search, uid, disk);
   if ("missing" in bwrap) {
     const none = { refusedBy: "there is no bubblewrap to try them with", setting: "" };
-    return { ...basis, bwrap, userNamespaces: none, freshProc: false, landlockAbi: 0, landlockFrom: "release" };
+    return {
+      ...basis,
+      bwrap,
+      userNamespaces: none,
+      freshProc: false,
+      ...landlockAbi({ init: request.init, release, disk }),
+    };
   }
   const key = probeKey(basis.bootId, release, bwrap.path, request);
   const kept = request.cache === null ? null : readProbe(request.cache, key, uid);

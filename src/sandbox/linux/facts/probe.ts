@@ -23,7 +23,8 @@ export interface ProbeRequest {
 const ISOLATION = "--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-net --unshare-cgroup-try".split(
   " ",
 );
-const FILES = "--die-with-parent --cap-drop ALL --ro-bind / / --dev /dev".split(" ");
+const FILES =
+  "--die-with-parent --uid 0 --gid 0 --cap-drop ALL --ro-bind / / --dev /dev --size 4096 --tmpfs /tmp".split(" ");
 const LONGEST_WAIT = 2_000;
 
 /** Builds a sandbox as a launch does and runs bubblewrap's own `--version` in it; at most two tries. */
@@ -81,7 +82,8 @@ const ABIS: readonly (readonly [major: number, minor: number, abi: number])[] = 
   [5, 13, 1],
 ];
 
-function landlockAbi({ init, release, disk }: ProbeRequest): Landlock {
+/** Asked of the kernel through a native program where one was built, else concluded from its release. */
+export function landlockAbi({ init, release, disk }: Pick<ProbeRequest, "init" | "release" | "disk">): Landlock {
   const answer = init === null ? "" : run(init, ["--landlock-abi"]).output.trim();
   if (/^\d{1,3}$/.test(answer)) return { landlockAbi: Number(answer), landlockFrom: "kernel" };
   const modules = disk.text(MODULES);

@@ -30,14 +30,21 @@ export interface Refusal {
   readonly setting: string;
 }
 
+/** The first with `--size`. */
+export const OLDEST_BWRAP = "0.7.0";
+
 /** What bubblewrap prints when the kernel refuses it namespaces, or what it needs inside them. */
 const NAMESPACE_TROUBLE =
   /creating new namespace failed|no permissions to create new namespace|clone failed|unshare failed|setting up uid map|uid_map|loopback: failed|failed to make \/ slave|mounting/i;
+const OLD_PROGRAM = /unknown option/i;
+const SETUID = /not permitted in setuid mode/i;
 const OUT_OF_SPACE = /no space left on device|ENOSPC|too many users/i;
 const UNSUPPORTED = /not support user namespaces|invalid argument/i;
 
 /** Who stopped bubblewrap, from what it printed and the settings of this kernel; null when it was something else. */
 export function explainRefusal(printed: string, settings: NamespaceSettings, uid: number): Refusal | null {
+  if (OLD_PROGRAM.test(printed)) return { refusedBy: `a bubblewrap older than ${OLDEST_BWRAP}`, setting: "" };
+  if (SETUID.test(printed)) return { refusedBy: "a bubblewrap installed setuid root", setting: "" };
   if (!NAMESPACE_TROUBLE.test(printed)) return null;
   if (settings.maxUserNamespaces === 0 || OUT_OF_SPACE.test(printed)) {
     return { refusedBy: "the kernel's limit on user namespaces", setting: "user.max_user_namespaces" };

@@ -36,11 +36,12 @@ export function describe(
   if (platform.some((shown) => isWithin(root, shown))) return null;
   const existing = (name: string): AbsolutePath | null => {
     const path = normalise(`${root}/${name}`);
-    return path === null || disk.look(path).kind === "missing" ? null : disk.canonical(path);
+    return path === null || disk.look(path).kind === "missing" ? null : path;
   };
   if (!manager.signature.every((name) => existing(name) !== null)) return null;
   const roots = manager.show.flatMap((name) => {
-    const path = existing(name);
+    const found = existing(name);
+    const path = found === null ? null : disk.canonical(found);
     const unfit =
       path === null || isWithin(home, path) || [workspace, ...platform].some((shown) => isWithin(path, shown));
     return unfit ? [] : [path];
