@@ -27,6 +27,7 @@ export function kindOf(stats: Stats | null): PathKind {
  * a symlink, a FIFO, a device, a larger file, a file that cannot be read.
  */
 export function readSmall(path: string, limit: number): string | null {
+  if (lookAt(path) === null) return null; // most are missing, and an exception costs more than a look
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -36,12 +37,13 @@ export function readSmall(path: string, limit: number): string | null {
   try {
     const stats = fstatSync(fd);
     if (!stats.isFile() || stats.size > limit) return null;
-    const bytes = Buffer.allocUnsafe(limit + 1);
+    const bytes = Buffer.allocUnsafe(Math.min(limit, stats.size) + 1);
     let length = 0;
-    for (let got = -1; got !== 0 && length <= limit; length += got) {
+    for (let got = -1; got !== 0 && length < bytes.length; length += got) {
       got = readSync(fd, bytes, length, bytes.length - length, null);
     }
-    return length > limit ? null : bytes.toString("latin1", 0, length);
+    // One byte more than the file had when it was opened: it grew, so it is not one file's bytes.
+    return length === bytes.length ? null : bytes.toString("latin1", 0, length);
   } catch {
     return null;
   } finally {
@@ -56,6 +58,7 @@ export function asUtf8(latin1: string): string {
 
 /** Every symlink resolved; null when that fails, which callers take as "not there". */
 export function canonicalPath(path: string): AbsolutePath | null {
+  if (lookAt(path) === null) return null; // see readSmall
   try {
     return normalise(realpathSync.native(path));
   } catch {
@@ -73,5 +76,7 @@ export function linkTarget(path: string): string | null {
 
 /** `name` is one component as a directory listing gives it: it may hold anything but a slash and NUL. */
 export function childPath(directory: AbsolutePath, name: string): AbsolutePath {
-  return (directory === "/" ? `/${name}` : `${directory}/${name}`) as AbsolutePath; // one more component keeps the form
+  const path = directory === "/" ? `/${name}` : `${directory}/${name}`;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- one more component keeps the form
+  return path as AbsolutePath;
 }

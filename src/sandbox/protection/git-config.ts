@@ -4,7 +4,7 @@
  * Grammar: https://git-scm.com/docs/git-config#_syntax
  */
 export interface ConfigEntry {
-  /** Lower case. */
+  /** Lower case; empty for a key that stands before any header, which git accepts and nothing asks for. */
   readonly section: string;
   /** As written between the quotes; `""` is not the same as none. */
   readonly subsection: string | null;
@@ -59,7 +59,7 @@ class ConfigReader {
   readonly entries: ConfigEntry[] = [];
   readonly #text: string;
   #at: number;
-  #section: string | null = null;
+  #section = "";
   #subsection: string | null = null;
 
   constructor(text: string) {
@@ -104,6 +104,7 @@ class ConfigReader {
       if (!/[A-Za-z0-9.-]/.test(c)) throw new BrokenConfig();
       name += c.toLowerCase();
     }
+    if (name === "") throw new BrokenConfig();
     // `[section.sub]` is the old spelling of a subsection, folded to lower case.
     const dot = name.indexOf(".");
     this.#section = dot === -1 ? name : name.slice(0, dot);
@@ -143,7 +144,6 @@ class ConfigReader {
       value = this.#value();
       end = this.#end;
     }
-    if (this.#section === null) throw new BrokenConfig();
     this.entries.push({
       section: this.#section,
       subsection: this.#subsection,

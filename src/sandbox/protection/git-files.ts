@@ -1,7 +1,7 @@
 import { parentPath } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import type { Repository } from "../facts.ts";
-import { asUtf8, childPath, readSmall } from "./disk.ts";
+import { asUtf8, canonicalPath, childPath, lookAt, readSmall } from "./disk.ts";
 import { configLimit, parseGitConfig } from "./git-config.ts";
 import type { ConfigEntry } from "./git-config.ts";
 import { resolveFrom } from "./repository.ts";
@@ -52,8 +52,8 @@ export function configuredFiles(repository: Repository, environment: GitEnvironm
   const queue = [...new Set([...start, ...environment.shared])].map((path) => ({ path, depth: 0 }));
   for (let at = 0; at < queue.length && at < filesLimit; at++) {
     const file = queue[at];
-    const text = file === undefined ? null : readSmall(file.path, configLimit);
-    if (file === undefined || text === null) continue;
+    const text = file === undefined ? null : readFollowed(file.path);
+    if (file === undefined || text === null || !telling.test(text)) continue;
     for (const entry of parseGitConfig(text).entries) {
       const path = asUtf8(entry.value ?? "");
       if (entry.section === "core" && entry.key === "hookspath") {
@@ -69,6 +69,15 @@ export function configuredFiles(repository: Repository, environment: GitEnvironm
     }
   }
   return { hooks: [...hooks], included: [...included] };
+}
+
+/** Names cannot be broken over lines: without these words there is nothing to find. */
+const telling = /include|hookspath/i;
+
+/** Git follows symlinks to its configuration, and many people keep theirs among other dotfiles. */
+function readFollowed(path: AbsolutePath): string | null {
+  const real = lookAt(path)?.isSymbolicLink() === true ? canonicalPath(path) : path;
+  return real === null ? null : readSmall(real, configLimit);
 }
 
 function isInclude({ section, key }: ConfigEntry): boolean {

@@ -1,4 +1,5 @@
 import { readdirSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { isWithin, parentPath, protectedNames } from "../../policy/index.ts";
 import type { AbsolutePath, ProtectedPath, ProtectPolicy } from "../../policy/index.ts";
 import type { Repository } from "../facts.ts";
@@ -98,10 +99,15 @@ class Layout {
   }
 
   top(root: AbsolutePath, off: ReadonlySet<string>): void {
+    const present = topNames(root);
+    // Folded, for a file system that takes `.VSCODE` for `.vscode`; the look at the path itself decides.
+    const folded = new Set(present?.map((name) => name.toLowerCase()));
     for (const name of protectedNames().tools) {
       if (off.has(name)) continue;
-      if (name.includes("*")) this.#pattern(root, name);
-      else this.#add(childPath(root, name), "tools", name);
+      const first = name.split("/", 1)[0] ?? name;
+      if (name.includes("*")) this.#pattern(root, name, present ?? []);
+      else if (present === null || folded.has(first.toLowerCase())) this.#add(childPath(root, name), "tools", name);
+      else this.#note({ path: childPath(root, name), kind: "missing", list: "tools", name, root });
     }
   }
 
@@ -145,8 +151,8 @@ class Layout {
     };
   }
 
-  #pattern(root: AbsolutePath, pattern: string): void {
-    const known = topNames(root).filter((name) => matchesName(name, pattern));
+  #pattern(root: AbsolutePath, pattern: string, present: readonly string[]): void {
+    const known = present.filter((name) => matchesName(name, pattern));
     for (const name of known) this.#add(childPath(root, name), "tools", pattern);
     this.#patterns.push({ root, pattern, known });
   }
@@ -161,7 +167,8 @@ class Layout {
   #add(path: AbsolutePath, list: ProtectedPath["list"], name: string, depth = 0): void {
     const root = this.#rootSet.has(path) ? undefined : this.#roots.find((each) => isWithin(path, each));
     if (root === undefined || this.#paths.has(path) || depth > linkDepth) return;
-    const link = this.#firstLink(path, root);
+    const stats = lookAt(path);
+    const link = this.#firstLink(path, root, stats);
     if (link !== null) {
       const target = linkTarget(link);
       if (target !== null) this.#links.set(link, { path: link, target, root, name });
@@ -170,20 +177,23 @@ class Layout {
       if (beyond !== null) this.#add(beyond, list, name, depth + 1);
       return;
     }
-    const stats = lookAt(path);
     const kind = stats === null ? "missing" : stats.isDirectory() ? "directory" : "file";
-    this.#paths.set(path, { path, kind, list, name, root });
+    this.#note({ path, kind, list, name, root });
+  }
+
+  #note(found: ProtectedPath): void {
+    if (!this.#rootSet.has(found.path) && !this.#paths.has(found.path)) this.#paths.set(found.path, found);
   }
 
   /** The first component below the root that is a symlink, the last one included. */
-  #firstLink(path: AbsolutePath, root: AbsolutePath): AbsolutePath | null {
+  #firstLink(path: AbsolutePath, root: AbsolutePath, stats: Stats | null): AbsolutePath | null {
     const parent = parentPath(path);
     if (parent !== root && !this.#plain.has(parent)) {
-      const above = this.#firstLink(parent, root);
+      const above = this.#firstLink(parent, root, lookAt(parent));
       if (above !== null) return above;
       this.#plain.add(parent);
     }
-    return lookAt(path)?.isSymbolicLink() === true ? path : null;
+    return stats?.isSymbolicLink() === true ? path : null;
   }
 }
 
@@ -197,11 +207,11 @@ function holdable({ path, name }: ProtectedPath): boolean {
   return isDirectoryName(name) && lookAt(parentPath(path))?.isDirectory() === true;
 }
 
-function topNames(root: AbsolutePath): readonly string[] {
+function topNames(root: AbsolutePath): readonly string[] | null {
   try {
     return readdirSync(root);
   } catch {
-    return [];
+    return null; // closed to listing: each name is looked for
   }
 }
 

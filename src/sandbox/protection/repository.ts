@@ -80,6 +80,7 @@ export function innerGitDirectories(commonDir: AbsolutePath): readonly AbsoluteP
 }
 
 function subdirectories(directory: AbsolutePath): readonly AbsolutePath[] {
+  if (lookAt(directory)?.isDirectory() !== true) return [];
   try {
     return readdirSync(directory, { withFileTypes: true })
       .filter((entry) => entry.isDirectory())

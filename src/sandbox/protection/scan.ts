@@ -9,7 +9,7 @@ import type { WalkBounds, WalkEnd } from "./walk.ts";
 
 /** One look at the writable roots. */
 export interface Scan extends WalkEnd {
-  /** Shallow first; a repository that holds a root comes before those found below it. Each git directory once. */
+  /** Shallow first; a repository that holds a root comes before those found below it. Each work tree once. */
   readonly repositories: readonly Repository[];
   readonly sockets: readonly AbsolutePath[];
   /** When the look began, in milliseconds since the epoch. */
@@ -22,33 +22,49 @@ export interface Scan extends WalkEnd {
  */
 export function scanRoots(roots: readonly AbsolutePath[], bounds: Partial<WalkBounds> = {}): Scan {
   const time = Date.now();
-  const found = new Map<AbsolutePath, Repository>();
+  const found = new Found();
   const sockets: AbsolutePath[] = [];
   for (const root of roots) {
     const holder = repositoryOf(root);
-    if (holder !== null) add(found, holder);
+    if (holder !== null) found.add(holder);
   }
   const end = walk(roots, { ...defaultBounds, ...bounds }, (directory, entries) => {
     for (const entry of entries) if (entry.isSocket()) sockets.push(childPath(directory, entry.name));
-    const tree = hasDotGit(directory, entries) ? readRepository(directory) : null;
-    if (tree !== null) add(found, tree);
+    const tree = hasDotGit(directory, entries) ? (found.at(directory) ?? readRepository(directory)) : null;
+    if (tree !== null) found.add(tree);
     const bare = looksBare(entries) ? readBare(directory) : null;
     if (bare === null) return (name) => name !== ".git" || tree === null;
-    add(found, bare);
+    found.add(bare);
     return () => false;
   });
-  return { ...end, repositories: [...found.values()], sockets, time };
+  return { ...end, repositories: found.list(), sockets, time };
 }
 
-function add(found: Map<AbsolutePath, Repository>, repository: Repository): void {
-  const known = found.get(repository.gitDir);
-  // The same git directory met again through its work tree says more than the first meeting did.
-  if (known !== undefined && known.worktree !== known.gitDir) return;
-  found.set(repository.gitDir, repository);
-  if (known !== undefined) return;
-  for (const gitDir of [repository.commonDir, ...innerGitDirectories(repository.commonDir)]) {
-    const inner = found.has(gitDir) ? null : readBare(gitDir);
-    if (inner !== null) add(found, inner);
+/** Repositories by work tree; a git directory without one stands for itself until its work tree is met. */
+class Found {
+  readonly #trees = new Map<AbsolutePath, Repository>();
+  readonly #gitDirs = new Set<AbsolutePath>();
+
+  add(repository: Repository): void {
+    const { worktree, gitDir, commonDir } = repository;
+    if (this.#trees.has(worktree)) return;
+    if (worktree !== gitDir) this.#trees.delete(gitDir);
+    else if (this.#gitDirs.has(gitDir)) return;
+    this.#trees.set(worktree, repository);
+    if (this.#gitDirs.has(gitDir)) return;
+    this.#gitDirs.add(gitDir);
+    for (const inner of [commonDir, ...innerGitDirectories(commonDir)]) {
+      const bare = this.#gitDirs.has(inner) ? null : readBare(inner);
+      if (bare !== null) this.add(bare);
+    }
+  }
+
+  at(worktree: AbsolutePath): Repository | null {
+    return this.#trees.get(worktree) ?? null;
+  }
+
+  list(): readonly Repository[] {
+    return [...this.#trees.values()];
   }
 }
 
