@@ -29,6 +29,9 @@ export function isFirstTier(name: string): boolean {
   return /\/(?:hooks|config)$/.test(name) || name === listedAs.dotGit || name === listedAs.whole;
 }
 
+/** Nobody makes such a directory by hand: it marks one that a run made to hold a name. */
+export const placeholderMode = 0o555;
+
 /** Tools keep these names as directories; a placeholder for a file would break who reads it. */
 export function isDirectoryName(name: string): boolean {
   const last = name.slice(name.lastIndexOf("/") + 1);

@@ -2,6 +2,7 @@ import { mkdirSync, rmdirSync } from "node:fs";
 import { SandboxedError } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import { codeOf, withParent } from "./held.ts";
+import { placeholderMode } from "./names.ts";
 import type { Protection } from "./protect.ts";
 
 /**
@@ -37,7 +38,7 @@ export function removePlaceholders(made: readonly AbsolutePath[]): readonly Abso
 
 function makeEmpty(place: string): boolean {
   try {
-    mkdirSync(place, { mode: 0o555 });
+    mkdirSync(place, { mode: placeholderMode });
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;

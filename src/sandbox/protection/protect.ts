@@ -8,7 +8,15 @@ import { canonicalPath, childPath, linkTarget, lookAt } from "./disk.ts";
 import { configuredFiles, noGitEnvironment } from "./git-files.ts";
 import type { GitEnvironment } from "./git-files.ts";
 import { resolveFrom } from "./repository.ts";
-import { isDirectoryName, isFirstTier, linkedGitNames, listedAs, matchesName, sharedGitNames } from "./names.ts";
+import {
+  isDirectoryName,
+  isFirstTier,
+  linkedGitNames,
+  listedAs,
+  matchesName,
+  placeholderMode,
+  sharedGitNames,
+} from "./names.ts";
 import { pinLimit, withinPins } from "./pins.ts";
 import type { Scan } from "./scan.ts";
 
@@ -40,6 +48,11 @@ export interface Protection {
   readonly patterns: readonly ProtectedPattern[];
   /** Existing paths beyond the pins: only watched, and put back if changed. */
   readonly unpinned: readonly ProtectedPath[];
+  /**
+   * Empty directories that look like the placeholders of another run: among `paths` as well, but that run will take
+   * them away, and the mount with them.
+   */
+  readonly borrowed: readonly ProtectedPath[];
   /** For `missing = "strict"`: names to hold with an empty directory, and none for any other setting. */
   readonly placeholders: readonly AbsolutePath[];
   readonly reductions: readonly Reduction[];
@@ -145,6 +158,7 @@ class Layout {
       links: [...this.#links.values()],
       patterns: this.#patterns,
       unpinned: rest,
+      borrowed: held.filter(isPlaceholder),
       placeholders,
       reductions: reductions(scan, rest.length, this.#links.size),
       git: policy.git,
@@ -201,6 +215,11 @@ class Layout {
 function rank({ path, name, list }: ProtectedPath): number {
   const tier = list === "tools" || isFirstTier(name) ? 0 : 1000;
   return tier + path.split("/").length;
+}
+
+function isPlaceholder({ path, kind, name }: ProtectedPath): boolean {
+  if (kind !== "directory" || !isDirectoryName(name)) return false;
+  return ((lookAt(path)?.mode ?? 0) & 0o777) === placeholderMode && topNames(path)?.length === 0;
 }
 
 function holdable({ path, name }: ProtectedPath): boolean {

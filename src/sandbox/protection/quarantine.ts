@@ -19,7 +19,8 @@ import { copyEntry, removeEntry, TransferTooLarge } from "./transfer.ts";
 
 /** A repair with what a person needs to judge and undo it. */
 export interface Finding extends Repair {
-  readonly kind: PathKind;
+  /** What stood at the path. */
+  readonly found: PathKind;
   readonly why: string;
   /** The command that puts back what was found; null when nothing was kept. */
   readonly restore: readonly string[] | null;
@@ -148,12 +149,12 @@ export function finding(
       path,
       action,
       kept: null,
-      kind: taken.kind,
+      found: taken.kind,
       why: `${why}; it could not be moved aside (${taken.code})`,
       restore: null,
     };
   }
-  return { path, action, kept: taken.kept, kind: taken.kind, why, restore: ["mv", "--", taken.kept, path] };
+  return { path, action, kept: taken.kept, found: taken.kind, why, restore: ["mv", "--", taken.kept, path] };
 }
 
 /** Puts a new file in the place of an old one in one step, with its owner and mode. */

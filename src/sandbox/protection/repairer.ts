@@ -36,10 +36,11 @@ export class Repairer {
   }
 
   /**
-   * A name that did not exist at the start. With `told`, the kernel said that it came: when it is gone already,
+   * A name that did not exist at the start, or was held by the empty directory of another run. With `told`, the kernel said that it came: when it is gone already,
    * another run in the same directory may have taken it, and that is worth telling once.
    */
-  appeared({ path, root, name }: ProtectedPath, told: boolean): Finding | null {
+  appeared({ path, root, name, kind }: ProtectedPath, told: boolean): Finding | null {
+    if (kind === "directory" && isEmptyDirectory(path, root)) return null;
     const why = `${name} is protected and did not exist before the run`;
     const taken = this.#quarantine.take(path, root);
     if (taken.state !== "gone") {
@@ -52,7 +53,7 @@ export class Repairer {
       path,
       action: "quarantined",
       kept: null,
-      kind: "missing",
+      found: "missing",
       why: `${why}; it was gone again when looked at`,
       restore: null,
     };
@@ -86,6 +87,7 @@ export class Repairer {
     for (const path of protection.paths) {
       if (path.kind === "missing" && !placeholders.has(path.path)) findings.push(this.appeared(path, false));
     }
+    for (const path of protection.borrowed) findings.push(this.appeared(path, false));
     for (const pattern of protection.patterns) findings.push(...this.matches(pattern));
     for (const link of protection.links) findings.push(this.relink(link));
     for (const guarded of this.#guarded) findings.push(this.#revert(guarded));
@@ -99,7 +101,9 @@ export class Repairer {
         this.notices.push(
           "repositories made in the run may remain unseen: the workspace holds more entries than are looked at",
         );
-      for (const path of after.unreadable) this.notices.push(`${path} could not be looked into`);
+      const known = new Set(scan.unreadable);
+      for (const path of after.unreadable.filter((each) => !known.has(each)))
+        this.notices.push(`${path} could not be looked into`);
     }
     return findings.filter((each) => each !== null);
   }
@@ -128,8 +132,12 @@ export class Repairer {
     });
     const done = put === "put" ? why : "protected and changed while the run went on; it could not be put back";
     const found = finding(path, taken, done, "reverted");
-    return found ?? { path, action: "reverted", kept: null, kind: "missing", why: done, restore: null };
+    return found ?? { path, action: "reverted", kept: null, found: "missing", why: done, restore: null };
   }
+}
+
+function isEmptyDirectory(path: AbsolutePath, root: AbsolutePath): boolean {
+  return lookAt(path)?.isDirectory() === true && listHeld(path, root).length === 0;
 }
 
 function reaches(path: AbsolutePath): boolean {

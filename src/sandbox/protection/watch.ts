@@ -123,6 +123,7 @@ export function watchedDirectories(protection: Protection): ReadonlyMap<Absolute
     if (missing.kind === "missing" && !placeholders.has(missing.path))
       at(parentPath(missing.path)).missing.set(lastName(missing.path), missing);
   }
+  for (const held of protection.borrowed) at(parentPath(held.path)).missing.set(lastName(held.path), held);
   for (const link of protection.links) at(parentPath(link.path)).links.set(lastName(link.path), link);
   for (const pattern of protection.patterns) at(pattern.root).patterns.push(pattern);
   for (const directory of found.keys()) if (lookAt(directory)?.isDirectory() !== true) found.delete(directory);

@@ -1,4 +1,13 @@
-import { appendFileSync, chmodSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { absolutePath } from "../../../src/policy/index.ts";
 import type { ProtectPolicy } from "../../../src/policy/index.ts";
@@ -10,7 +19,7 @@ import {
   removePlaceholders,
   scanRoots,
 } from "../../../src/sandbox/protection/index.ts";
-import { metadata, openStage, surveyOf, treeOf } from "./stage.ts";
+import { metadata, openStage, surveyOf, treeOf, watchOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -168,6 +177,18 @@ describe("placeholders", () => {
   });
 
   it("makes none with watch", () => expect(layout().placeholders).toEqual([]));
+
+  it("does not trust the placeholder of another run to stay", () => {
+    const made = makePlaceholders(layout({ missing: "strict" }));
+    const survey = surveyOf([stage.ws]);
+    expect(survey.protection.borrowed.map(({ path }) => path).toSorted()).toEqual(made.toSorted());
+    const watch = watchOf(stage, survey);
+    expect(removePlaceholders(made)).toEqual([]);
+    stage.write(".claude/settings.json");
+    mkdirSync(stage.path(".vscode"), { mode: 0o555 });
+    expect(watch.sweep().map(({ path }) => path)).toEqual([stage.path(".claude")]);
+    expect(existsSync(stage.path(".vscode"))).toBe(true);
+  });
 
   it("does not follow a symlink put in the way, nor remove what somebody filled", () => {
     const protection = layout({ missing: "strict" });

@@ -40,11 +40,12 @@ export const metadata: ProtectPolicy = {
   provenance: { layer: "builtin", file: null, line: null, column: null, owner: "a test" },
 };
 
-export function openStage(): Stage {
-  const base = absolutePath(realpathSync(mkdtempSync(join(tmpdir(), "protection-"))));
+/** `folder` is where the stage is built; many files are made faster in memory. */
+export function openStage(folder: string = tmpdir()): Stage {
+  const base = absolutePath(realpathSync(mkdtempSync(join(folder, "protection-"))));
   const ws = absolutePath(`${base}/ws`);
   const outside = absolutePath(`${base}/outside`);
-  for (const folder of [ws, outside]) mkdirSync(folder);
+  for (const each of [ws, outside]) mkdirSync(each);
   const path = (relative: string): AbsolutePath => (relative === "" ? ws : absolutePath(`${ws}/${relative}`));
   const stage: Stage = {
     base,
