@@ -27,7 +27,10 @@ function oracleWith(entries) {
     filesystem[path] = ["read", "write", "deny"][index % 3];
   }
   filesystem[":workspace_roots"] = { ".": "write", "**/.env": "deny" };
-  const profile = applyPatch(builtinProfile(":workspace"), readProfile("bench", { filesystem }, () => provenance));
+  const profile = applyPatch(
+    builtinProfile(":workspace"),
+    readProfile("bench", { filesystem }, () => provenance),
+  );
   return compile(resolve({ layers: [{ layer: "user", profile }] }, places));
 }
 
@@ -42,9 +45,9 @@ function questions(entries) {
 }
 
 function microseconds(oracle, asked) {
-  const start = process.hrtime.bigint();
+  const start = performance.now();
   for (let turn = 0; turn < QUESTIONS; turn++) oracle.decide(asked[turn % asked.length]);
-  return Number(process.hrtime.bigint() - start) / QUESTIONS / 1000;
+  return ((performance.now() - start) * 1000) / QUESTIONS;
 }
 
 const median = (values) => values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)];
@@ -58,5 +61,7 @@ const [small = 0, large = 0] = cases.map(({ times }) => median(times));
 const ratio = large / small;
 console.log(`decision at 1,000 entries   ${small.toFixed(2)} µs (goal: at most ${GOAL_MICROSECONDS})`);
 console.log(`decision at 10,000 entries  ${large.toFixed(2)} µs`);
-console.log(`ratio 10,000 : 1,000        ${ratio.toFixed(2)} (goal: at most ${GOAL_RATIO}, median of ${ROUNDS} rounds)`);
+console.log(
+  `ratio 10,000 : 1,000        ${ratio.toFixed(2)} (goal: at most ${GOAL_RATIO}, median of ${ROUNDS} rounds)`,
+);
 if (small > GOAL_MICROSECONDS || ratio > GOAL_RATIO) process.exitCode = 1;

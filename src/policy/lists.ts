@@ -1,5 +1,4 @@
 import { credentials, environment, protected_ as protection } from "../generated/data.ts";
-import { expandBraces } from "./braces.ts";
 import type { Provenance } from "./decision.ts";
 import { compileGlob } from "./glob.ts";
 import type { CompiledGlob } from "./glob.ts";
@@ -65,16 +64,34 @@ export function handOffLists(): readonly HandOffList[] {
   return protection.value.hand_off;
 }
 
-let handOff: readonly (readonly [HandOffList, readonly CompiledGlob[]])[] | null = null;
+/** Most patterns are one name at any depth: those are found by the name, the rest one after the other. */
+interface HandOffIndex {
+  readonly byName: ReadonlyMap<string, number>;
+  readonly patterns: readonly { readonly glob: CompiledGlob; readonly list: number }[];
+}
 
-/** The list that holds a path relative to a workspace root; null when none does. */
+let handOff: HandOffIndex | null = null;
+
+/** The first list that holds a path relative to a workspace root; null when none does. */
 export function handOffCategory(relative: string): HandOffList | null {
-  handOff ??= handOffLists().map((list) => [
-    list,
-    list.patterns.flatMap((pattern) => expandBraces(`/${pattern}`)).map((pattern) => compileGlob(pattern)),
-  ]);
+  const { byName, patterns } = (handOff ??= indexHandOff());
   const names = relative.split("/").filter((name) => name !== "" && name !== ".");
-  return handOff.find(([, globs]) => globs.some((glob) => glob.matchDepth(names) === names.length))?.[0] ?? null;
+  const named = byName.get(names.at(-1) ?? "") ?? Number.POSITIVE_INFINITY;
+  const matching = patterns.find(({ glob, list }) => list >= named || glob.matchDepth(names) === names.length);
+  return handOffLists()[Math.min(named, matching?.list ?? Number.POSITIVE_INFINITY)] ?? null;
+}
+
+function indexHandOff(): HandOffIndex {
+  const byName = new Map<string, number>();
+  const patterns: { glob: CompiledGlob; list: number }[] = [];
+  handOffLists().forEach((held, list) => {
+    for (const pattern of held.patterns) {
+      const glob = compileGlob(`/${pattern}`);
+      if (glob.anywhere === null) patterns.push({ glob, list });
+      else if (!byName.has(glob.anywhere)) byName.set(glob.anywhere, list);
+    }
+  });
+  return { byName, patterns };
 }
 
 /** Patterns of variable names, as `sandbox-profiles/environment.toml` lists them. */

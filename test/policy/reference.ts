@@ -24,7 +24,9 @@ export function accessOf(rules: readonly Rule[], path: AbsolutePath): Access {
   const names = components(path);
   const matched = rules
     .filter(isGlob)
-    .flatMap(({ path: pattern }) => names.map((_, index) => index + 1).filter((count) => matches(pattern, names.slice(0, count))));
+    .flatMap(({ path: pattern }) =>
+      names.map((_, index) => index + 1).filter((count) => matches(pattern, names.slice(0, count))),
+    );
   const deepest = Math.max(0, ...matched);
   if (deepest > (winner === undefined ? 0 : depth(winner.path))) return "deny";
   return winner?.access ?? "deny";
@@ -38,9 +40,15 @@ function matches(pattern: string, names: readonly string[]): boolean {
   return micromatch.isMatch(`/${names.join("/")}`, pattern, { dot: true, nonegate: true, noext: true });
 }
 
-/** The same path twice in a table is impossible: the narrower stays. */
+/** In a table a path stands once; of two the narrower. */
+export function narrowed(rules: readonly Rule[]): readonly Rule[] {
+  const byPath = new Map<string, Access>();
+  for (const { path, access } of rules) byPath.set(path, least(byPath.get(path) ?? "write", access));
+  return [...byPath].map(([path, access]) => ({ path, access }));
+}
+
 export function asProfile(rules: readonly Rule[]): RawProfile {
   const filesystem: Record<string, Access> = Object.create(null);
-  for (const { path, access } of rules) filesystem[path] = least(filesystem[path] ?? "write", access);
+  for (const { path, access } of narrowed(rules)) filesystem[path] = access;
   return { filesystem };
 }
