@@ -16,6 +16,7 @@ import { launchFiles, makeFolders } from "./files.ts";
 import { prepare } from "./prepare.ts";
 import type { Prepared } from "./prepare.ts";
 
+export { builtFolder } from "./files.ts";
 export { chooseBackend, reachableBackends } from "./ladder.ts";
 export { prepare } from "./prepare.ts";
 export type { Prepared } from "./prepare.ts";
