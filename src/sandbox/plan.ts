@@ -8,6 +8,8 @@ export type MountStep =
   | { readonly do: "tmpfs"; readonly to: AbsolutePath; readonly size: number; readonly mode: string }
   /** `open` lets paths below the mask be reached when something there is granted again. */
   | { readonly do: "mask"; readonly to: AbsolutePath; readonly kind: "directory" | "file"; readonly open: boolean }
+  /** A directory in a tmpfs of the launch, on the way to a mount point. */
+  | { readonly do: "directory"; readonly to: AbsolutePath }
   | { readonly do: "symlink"; readonly to: AbsolutePath; readonly target: string }
   | { readonly do: "proc" | "outer-proc" | "dev"; readonly to: AbsolutePath }
   /** Nothing can be made in this directory afterwards. */

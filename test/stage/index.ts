@@ -44,7 +44,7 @@ export class Stage {
     this.outside = join(this.folder, "outside");
     for (const folder of [this.home, this.workspace, this.outside]) mkdirSync(folder, { recursive: true });
     this.write(join(this.home, ".ssh", "id_ed25519"), "PRIVATE KEY\n");
-    this.write(join(this.home, ".gitconfig"), "[user]\n\tname = Test Person\n\temail = test@example.com\n[credential]\n\thelper = store\n");
+    this.write(join(this.home, ".gitconfig"), "[user]\n\tname = Test Person\n\temail = test@example.com\n[credential]\n\thelper = store\n[safe]\n\tdirectory = *\n");
     this.write(join(this.home, "diary.txt"), "dear diary\n");
     this.write(join(this.outside, "victim"), "untouched\n");
     this.write(join(this.workspace, "README.md"), "# project\n");

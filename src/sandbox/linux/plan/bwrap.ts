@@ -43,6 +43,9 @@ function mountArguments(step: MountStep, provided: Provided): readonly string[] 
       return step.kind === "file"
         ? ["--ro-bind", provided.emptyFile, step.to]
         : ["--perms", step.open ? "0111" : "0000", "--size", "4096", "--tmpfs", step.to];
+    case "directory":
+      // Left to bwrap, its owner alone could enter it, and that is not who the program is when root started this.
+      return ["--perms", "0755", "--dir", step.to];
     case "symlink":
       return ["--symlink", step.target, step.to];
     case "proc":

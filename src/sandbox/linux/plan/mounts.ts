@@ -51,6 +51,7 @@ class TreeBuilder {
   readonly #placed: MaterialisedEntry[] = [];
   readonly #masks: { path: AbsolutePath; at: number }[] = [];
   readonly #pinned = new Set<AbsolutePath>();
+  readonly #made = new Set<AbsolutePath>();
   #rootShown = false;
 
   constructor(request: MountRequest) {
@@ -89,6 +90,7 @@ class TreeBuilder {
 
   #private(step: MaterialisedEntry): void {
     const { facts, limits, privateHome } = this.#request;
+    this.#makeParents(step.path);
     if (step.path === facts.account.home) {
       this.#mounts.push({ do: "bind", from: privateHome, to: step.path, access: "write" });
     } else {
@@ -106,6 +108,7 @@ class TreeBuilder {
     if (kind === "missing" || kind === "symlink") return;
     if (step.path === "/") this.#rootShown = true;
     this.#homePoint(step.path, kind === "directory" ? "directory" : "file");
+    this.#makeParents(step.path);
     this.#pinAncestors(step.path);
     this.#mounts.push({ do: "bind", from: step.path, to: step.path, access });
     this.#expectations.push({ path: step.path, access, identity });
@@ -160,6 +163,21 @@ class TreeBuilder {
       chain.push(at);
     }
     for (const at of chain.reverse()) this.#pin(at);
+  }
+
+  /** Directories on the way to a mount point that stand in a tmpfs: the root's own, or a private place. */
+  #makeParents(path: AbsolutePath): void {
+    const chain: AbsolutePath[] = [];
+    for (let at = parentPath(path); at !== "/" && !this.#made.has(at); at = parentPath(at)) {
+      const step = this.#governing(at);
+      const inTmpfs = step === null || (step.where === "private" && step.path !== at && this.#inPrivateHome(at) === null);
+      if (!inTmpfs || step?.path === at || at.startsWith("/dev")) break;
+      chain.push(at);
+    }
+    for (const at of chain.reverse()) {
+      this.#made.add(at);
+      this.#mounts.push({ do: "directory", to: at });
+    }
   }
 
   #pin(path: AbsolutePath): void {
