@@ -21,6 +21,25 @@ let stage: Stage;
 beforeEach(() => void (stage = openStage()));
 afterEach(() => stage.close());
 
+/** Lets `info` be by turns a directory with the name that is looked for, nothing, and a link to one outside. */
+const flipper = `
+  const { mkdirSync, renameSync, symlinkSync, unlinkSync, writeFileSync, writeSync } = require("node:fs");
+  const [git, outside] = process.argv.slice(1);
+  const attempt = (act) => { try { act(); } catch {} };
+  for (let turn = 0; ; turn++) {
+    attempt(() => mkdirSync(git + "/real"));
+    attempt(() => writeFileSync(git + "/real/attributes", ""));
+    attempt(() => symlinkSync(outside, git + "/link"));
+    for (let flip = 0; flip < 20; flip++) {
+      attempt(() => renameSync(git + "/real", git + "/info"));
+      attempt(() => renameSync(git + "/info", git + "/real"));
+      attempt(() => renameSync(git + "/link", git + "/info"));
+      attempt(() => renameSync(git + "/info", git + "/link"));
+    }
+    if (turn === 0) writeSync(1, "flipping");
+  }
+`;
+
 describe("names that did not exist", () => {
   it.each([
     ".vscode/tasks.json",
@@ -94,19 +113,15 @@ describe("names that did not exist", () => {
     mkdirSync(`${stage.outside}/info`);
     writeFileSync(`${stage.outside}/info/attributes`, "precious");
     const survey = surveyOf([stage.ws]);
-    const child = spawn(
-      "python3",
-      [
-        "-c",
-        "import os,sys\nd,o=sys.argv[1:]\nos.mkdir(d+'/real')\nwhile True:\n  try:\n    open(d+'/real/attributes','w').close()\n    os.rename(d+'/real',d+'/info')\n    os.rename(d+'/info',d+'/real')\n    os.symlink(o,d+'/l')\n    os.rename(d+'/l',d+'/info')\n    os.unlink(d+'/info')\n  except OSError: \n    os.path.isdir(d+'/real') or os.path.isdir(d+'/info') or os.mkdir(d+'/real')\n    try: os.unlink(d+'/info')\n    except OSError: pass\n    try: os.unlink(d+'/l')\n    except OSError: pass\n",
-        stage.path(".git"),
-        `${stage.outside}/info`,
-      ],
-      { stdio: "ignore" },
-    );
+    const child = spawn(process.execPath, ["-e", flipper, stage.path(".git"), `${stage.outside}/info`], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    await new Promise((resolve) => child.stdout.once("data", resolve));
     try {
       const watch = watchOf(stage, survey);
-      for (let round = 0; round < 300; round++) watch.sweep();
+      for (const end = Date.now() + 1500; Date.now() < end;) watch.sweep();
+      expect(child.exitCode).toBe(null);
+      expect(existsSync(watch.folder)).toBe(true);
     } finally {
       child.kill("SIGKILL");
       await new Promise((resolve) => child.once("exit", resolve));
