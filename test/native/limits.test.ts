@@ -1,8 +1,10 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everybody, remove, run, somebody, workFolder } from "./launch.ts";
 import type { Outcome, Who, Words } from "./launch.ts";
+import { Tool } from "./tool-process.ts";
 
 const MIB = 1024 * 1024;
 
@@ -97,18 +99,26 @@ describe("memory", () => {
 });
 
 describe("tasks", () => {
-  it.each(everybody)("of a fork bomb end the run, started by $name", async (who) => {
-    const { lines, milliseconds } = await hog(
-      ["bomb"],
-      [
-        ["tasks", "400"],
-        ["limit", "nproc", "400"],
-        ["pidmax", "401"],
-      ],
-      who,
-    );
+  // The default of a run, and far more than a machine has processors.
+  const most: readonly Words[] = [
+    ["tasks", "4096"],
+    ["limit", "nproc", "4096"],
+    ["pidmax", "4097"],
+  ];
+
+  it.each(everybody)("of a fork bomb end the run soon, started by $name", async (who) => {
+    const { lines, milliseconds } = await hog(["bomb"], most, who);
     expect(lines[2]).toMatch(/^limit tasks \d+$/);
     expect(milliseconds).toBeLessThan(8_000);
+  });
+
+  it("of one in a terminal, whose share of the processors it has in common with the tool, as well", () => {
+    const tool = new Tool();
+    const note = join(work, "note");
+    const command = tool.command({ who: somebody, work, run: [join(work, "hog"), "bomb"], init: most, note });
+    spawnSync("script", ["--quiet", "--command", command.join(" "), "/dev/null"], { stdio: "ignore", timeout: 15_000 });
+    tool.remove();
+    expect(readFileSync(note, "utf8")).toMatch(/^ready\nstarted\nlimit tasks \d+\n$/);
   });
 
   it.each(["threads", "processes"])("as %s over the limit end the run, and below it do not", async (kind) => {

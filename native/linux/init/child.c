@@ -46,9 +46,18 @@ static void must(bool done, const char *step, const char *about)
 		child_fail(step, errno, about);
 }
 
+static bool has_terminal(void)
+{
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	if (terminal >= 0)
+		close(terminal);
+	return terminal >= 0;
+}
+
 static void set_terminal(const struct instructions *told)
 {
-	if (told->terminal == TERMINAL_INHERIT) {
+	/* Where there is no terminal to share, a session of its own also gets the scheduler's share of one session. */
+	if (told->terminal == TERMINAL_INHERIT && has_terminal()) {
 		must(setpgid(0, 0) == 0, "terminal", "process group");
 		if (!told->take_foreground)
 			return;

@@ -142,8 +142,8 @@ int main(int count, char **words)
 
 	report("ready");
 	wait_for_go();
-	watchdog_start(told);
 	pid_t program = child_start(told);
+	watchdog_start(told);
 	release_streams();
 	drop_rights(told);
 	close_shell();

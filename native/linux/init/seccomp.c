@@ -17,7 +17,7 @@ static const int watching[] = {
 	SYS_read, SYS_write, SYS_close, SYS_lseek, SYS_openat, SYS_getdents64, SYS_readlinkat, SYS_fcntl,
 	SYS_fstat, SYS_newfstatat, SYS_statx, SYS_statfs, SYS_fstatfs,
 	SYS_ppoll, SYS_sendto, SYS_recvfrom, SYS_wait4, SYS_kill, SYS_inotify_add_watch,
-	SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_restart_syscall, SYS_getpid, SYS_sysinfo,
+	SYS_clock_gettime, SYS_clock_nanosleep, SYS_nanosleep, SYS_restart_syscall, SYS_getpid,
 	SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_rt_sigreturn, SYS_brk, SYS_mmap, SYS_munmap,
 	SYS_exit, SYS_exit_group,
 #ifdef SYS_poll

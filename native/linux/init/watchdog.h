@@ -4,7 +4,7 @@
 
 #include "instructions.h"
 
-/* Notes what the machine uses before the program starts. */
+/* After the program was forked, which must not inherit what this does to the scheduling of the caller. */
 void watchdog_start(const struct instructions *told);
 
 /* Milliseconds until watchdog_look() should be called, -1 for never. */
