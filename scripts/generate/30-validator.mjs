@@ -4,7 +4,7 @@ import { build } from "esbuild";
 
 /**
  * src/config/schema.ts -> schema/config.schema.json (JSON Schema draft-07, for editors) and
- * src/generated/validate-config.ts (the same checks as plain code, for a start without zod).
+ * src/generated/validate-config.ts (the same checks as plain code, for a start without zod), and the schema as text.
  */
 export async function generate(root) {
   const schema = await jsonSchema(root);
@@ -12,6 +12,8 @@ export async function generate(root) {
   await mkdir(new URL("src/generated/", root), { recursive: true });
   await writeFile(new URL("schema/config.schema.json", root), schemaText(schema));
   await writeFile(new URL("src/generated/validate-config.ts", root), validatorText(schema));
+  const text = `// Made by scripts/generate; do not edit.\n\nexport const configSchemaText = ${JSON.stringify(schemaText(schema))};\n`;
+  await writeFile(new URL("src/generated/config-schema.ts", root), text);
 }
 
 export function schemaText(schema) {

@@ -93,7 +93,7 @@ describe("a dotted key", () => {
 describe("against the TOML parser", () => {
   const name = fc.oneof(
     fc.constantFrom("a", "b", "key-1", "a.b", "", "x y", '"', "'", "[z]", "a=b", "#", "é", "\\", "\n"),
-    fc.string({ maxLength: 4 }).filter((key) => key.isWellFormed() && key !== "__proto__"),
+    fc.string({ maxLength: 4 }).filter((key) => !/[\ud800-\udfff]/u.test(key) && key !== "__proto__"),
   );
   const scalar = fc.oneof(
     fc.integer(),

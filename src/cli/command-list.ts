@@ -1,0 +1,63 @@
+import type { Command } from "./command.ts";
+
+/** A command before it is needed: its code is loaded when it is called. */
+export interface CommandEntry {
+  /** One word, or two: `policy show`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<Command>;
+}
+
+/** Every `sandboxed` command but `run`, which is `sandboxed-run` itself. */
+export const commandList: readonly CommandEntry[] = [
+  {
+    name: "init",
+    summary: "write a first configuration; never overwrites",
+    load: async () => (await import("./commands/init.ts")).init,
+  },
+  {
+    name: "doctor",
+    summary: "show what this host can enforce",
+    load: async () => (await import("./commands/doctor.ts")).doctor,
+  },
+  {
+    name: "explain",
+    summary: "ask whether a run may do something, and why",
+    load: async () => (await import("./commands/explain.ts")).explain,
+  },
+  {
+    name: "policy show",
+    summary: "show the policy in force, with the file and line of every value",
+    load: async () => (await import("./commands/policy-show.ts")).policyShow,
+  },
+  {
+    name: "policy check",
+    summary: "check a configuration file, or all that are read here",
+    load: async () => (await import("./commands/policy-check.ts")).policyCheck,
+  },
+  {
+    name: "policy test",
+    summary: "compare a policy with a table of expected answers",
+    load: async () => (await import("./commands/policy-test.ts")).policyTest,
+  },
+  {
+    name: "schema",
+    summary: "print the JSON Schema of config.toml",
+    load: async () => (await import("./commands/schema.ts")).schema,
+  },
+  {
+    name: "completion",
+    summary: "print a completion script for bash, zsh or fish",
+    load: async () => (await import("./commands/completion.ts")).completion,
+  },
+  {
+    name: "audit show",
+    summary: "list sessions, or show what one did",
+    load: async () => (await import("./commands/audit-show.ts")).auditShow,
+  },
+  {
+    name: "audit verify",
+    summary: "check that journals are as they were written",
+    load: async () => (await import("./commands/audit-verify.ts")).auditVerify,
+  },
+];

@@ -1,0 +1,95 @@
+import { escapeText, formatDuration, formatSize } from "../../policy/index.ts";
+import type { Profile, Provenance } from "../../policy/index.ts";
+import type { Config } from "../../config/index.ts";
+import type { Command } from "../command.ts";
+import { provenanceText } from "../outcome-text.ts";
+import { askedFor } from "../policy-flags.ts";
+import { outputOptions, policyOptions } from "../run-options.ts";
+
+export const policyShow: Command = {
+  operands: "",
+  options: [...policyOptions, ...outputOptions],
+  examples: ["sandboxed policy show", "sandboxed policy show -P ci --json", "sandboxed policy show -w ./out"],
+  about: ["A run may do what every layer allows."],
+  async run(parsed) {
+    const { config } = await askedFor(parsed);
+    return { data: policyData(config), text: policyText(config), status: 0 };
+  },
+};
+
+function policyData({ policy, chosenBy, sources, features, audit, warnings }: Config): object {
+  const layers = policy.layers.map(({ layer, profile }) => ({ layer, profile: profileData(profile) }));
+  return { chosenBy, layers, sources, features, audit, warnings };
+}
+
+/** Maps and sets as JSON has them. Values of variables stay out: they may be secrets. */
+function profileData(profile: Profile): object {
+  const { environment, protect } = profile;
+  return {
+    ...profile,
+    environment: { ...environment, set: [...environment.set.keys()] },
+    protect: { ...protect, off: [...protect.off] },
+  };
+}
+
+function policyText(config: Config): string {
+  const files = config.sources.map(
+    ({ file, layer }) => `read      ${file === null ? "-c" : escapeText(file)} (${layer})`,
+  );
+  const lines = [
+    `profile   ${escapeText(config.profile.name)} (${provenanceText(config.chosenBy)})`,
+    ...files,
+    ...config.warnings.map((warning) => `warning   ${warning}`),
+    `audit     ${config.audit}`,
+    ...Object.entries(config.features).map(([name, on]) => `feature   ${name} ${on ? "on" : "off"}`),
+    ...config.policy.layers.flatMap(({ layer, profile }) => ["", ...layerText(layer, profile)]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function layerText(layer: string, profile: Profile): readonly string[] {
+  const { filesystem, network, environment, limits, protect } = profile;
+  const listed = filesystem.entries.filter(({ origin }) => origin === "credential");
+  const written = filesystem.entries.filter(({ origin }) => origin !== "credential");
+  return [
+    `layer ${layer === "project" ? "of the project" : "of yours"}: ${escapeText(profile.name)}`,
+    ...table([
+      [`files     ${filesystem.kind}`, null],
+      ...(listed.length === 0
+        ? []
+        : [[`  ${listed.length} credential paths denied; --json lists them`, null] as const]),
+      ...written.map(({ text, provenance }) => [`  ${escapeText(text)}`, provenance] as const),
+      [`network   ${network.mode}`, network.modeProvenance],
+      ...network.domains.map(
+        ({ pattern, access, provenance }) => [`  ${escapeText(pattern)} ${access}`, provenance] as const,
+      ),
+      ...network.unixSockets.map(
+        ({ path, access, provenance }) => [`  ${escapeText(path)} ${access}`, provenance] as const,
+      ),
+      ...(network.bundles.length === 0 ? [] : [[`  bundles ${names(network.bundles)}`, null] as const]),
+      [`variables inherit ${environment.inherit}`, environment.provenance],
+      ...(environment.include.length === 0 ? [] : [[`  include ${names(environment.include)}`, null] as const]),
+      ...(environment.exclude.length === 0 ? [] : [[`  exclude ${names(environment.exclude)}`, null] as const]),
+      ...(environment.set.size === 0 ? [] : [[`  set ${names(environment.set.keys())}`, null] as const]),
+      [`protect   git ${protect.git}, missing ${protect.missing}`, protect.provenance],
+      ...(protect.off.size === 0 ? [] : [[`  off ${names(protect.off)}`, null] as const]),
+    ]),
+    `limits    time ${quantity(limits.wallTime, formatDuration)}, memory ${quantity(limits.memory, formatSize)}, processes ${limits.processes}, open files ${limits.openFiles}`,
+    `          tmp ${formatSize(limits.tmpSize)}, home ${formatSize(limits.homeSize)}, shm ${formatSize(limits.shmSize)}`,
+  ];
+}
+
+/** Two columns: what, and where it was said. */
+function table(rows: readonly (readonly [text: string, from: Provenance | null])[]): readonly string[] {
+  const width = Math.min(56, Math.max(...rows.map(([text]) => text.length)));
+  return rows.map(([text, from]) => (from === null ? text : `${text.padEnd(width)}  ${provenanceText(from)}`));
+}
+
+function names(words: Iterable<string>): string {
+  return [...words].map(escapeText).join(" ");
+}
+
+function quantity(value: number | "auto" | null, format: (amount: number) => string): string {
+  if (value === null) return "no limit";
+  return value === "auto" ? "75 % of the machine" : format(value);
+}

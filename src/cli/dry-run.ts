@@ -1,0 +1,43 @@
+import { escapeText, formatDuration, formatSize } from "../policy/index.ts";
+import type { LaunchPlan } from "../sandbox/index.ts";
+import { showWords } from "./words.ts";
+
+/** The plan for a person: what would be started, with what in sight. `--json` has all of it. */
+export function dryRunText(plan: LaunchPlan): string {
+  const { limits } = plan;
+  const rows: readonly (readonly [string, string])[] = [
+    ["program", showWords([plan.program, ...plan.argv.slice(1)])],
+    ["directory", escapeText(plan.cwd)],
+    ["profile", escapeText(plan.profile)],
+    ["backend", plan.backend],
+    ["network", plan.network],
+    ["user", `${plan.ids.uid}:${plan.ids.gid}`],
+    ["time", limits.wallTime === null ? "no limit" : formatDuration(limits.wallTime)],
+    ["memory", limits.memory === null ? "no limit" : formatSize(wholeMiB(limits.memory))],
+    ["processes", String(limits.processes)],
+    ["variables", plan.environment.map(([name]) => escapeText(name)).join(" ")],
+  ];
+  const lines = [
+    ...rows.map(([name, value]) => `${name.padEnd(10)} ${value}`),
+    "files",
+    ...plan.mounts.map((step) => `  ${mountText(step)}`),
+    ...plan.reductions.map(({ rule, holds, why }) => `in part    ${escapeText(rule)}: ${holds} (${escapeText(why)})`),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function mountText(step: LaunchPlan["mounts"][number]): string {
+  const to = escapeText(step.to);
+  if (step.do === "bind")
+    return `${step.access.padEnd(9)} ${to}${step.from === step.to ? "" : ` (from ${escapeText(step.from)})`}`;
+  if (step.do === "tmpfs") return `${"private".padEnd(9)} ${to} (${formatSize(step.size)})`;
+  if (step.do === "symlink") return `${"link".padEnd(9)} ${to} -> ${escapeText(step.target)}`;
+  return `${step.do.padEnd(9)} ${to}`;
+}
+
+const MiB = 1024 ** 2;
+
+/** A share of the machine's memory is an odd number of bytes. */
+function wholeMiB(bytes: number): number {
+  return bytes < MiB ? bytes : Math.floor(bytes / MiB) * MiB;
+}

@@ -1,0 +1,22 @@
+import { basename, dirname, resolve } from "node:path";
+import { parseDocument } from "./document.ts";
+import { namedDocument, readLayer, userConfigFile } from "./layers.ts";
+import { readConfigFile } from "./read.ts";
+import { selectProfiles } from "./select.ts";
+import { checkProjectKeys } from "./shape.ts";
+
+/**
+ * Checks one file by itself: shape, meaning, and that every profile in it can be selected. In a directory called
+ * `.sandboxed` it is a project's. Errors: those of `loadConfig`.
+ */
+export async function checkConfigFile(path: string): Promise<void> {
+  const file = resolve(path);
+  const isProject = basename(dirname(file)) === ".sandboxed";
+  const text = isProject ? readConfigFile(file, "anyone") : null;
+  const document = text === null ? namedDocument(file, path) : parseDocument(text, file, "project", "the project");
+  const layer = await readLayer(document);
+  if (isProject) {
+    checkProjectKeys(document, userConfigFile(new Map(), "~"));
+    selectProfiles({ own: [], project: layer }, null);
+  } else selectProfiles({ own: [layer], project: null }, null);
+}
