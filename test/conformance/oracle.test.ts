@@ -42,7 +42,7 @@ function compare(stage: Stage, entries: readonly (readonly [string, Access])[]):
   const root = join(stage.outside, "tree");
   const words = entries.flatMap(([path, how]) => [`--${how}`, join(root, path)]);
   const { oracle } = prepare(request(stage, root, entries));
-  const questions = ["read", "write", "create", "move"] as const;
+  const questions = ["read", "list", "write", "create", "move"] as const;
   const queries: Query[] = questions.flatMap((op) =>
     paths(op).map((path): Query => ({ op, path: join(root, path) })),
   );
@@ -61,9 +61,10 @@ function compare(stage: Stage, entries: readonly (readonly [string, Access])[]):
   return queries.length;
 }
 
-/** Writing is asked of files, making of new names, reading and moving of both kinds. */
-function paths(op: "read" | "write" | "create" | "move"): readonly string[] {
-  if (op === "write") return files;
+/** Reading and writing are asked of files, listing of folders, making of new names, moving of both kinds. */
+function paths(op: "read" | "list" | "write" | "create" | "move"): readonly string[] {
+  if (op === "write" || op === "read") return files;
+  if (op === "list") return folders;
   return op === "create" ? made : [...folders, ...files];
 }
 
@@ -85,7 +86,7 @@ function request(stage: Stage, root: string, entries: readonly (readonly [string
     arguments: [],
     script: null,
     cwd: stage.workspace,
-    environment: new Map(Object.entries(stage.environment()).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]))),
+    environment: new Map(Object.entries({ ...stage.environment(), XDG_CACHE_HOME: `${stage.folder}/cache` }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))),
     workspaceRoots: null,
     workspace: "repo",
     backend: null,

@@ -165,7 +165,7 @@ export const processAttacks: readonly Attack[] = [
   {
     id: "P08",
     title: "a process of the host is signalled",
-    script: ({ folder }) => `kill -0 $(cat ${folder}/pid) && echo reached`,
+    script: ({ folder }) => `kill -0 $(cat ${folder}/pid) 2>&1 | grep -q "No such process" || echo reached`,
     prepare: (stage) => stage.write(`${stage.folder}/pid`, `${process.pid}\n`),
     words: ({ folder }) => ["--read", `${folder}/pid`],
     effect: prints("reached"),

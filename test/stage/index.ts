@@ -35,6 +35,7 @@ export class Stage {
   readonly home: string;
   readonly workspace: string;
   readonly outside: string;
+  readonly #started: ChildProcess[] = [];
 
   constructor(person: Person = "self") {
     this.person = person;
@@ -62,6 +63,7 @@ export class Stage {
   git(...words: string[]): string {
     const { status, stdout, stderr } = this.plain("git", words);
     if (status !== 0) throw new Error(`git ${words.join(" ")}: ${stderr}`);
+    this.#own();
     return stdout;
   }
 
@@ -102,7 +104,13 @@ export class Stage {
 
   start(words: readonly string[], options: RunOptions = {}): ChildProcess {
     const [command, ...rest] = this.#command(process.execPath, [this.tool("sandboxed-run"), ...words]);
-    return spawn(command, rest, { cwd: options.cwd ?? this.workspace, env: this.environment(options), stdio: options.stdio ?? "pipe" });
+    const child = spawn(command, rest, {
+      cwd: options.cwd ?? this.workspace,
+      env: this.environment(options),
+      stdio: options.stdio ?? "pipe",
+    });
+    this.#started.push(child);
+    return child;
   }
 
   tool(name: string): string {
@@ -132,6 +140,7 @@ export class Stage {
   }
 
   remove(): void {
+    for (const child of this.#started) child.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -162,7 +171,7 @@ export class Stage {
       if (lstatSync(path).isDirectory()) for (const name of readdirSync(path)) give(join(path, name));
     };
     if (this.person === "ordinary") give(this.folder);
-    else give(this.workspace);
+    else for (const folder of [this.outside, join(this.home, "work")]) give(folder);
   }
 }
 

@@ -1,7 +1,6 @@
-import { execFileSync } from "node:child_process";
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 
 const checkout = new URL("../../", import.meta.url).pathname;
 
@@ -13,11 +12,11 @@ export default function install(): () => void {
   const place = mkdtempSync(join(tmpdir(), "sandboxed-tool-"));
   chmodSync(place, 0o755);
   for (const name of ["dist", "package.json"]) cpSync(join(checkout, name), join(place, name), { recursive: true });
-  const listed = execFileSync("npm", ["ls", "--omit=dev", "--all", "--parseable"], { cwd: checkout, encoding: "utf8" });
-  for (const folder of listed.trim().split("\n").slice(1)) {
-    const to = join(place, relative(checkout, folder));
-    mkdirSync(join(to, ".."), { recursive: true });
-    cpSync(folder, to, { recursive: true });
+  const { packages } = JSON.parse(readFileSync(join(checkout, "package-lock.json"), "utf8"));
+  for (const [folder, { dev }] of Object.entries<{ dev?: boolean }>(packages)) {
+    if (folder === "" || dev === true || !existsSync(join(checkout, folder))) continue;
+    mkdirSync(join(place, folder, ".."), { recursive: true });
+    cpSync(join(checkout, folder), join(place, folder), { recursive: true });
   }
   process.env["SANDBOXED_TEST_TOOL"] = place;
   return () => rmSync(place, { recursive: true, force: true });

@@ -5,7 +5,8 @@ import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts"
 import { programEnvironment, programPath } from "./environment.ts";
 import type { ProgramEnvironment } from "./environment.ts";
 import { planMounts } from "./mounts.ts";
-import { findProgram } from "./program.ts";
+import { findProgram, requireShown } from "./program.ts";
+import type { ProgramSearch } from "./program.ts";
 import { privateHomeFor } from "./private-home.ts";
 import { reductions } from "./reductions.ts";
 
@@ -19,6 +20,8 @@ export interface PlanRequest {
   readonly program: string;
   /** Without the program's own name. */
   readonly arguments: readonly string[];
+  /** A script that the program is to interpret, as named; null for a program that is its own. */
+  readonly script: string | null;
   readonly session: string;
   readonly terminal: LaunchPlan["terminal"];
   readonly backend: Backend;
@@ -51,19 +54,25 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     limits: resolved.limits,
     privateHome: home.folder,
     outerProc: backend === "bwrap-outer-proc",
+    placeholders: new Set(request.placeholders),
     maskedSockets: facts.sockets.filter((path) => oracle.decide({ op: "connect_unix", path }).effect !== "allow"),
   });
   const environment = programEnvironment(resolved, facts, request.session);
   const cwd = startFolder(oracle, resolved, facts);
-  const program = findProgram(request.program, {
+  const search: ProgramSearch = {
     facts,
     oracle,
     cwd: resolved.places.cwd,
     directories: programPath(facts.environment.get("PATH"), facts),
     behind: home.behind,
-  });
+  };
+  const program = findProgram(request.program, search);
+  if (request.script !== null) requireShown(request.script, search);
   const { uid, gid } = programIds(facts, resolved);
   const restricted = backend !== "none";
+  const heldReadOnly = new Set(
+    tree.mounts.flatMap((step) => (step.do === "bind" && step.access === "read" ? [step.to] : [])),
+  );
   const plan: LaunchPlan = {
     backend,
     profile: resolved.profile,
@@ -82,8 +91,10 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     writable: tree.writable,
     readable: [],
     privateHome: tree.homePoints.length > 0 || home.used ? { folder: home.folder, points: tree.homePoints } : null,
-    rebind: facts.protectedPaths.filter(({ kind }) => kind !== "missing").map(({ path }) => path),
-    missing: facts.protectedPaths.filter(({ kind }) => kind === "missing").map(({ path }) => path),
+    rebind: facts.protectedPaths.map(({ path }) => path).filter((path) => heldReadOnly.has(path)),
+    missing: facts.protectedPaths
+      .filter(({ kind, path }) => kind === "missing" && oracle.decide({ op: "create", path }).effect === "deny")
+      .map(({ path }) => path),
     placeholders: request.placeholders,
     reductions: reductions(resolved, facts),
     terminal: request.terminal,

@@ -6,6 +6,8 @@ export interface GuardInstructions {
   readonly bwrapArguments: readonly string[];
   readonly init: string;
   readonly listenToErrors: boolean;
+  /** Directories made on the host for this launch. */
+  readonly placeholders: readonly string[];
   readonly quarantine: readonly { readonly path: string; readonly to: string }[];
 }
 
@@ -20,7 +22,7 @@ export function guardInstructions(plan: LaunchPlan, launch: GuardInstructions): 
     ["owner", String(plan.ids.uid), String(plan.ids.gid)],
     ["stderr", launch.listenToErrors ? "tee" : "pass"],
     ["terminal", plan.terminal],
-    ...plan.placeholders.map((path) => ["placeholder", path]),
+    ...launch.placeholders.map((path) => ["placeholder", path]),
     ...launch.quarantine.map(({ path, to }) => ["quarantine", path, to]),
   ]);
 }

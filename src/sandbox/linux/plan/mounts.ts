@@ -10,6 +10,8 @@ export interface MountRequest {
   /** Where the private home lives on the host. */
   readonly privateHome: AbsolutePath;
   readonly outerProc: boolean;
+  /** Directories that the launch makes on the host before it mounts anything. */
+  readonly placeholders: ReadonlySet<AbsolutePath>;
   /** Sockets that nothing allows. */
   readonly maskedSockets: readonly AbsolutePath[];
 }
@@ -104,7 +106,7 @@ class TreeBuilder {
 
   #bind(step: MaterialisedEntry): void {
     const access = step.access === "write" ? "write" : "read";
-    const { kind, identity } = this.#request.facts.look(step.path);
+    const { kind, identity } = this.#found(step.path);
     if (kind === "missing" || kind === "symlink") return;
     if (step.path === "/") this.#rootShown = true;
     this.#homePoint(step.path, kind === "directory" ? "directory" : "file");
@@ -114,6 +116,11 @@ class TreeBuilder {
     this.#expectations.push({ path: step.path, access, identity });
     if (access === "write") this.#writable.push(step.path);
     this.#placed.push(step);
+  }
+
+  #found(path: AbsolutePath): Pick<ReturnType<HostFacts["look"]>, "kind" | "identity"> {
+    const { facts, placeholders } = this.#request;
+    return placeholders.has(path) ? { kind: "directory", identity: null } : facts.look(path);
   }
 
   #deny(step: MaterialisedEntry): void {
@@ -170,7 +177,8 @@ class TreeBuilder {
     const chain: AbsolutePath[] = [];
     for (let at = parentPath(path); at !== "/" && !this.#made.has(at); at = parentPath(at)) {
       const step = this.#governing(at);
-      const inTmpfs = step === null || (step.where === "private" && step.path !== at && this.#inPrivateHome(at) === null);
+      const privateTmpfs = step?.where === "private" && this.#inPrivateHome(at) === null;
+      const inTmpfs = step === null || step.access === "deny" || privateTmpfs;
       if (!inTmpfs || step?.path === at || at.startsWith("/dev")) break;
       chain.push(at);
     }

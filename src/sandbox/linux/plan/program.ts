@@ -37,6 +37,22 @@ export function findProgram(name: string, search: ProgramSearch): AbsolutePath {
   throw failure(name, hidden, unusable);
 }
 
+/**
+ * Refuses a script that the interpreter would not find, or a directory in its place, in the words used for programs:
+ * better than what each interpreter would make of it. Errors: `program_not_found`, `program_not_executable`.
+ */
+export function requireShown(script: string, search: ProgramSearch): void {
+  const path = absolutePath(script.startsWith("/") ? script : `${search.cwd}/${script}`);
+  const decision = search.oracle.decide({ op: "read", path });
+  const behind = search.behind(path);
+  const real = search.facts.canonical(behind ?? path);
+  const found = real === null ? "missing" : search.facts.program(real);
+  if (found === "directory") throw failure(script, null, { path, why: "is a directory" });
+  if (found !== "missing" && decision.effect === "allow" && (decision.where === "host" || behind !== null)) return;
+  const onHost = search.facts.program(search.facts.canonical(path) ?? path) !== "missing";
+  throw failure(script, onHost ? { path, decision } : null, null);
+}
+
 function failure(
   name: string,
   hidden: { path: AbsolutePath; decision: Decision } | null,

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { absolutePath } from "../../../policy/index.ts";
 import type { Journal } from "../../../policy/index.ts";
 import type { HandOff, Repair, RunOutcome } from "../../outcome.ts";
-import { handOff, startWatch } from "../../protection/index.ts";
+import { handOff, makePlaceholders, removePlaceholders, startWatch } from "../../protection/index.ts";
 import { findRefusals, toDenial } from "../../refusals/index.ts";
 import type { RunRequest } from "../../request.ts";
 import { watchHomeSize } from "../launch/home-size.ts";
@@ -46,8 +46,10 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
     folder: absolutePath(quarantine),
     onRepair: (finding) => repairs.push(finding),
   });
+  const placeholders = makePlaceholders(prepared.survey.protection);
   const launched = launch({
     plan,
+    placeholders,
     files: launchFiles(folders, facts, plan),
     streams: request.streams,
     listenToErrors: request.explain,
@@ -70,6 +72,7 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
       return record(journal, summarise(request, prepared, ending, repairs, { began, beganAt }));
     } finally {
       loosen();
+      removePlaceholders(placeholders);
       watch.close();
     }
   }

@@ -52,6 +52,7 @@ export function prepare(request: RunRequest): Prepared {
   }
   const places = placesOf(host, folders, asked ?? (workspace.unsafe === null ? [workspace.path] : []));
   const policy = withScript(request, places);
+  requireGranted(policy, host);
 
   const roots = open ? [] : writableRoots(compile(resolve(policy, places)));
   assertToolSafe(roots, toolLocations(installation(built), host));
@@ -74,6 +75,7 @@ export function prepare(request: RunRequest): Prepared {
     facts,
     program: request.program,
     arguments: request.arguments,
+    script: request.script,
     session: request.session.id,
     terminal: request.terminal === "auto" ? "inherit" : request.terminal === "always" ? "own" : "none",
     backend,
@@ -111,6 +113,19 @@ function placesOf(facts: HostFacts, folders: ToolFolders, workspaceRoots: readon
     protectedPaths: [],
     canonical: facts.canonical,
   };
+}
+
+/** What a person grants on the command line must be there: a missing path is a slip of the hand. */
+function requireGranted(policy: Policy, { account, canonical, look }: HostFacts): void {
+  for (const { target, access, text, provenance } of policy.layers.flatMap(({ profile }) => profile.filesystem.entries)) {
+    if (provenance.layer !== "flag" || access === "deny" || (target.kind !== "path" && target.kind !== "home")) continue;
+    const path = target.kind === "path" ? target.path : absolutePath(`${account.home}/${target.subpath}`);
+    const real = canonical(path);
+    if (real !== null && look(real).kind !== "missing") continue;
+    throw new SandboxedError("policy_invalid", `${text}: there is no ${path}`, {
+      hint: "make it first; to let the program make it, grant the directory that will hold it",
+    });
+  }
 }
 
 /** The script a person named is readable where its directory grants nothing by itself. */
