@@ -20,11 +20,14 @@ await build({
   platform: "node",
   target: "node20.19",
   format: "cjs",
-  minifySyntax: true,
+  minify: true,
+  define: { "import.meta.dirname": "__dirname" },
   // What the start does not need is reached by import() of the built library, which stays outside the bundle.
   external: ["../index.js", "zod", "citty", "@bomb.sh/tab", "chokidar", "execa"],
   banner: { js: "#!/usr/bin/env node" },
   logLevel: "warning",
+  // Where a module asks for its own place, it asks the CommonJS way first.
+  logOverride: { "empty-import-meta": "silent" },
 });
 for (const name of ["sandboxed-run", "sandboxed"]) await chmod(`dist/bin/${name}.cjs`, 0o755);
 run("scripts/build-native", "dist/native");

@@ -10,8 +10,13 @@ export async function generate(root) {
     parse(text);
     const plain = file.replace(/\.toml$/, "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
     const name = plain === "protected" ? "protected_" : plain; // a reserved word
-    constants.push(`/** \`sandbox-profiles/${file}\`, parsed and as written. */\nexport const ${name} = ${JSON.stringify({ file: `sandbox-profiles/${file}`, text, value: parse(text) }, null, 2)} as const;\n`);
+    constants.push(
+      `/** \`sandbox-profiles/${file}\`, parsed and as written. */\nexport const ${name} = ${JSON.stringify({ file: `sandbox-profiles/${file}`, text, value: parse(text) }, null, 2)} as const;\n`,
+    );
   }
   await mkdir(new URL("src/generated/", root), { recursive: true });
-  await writeFile(new URL("src/generated/data.ts", root), `// Made by scripts/generate; do not edit.\n\n${constants.join("\n")}`);
+  await writeFile(
+    new URL("src/generated/data.ts", root),
+    `// Made by scripts/generate; do not edit.\n\n${constants.join("\n")}`,
+  );
 }

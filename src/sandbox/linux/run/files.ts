@@ -38,12 +38,9 @@ function seccompVariant(plan: LaunchPlan, facts: HostFacts): SeccompVariant {
   return facts.kernel.landlockAbi >= SCOPED_SOCKETS_ABI ? "shared-network" : "landlock-network";
 }
 
-/** Of this file: a bundle in CommonJS has no `import.meta`, a module has no `__dirname`. */
-const HERE = typeof __dirname === "string" ? __dirname : import.meta.dirname;
-
 /** `dist/`, whether this code runs from there, from a bundle in `dist/bin`, or from the sources. */
 export function builtFolder(): string {
-  let at = HERE;
+  let at = import.meta.dirname;
   for (; at !== dirname(at); at = dirname(at)) {
     for (const candidate of [at, join(at, "dist")]) {
       if (existsSync(join(candidate, "native/sandbox-guard"))) return candidate;
