@@ -83,7 +83,7 @@ function socketIn(line: string, { at, errno }: Found): Candidate | null {
 
 /** `env: ‘x’: No such file`, `spawn x ENOENT` name a program, to be looked for where programs are. */
 function pathOrCommand(line: string, phrase: Found): readonly Candidate[] {
-  const before = line.slice(0, phrase.at);
+  const before = line.slice(0, phrase.at).trimEnd();
   const program =
     /\bspawn(?:Sync)? ([^\s'"]{1,4096})$/.exec(before)?.[1] ??
     /^(?:\/usr\/bin\/)?env: [‘']([^’']{1,4096})[’']/.exec(before)?.[1];

@@ -1,6 +1,6 @@
 import type { Intent } from "./candidate.ts";
 
-/** Words of error messages and system calls, most telling first. */
+/** Beginnings of words in error messages and system calls, most telling first; letters only. */
 const signs: readonly (readonly [intent: Intent, words: readonly string[]])[] = [
   ["socket", ["connect", "dial unix", "docker daemon"]],
   ["rename", ["rename", "cannot move", "renaming", "moving"]],
@@ -23,26 +23,10 @@ const signs: readonly (readonly [intent: Intent, words: readonly string[]])[] = 
       "copyfile",
     ],
   ],
-  [
-    "write",
-    [
-      "writ",
-      "truncat",
-      "chmod",
-      "chown",
-      "changing",
-      "utime",
-      "setting times",
-      "append",
-      "sav",
-      "output",
-      "lock",
-      "install",
-    ],
-  ],
+  ["write", ["writ", "truncat", "chmod", "chown", "changing", "utime", "setting times", "append", "output", "lock"]],
   ["exec", ["exec", "spawn", "bad interpreter", "cannot run", "shell-init"]],
-  ["list", ["open directory", "scandir", "opendir", "readdir", "read directory", "cd:", "chdir", "change to"]],
-  ["read", ["for reading", "access", "read", "stat", "load", "cannot find module", "source", "can't open file"]],
+  ["list", ["open directory", "scandir", "opendir", "readdir", "read directory", "cd", "chdir", "change to"]],
+  ["read", ["for reading", "access", "read", "stat", "load", "cannot find module", "source", "can t open file"]],
 ];
 
 /**
@@ -50,8 +34,9 @@ const signs: readonly (readonly [intent: Intent, words: readonly string[]])[] = 
  * `created.txt` would speak for themselves.
  */
 export function intentOf(lower: string): Intent {
+  const text = ` ${lower.replace(/[^a-z]+/g, " ")}`;
   for (const [intent, words] of signs) {
-    if (words.some((word) => lower.includes(word))) return intent;
+    if (words.some((word) => text.includes(` ${word}`))) return intent;
   }
   return "unknown";
 }

@@ -70,6 +70,7 @@ function fromWords(words: readonly Word[], around: string, errno: Errno): readon
   if (second === undefined) return [candidate(first.text, intent, errno)];
   // Of a rename either name may be what was refused; of a link or a copy the second is the new one.
   const isLink = lower.includes("link") || lower.includes("cop");
+  if (isLink && errno === "EROFS") return [candidate(second.text, "create", errno)];
   return [
     candidate(first.text, isLink ? "read" : "rename", errno),
     candidate(second.text, isLink ? "create" : "rename", errno),
@@ -82,9 +83,10 @@ function fromSegments(before: string, errno: Errno): readonly Candidate[] {
   const segments = trimEnd(before, " \t(:")
     .split(": ")
     .map((segment) => segment.trim());
-  // The first names the program: `cat: x`. Where it is the only one it must look like more than a name.
+  // The first names the program (`cat: x`), unless it is a sentence (`dial unix /x: connect`).
+  const isProgram = segments.length > 1 && !sentence.test(segments[0] ?? "");
   for (const [back, segment] of segments
-    .slice(segments.length > 1 ? 1 : 0)
+    .slice(isProgram ? 1 : 0)
     .toReversed()
     .entries()) {
     if (back > 2) break;
