@@ -3,7 +3,6 @@ import {
   constants,
   fstatSync,
   lstatSync,
-  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -41,11 +40,10 @@ export function readProbe(folder: string, key: string, uid: number): Probed | nu
   }
 }
 
-/** Keeps it for the next run; a folder that cannot be written costs time, never the run. */
+/** Keeps it for the next run, where the launch has made the folder; not keeping it costs time, never the run. */
 export function keepProbe(folder: string, key: string, uid: number, probed: Probed): void {
   const draft = `${folder}/${NAME}.${process.pid}`;
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!ownFolder(folder, uid)) return;
     const descriptor = openSync(
       draft,

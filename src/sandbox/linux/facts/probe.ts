@@ -32,6 +32,10 @@ export function probe(request: ProbeRequest): Probed {
   const landlock = landlockAbi(request);
   const whole = attempt(request.bwrap, true);
   if (whole.version !== null) return { ...landlock, version: whole.version, userNamespaces: "ok", freshProc: true };
+  if (whole.hung) {
+    const userNamespaces = { refusedBy: `bubblewrap, which gave no answer in ${LONGEST_WAIT} ms`, setting: "" };
+    return { ...landlock, version: null, userNamespaces, freshProc: false };
+  }
   const outer = attempt(request.bwrap, false);
   if (outer.version !== null) return { ...landlock, version: outer.version, userNamespaces: "ok", freshProc: false };
   const settings = readSettings(request.disk);
@@ -42,10 +46,10 @@ export function probe(request: ProbeRequest): Probed {
   return { ...landlock, version: version(run(request.bwrap, ["--version"]).output), userNamespaces, freshProc: false };
 }
 
-function attempt(bwrap: AbsolutePath, freshProc: boolean): { version: string | null; printed: string } {
+function attempt(bwrap: AbsolutePath, freshProc: boolean): { version: string | null; printed: string; hung: boolean } {
   const proc = freshProc ? ["--proc", "/proc"] : [];
-  const { output, printed } = run(bwrap, [...ISOLATION, ...FILES, ...proc, "--", bwrap, "--version"]);
-  return { version: version(output), printed };
+  const { output, printed, hung } = run(bwrap, [...ISOLATION, ...FILES, ...proc, "--", bwrap, "--version"]);
+  return { version: version(output), printed, hung };
 }
 
 function version(output: string): string | null {
@@ -53,7 +57,7 @@ function version(output: string): string | null {
 }
 
 /** Bounded in time and output, and with an empty environment: nothing of the caller's reaches a helper's loader. */
-function run(program: AbsolutePath, argv: readonly string[]): { output: string; printed: string } {
+function run(program: AbsolutePath, argv: readonly string[]): { output: string; printed: string; hung: boolean } {
   const result = spawnSync(program, argv, {
     cwd: "/",
     env: {},
@@ -63,8 +67,9 @@ function run(program: AbsolutePath, argv: readonly string[]): { output: string; 
     killSignal: "SIGKILL",
     maxBuffer: 64 * 1024,
   });
-  if (result.error !== undefined) return { output: "", printed: result.error.message };
-  return { output: result.status === 0 ? result.stdout : "", printed: result.stderr };
+  const { error, status, stdout, stderr } = result;
+  if (error === undefined) return { output: status === 0 ? stdout : "", printed: stderr, hung: false };
+  return { output: "", printed: error.message, hung: "code" in error && error.code === "ETIMEDOUT" };
 }
 
 type Landlock = Pick<Probed, "landlockAbi" | "landlockFrom">;
