@@ -149,7 +149,7 @@ export class FileJournal implements Journal {
     fdatasyncSync(this.#target.file);
     this.#writeHead();
     if (this.#foldersSynced) return;
-    fsyncSync(this.#target.head);
+    // The head may lag behind the records: what it lacks after a crash is less than they prove themselves.
     for (const folder of this.#target.folders) syncFolder(folder);
     this.#foldersSynced = true;
   }

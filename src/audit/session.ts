@@ -102,7 +102,7 @@ function createJournal(folders: StateFolders, folder: string, id: string): FileJ
       length: 0,
       count: 0,
       hash: noHash,
-      folders: [folder, folders.sessions, folders.active],
+      folders: [folder, folders.sessions],
       whenClosed: () => release(folders.active, id, 0),
     });
   } catch (error) {

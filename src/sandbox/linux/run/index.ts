@@ -201,7 +201,7 @@ function record(journal: Journal, outcome: RunOutcome): RunOutcome {
   const { exit, signal, status } = outcome;
   journal.append(
     { kind: "run.ended", exit, signal: signal === null ? null : String(signal), limit: outcome.limit?.name ?? null, status },
-    "durable",
+    "batched",
   );
   journal.append({ kind: "session.closed" }, "batched");
   journal.close();
