@@ -85,7 +85,9 @@ export class Repairer {
     const placeholders = new Set(protection.placeholders);
     const findings: (Finding | null)[] = [];
     for (const path of protection.paths) {
-      if (path.kind === "missing" && !placeholders.has(path.path)) findings.push(this.appeared(path, false));
+      // Nearly all are still missing, which one look tells; what is there is taken up with care.
+      if (path.kind !== "missing" || placeholders.has(path.path) || lookAt(path.path) === null) continue;
+      findings.push(this.appeared(path, false));
     }
     for (const path of protection.borrowed) findings.push(this.appeared(path, false));
     for (const pattern of protection.patterns) findings.push(...this.matches(pattern));
