@@ -65,6 +65,9 @@ function longOption<Id extends string>(word: string, table: readonly Option<Id>[
 /** `-q`, `-qv`, `-r PATH`, `-rPATH`. */
 function shortOptions<Id extends string>(word: string, table: readonly Option<Id>[]): readonly Found<Id>[] {
   const found: Found<Id>[] = [];
+  const [name = ""] = word.slice(1).split("=", 1);
+  // As -r with the value "ead" it would grant something nobody meant.
+  if (table.some(({ long }) => long === name)) throw usage(`${word} has one dash too few`, `write -${word}`);
   for (let at = 1; at < word.length; at++) {
     const letter = word.charAt(at);
     const option = table.find(({ short }) => short === letter);
