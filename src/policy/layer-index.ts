@@ -67,13 +67,16 @@ export class LayerIndex {
     let best = reopened;
     let found: Entry | null = null;
     const take = (pattern: Pattern, matched: number): void => {
-      if (matched <= best) return;
+      const { entry } = pattern.rule;
+      // Of two patterns that say the same the one to name is settled by its text, never by the order of writing.
+      const deeper = matched > best;
+      if (!deeper && (found === null || matched < best || found.text <= entry.text)) return;
       best = matched;
-      found = pattern.rule.entry;
+      found = entry;
     };
     for (let depth = 0; node !== undefined; node = node.children?.get(names[depth] ?? ""), depth++) {
       for (const pattern of node.patterns ?? []) take(pattern, pattern.glob.matchDepth(names));
-      for (let at = names.length; node.anywhere !== null && at > Math.max(depth, best); at--) {
+      for (let at = names.length; node.anywhere !== null && at > depth && at >= best; at--) {
         const pattern = node.anywhere.get(names[at - 1] ?? "");
         if (pattern !== undefined) take(pattern, at);
       }
@@ -86,7 +89,9 @@ export class LayerIndex {
     const node = this.#reach(pattern.glob.base);
     if (pattern.glob.anywhere !== null) {
       node.anywhere ??= new Map();
-      node.anywhere.set(pattern.glob.anywhere, pattern);
+      const known = node.anywhere.get(pattern.glob.anywhere);
+      const named = known === undefined || pattern.rule.entry.text < known.rule.entry.text;
+      if (named) node.anywhere.set(pattern.glob.anywhere, pattern);
     } else {
       node.patterns ??= [];
       node.patterns.push(pattern);
