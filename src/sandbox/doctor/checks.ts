@@ -12,8 +12,11 @@ export interface Check {
   readonly fix: string | null;
 }
 
+/** What the checks look at. */
+export type Examined = Pick<HostFacts, "kernel" | "account" | "toolchains">;
+
 /** What this host can enforce, from its facts alone. */
-export function diagnose(facts: HostFacts): readonly Check[] {
+export function diagnose(facts: Examined): readonly Check[] {
   const { kernel } = facts;
   return [
     bubblewrap(kernel),
@@ -108,7 +111,7 @@ function landlock({ landlockAbi, landlockFrom, release }: KernelFacts): Check {
   return { name, status: "ok", why: `ABI ${landlockAbi} (${source})`, fix: null };
 }
 
-function taskLimit({ kernel, account }: HostFacts): Check {
+function taskLimit({ kernel, account }: Examined): Check {
   const name = "limit of tasks";
   if (kernel.pidMaxPerNamespace)
     return { name, status: "ok", why: "the kernel counts each sandbox by itself", fix: null };
@@ -122,7 +125,7 @@ function taskLimit({ kernel, account }: HostFacts): Check {
   };
 }
 
-function toolchains(facts: HostFacts): Check {
+function toolchains(facts: Examined): Check {
   const names = [...new Set(facts.toolchains.filter(({ roots }) => roots.length > 0).map(({ name }) => name))];
   return {
     name: "toolchains",
@@ -132,7 +135,7 @@ function toolchains(facts: HostFacts): Check {
   };
 }
 
-function standing(facts: HostFacts): Check {
+function standing(facts: Examined): Check {
   const { rung, rungs } = ladder(facts);
   const why = rungs.find(({ name }) => name === rung)?.why ?? "";
   if (rung !== "refuse")

@@ -24,7 +24,7 @@ const ISOLATION = "--unshare-user --unshare-pid --unshare-ipc --unshare-uts --un
   " ",
 );
 const FILES =
-  "--die-with-parent --uid 0 --gid 0 --cap-drop ALL --ro-bind / / --dev /dev --size 4096 --tmpfs /tmp".split(" ");
+  "--die-with-parent --uid 0 --gid 0 --cap-drop ALL --ro-bind / / --dev /dev --size 4096 --tmpfs /dev/shm".split(" ");
 const LONGEST_WAIT = 2_000;
 
 /** Builds a sandbox as a launch does and runs bubblewrap's own `--version` in it; at most two tries. */

@@ -1,6 +1,6 @@
 import { isWithin, parentPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
-import type { HostFacts } from "../../facts.ts";
+import type { HostFacts, KernelFacts } from "../../facts.ts";
 import type { Disk } from "./disk.ts";
 
 /** A part of the tool that a run must not be able to change. */
@@ -12,7 +12,7 @@ export interface ToolLocation {
 /** Where the code that builds sandboxes stands. `packageRoot` and `natives` as found, symlinks and all. */
 export function toolLocations(
   installed: { readonly packageRoot: AbsolutePath; readonly natives: AbsolutePath; readonly node: AbsolutePath },
-  facts: Pick<HostFacts, "canonical" | "kernel">,
+  facts: Pick<HostFacts, "canonical"> & { readonly kernel: Pick<KernelFacts, "bwrap"> },
 ): readonly ToolLocation[] {
   const { bwrap } = facts.kernel;
   const named: readonly ToolLocation[] = [

@@ -13,7 +13,7 @@ interface Case {
   readonly links: Readonly<Record<string, string>>;
 }
 
-const cases: readonly Case[] = [
+const systems: readonly Case[] = [
   {
     name: "merged /usr",
     tree: { "/usr/bin/sh": "", "/usr/lib/libc.so": "", "/bin": { link: "usr/bin" }, "/lib": { link: "usr/lib" } },
@@ -106,7 +106,7 @@ const cases: readonly Case[] = [
 ];
 
 describe("the platform", () => {
-  it.each(cases)("$name", ({ tree, platform, links }) => {
+  it.each(systems)("$name", ({ tree, platform, links }) => {
     const found = readPlatform(memoryDisk(tree));
     expect(found.platform).toEqual(platform);
     expect(Object.fromEntries(found.platformLinks.map(({ path, to }) => [path, to]))).toEqual(links);

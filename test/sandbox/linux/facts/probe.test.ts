@@ -36,6 +36,12 @@ function shim(script: string): AbsolutePath {
 const ask = (bwrap: AbsolutePath, disk = openDisk()) =>
   probe({ bwrap, init: null, release: "6.18.0", uid: 1000, disk });
 
+const settings = (texts: Record<string, string>) =>
+  memoryDisk(Object.fromEntries(Object.entries(texts).map(([name, text]) => [`/proc/sys/${name}`, `${text}\n`])));
+const failing = (text: string) =>
+  `case "$1" in --version) echo "bubblewrap 0.9.0"; exit 0;; esac; echo "bwrap: ${text}" >&2; exit 1`;
+const file = () => `${folder}/host-probe.json`;
+const again = () => readProbe(folder, "key", uid);
 describe("a probe", () => {
   it("of the real bubblewrap agrees with running it", () => {
     const found = ask(absolutePath("/usr/bin/bwrap"));
@@ -44,10 +50,29 @@ describe("a probe", () => {
     else expect(found.userNamespaces.refusedBy).not.toBe("");
   });
 
-  const settings = (texts: Record<string, string>) =>
-    memoryDisk(Object.fromEntries(Object.entries(texts).map(([name, text]) => [`/proc/sys/${name}`, `${text}\n`])));
-  const failing = (text: string) =>
-    `case "$1" in --version) echo "bubblewrap 0.9.0"; exit 0;; esac; echo "bwrap: ${text}" >&2; exit 1`;
+  // Each runs the real bubblewrap in a namespace where something is forbidden.
+  const hosts: readonly (readonly [string, prepare: string, expected: object])[] = [
+    [
+      "without user namespaces",
+      "echo 0 >/proc/sys/user/max_user_namespaces",
+      { userNamespaces: { setting: "user.max_user_namespaces" }, freshProc: false },
+    ],
+    [
+      "with a covered /proc, as in a container",
+      "mount -t proc proc /proc && mount --bind /dev/null /proc/keys",
+      { userNamespaces: "ok", freshProc: false },
+    ],
+    ["with nothing in the way", "true", { userNamespaces: "ok", freshProc: true }],
+  ];
+  it.each(hosts)("of a host %s", (_, prepare, expected) => {
+    const real = `[ "$1" = --version ] && exec /usr/bin/bwrap --version`;
+    const found = ask(
+      shim(`${real}; exec unshare -Urmpf --propagation=slave sh -c '${prepare}; exec /usr/bin/bwrap "$@"' sh "$@"`),
+    );
+    expect(found).toMatchObject(expected);
+    expect(found.version).toMatch(/^\d/);
+  });
+
   const cases: readonly (readonly [string, printed: string, settings: Record<string, string>, setting: string])[] = [
     [
       "no namespaces left",
@@ -180,8 +205,6 @@ describe("what is kept of a probe", () => {
     landlockFrom: "release",
     version: "0.8.0",
   } as const;
-  const file = () => `${folder}/host-probe.json`;
-  const again = () => readProbe(folder, "key", uid);
 
   it("comes back under the same key alone, for the user alone", () => {
     keepProbe(folder, "key", uid, probed);

@@ -1,9 +1,25 @@
 import { describe, expect, it } from "vitest";
-import { absolutePath } from "../../../../src/policy/index.ts";
+import { absolutePath, SandboxedError } from "../../../../src/policy/index.ts";
 import { findBwrap } from "../../../../src/sandbox/linux/facts/bwrap.ts";
 import { assertToolSafe, replaceableBy, toolLocations } from "../../../../src/sandbox/linux/facts/index.ts";
 import { memoryDisk } from "./memory-disk.ts";
 import type { Content, MemoryEntry } from "./memory-disk.ts";
+
+/** The code of the refusal, null when there is none. */
+function refusal(act: () => unknown): string | null {
+  try {
+    act();
+    return null;
+  } catch (error) {
+    return error instanceof SandboxedError ? error.code : "another error";
+  }
+}
+
+const installed = (root: string, node = "/usr/bin/node") => ({
+  packageRoot: absolutePath(root),
+  natives: absolutePath(`${root}/dist/native`),
+  node: absolutePath(node),
+});
 
 describe("a tool inside reach", () => {
   const disk = memoryDisk({
@@ -15,12 +31,7 @@ describe("a tool inside reach", () => {
   const facts = {
     canonical: disk.canonical,
     kernel: { bwrap: { path: absolutePath("/usr/bin/bwrap"), version: "0.8.0" } },
-  } as Parameters<typeof toolLocations>[1]; // the rest of the kernel's facts is not asked for
-  const installed = (root: string, node = "/usr/bin/node") => ({
-    packageRoot: absolutePath(root),
-    natives: absolutePath(`${root}/dist/native`),
-    node: absolutePath(node),
-  });
+  };
   const cases: readonly (readonly [string, root: string, node: string, writable: string, safe: boolean])[] = [
     ["elsewhere", "/opt/tool", "/usr/bin/node", "/ws", true],
     ["beside, with a longer name", "/opt/tool", "/usr/bin/node", "/opt/too", true],
@@ -34,8 +45,7 @@ describe("a tool inside reach", () => {
   ];
   it.each(cases)("%s", (_, root, node, writable, safe) => {
     const check = () => assertToolSafe([absolutePath(writable)], toolLocations(installed(root, node), facts));
-    if (safe) expect(check).not.toThrow();
-    else expect(check).toThrowError(expect.objectContaining({ code: "tool_unsafe" }) as Error);
+    expect(refusal(check)).toBe(safe ? null : "tool_unsafe");
   });
 });
 
@@ -95,6 +105,6 @@ describe("which bubblewrap", () => {
   ];
   it.each(cases)("%s", (_, tree, path, expected) => {
     const found = findBwrap(path, 1000, memoryDisk(tree));
-    expect(found).toEqual(expected === null ? { missing: expect.any(String) as string } : { path: expected });
+    expect(found).toEqual(expected === null ? { missing: expect.any(String) } : { path: expected });
   });
 });

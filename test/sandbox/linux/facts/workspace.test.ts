@@ -12,17 +12,20 @@ const surroundings: Surroundings = {
   toolchains: [{ name: "pyenv", roots: [absolutePath("/home/u/.pyenv/versions")], path: [], environment: [] }],
 };
 
-const refused = [
-  ...["/", "/home", "/home/u", "/srv/accounts", "/srv/accounts/u", "/tmp", "/var/tmp", "/var", "/opt", "/scratch/t"],
-  ...["/etc", "/etc/nginx", "/usr", "/usr/local/src/x", "/proc/1", "/run/user/1000", "/dev/shm/x", "/sys", "/boot"],
-  ...["/home/u/.ssh", "/home/u/.ssh/x", "/home/u/.config", "/home/u/.config/nvim", "/home/u/.aws", "/home/u/.anything"],
-  ...["/home/u/.local", "/home/u/.local/share", "/home/u/.local/bin", "/home/u/bin", "/srv/accounts/u/.ssh"],
-  ...["/home/u/.pyenv", "/home/u/.pyenv/versions/3.12/lib"],
-];
-const accepted = [
-  ...["/home/u/work", "/home/u/work/.config", "/home/u/.cache/x", "/home/u/.local/src/x", "/home/other/x", "/tmp/x"],
-  ...["/var/lib/jenkins/x", "/opt/x", "/srv/x", "/work", "/scratch/t/x", "/etcetera", "/home/user2", "/home/u/.sshx/y"],
-];
+const refused = `
+  / /home /home/u /srv/accounts /srv/accounts/u /tmp /var/tmp /var /opt /scratch/t /etc /etc/nginx /usr
+  /usr/local/src/x /proc/1 /run/user/1000 /dev/shm/x /sys /boot /home/u/.ssh /home/u/.ssh/x /home/u/.config
+  /home/u/.config/nvim /home/u/.aws /home/u/.anything /home/u/.local /home/u/.local/share /home/u/.local/bin
+  /home/u/bin /srv/accounts/u/.ssh /home/u/.pyenv /home/u/.pyenv/versions/3.12/lib
+`
+  .trim()
+  .split(/\s+/);
+const accepted = `
+  /home/u/work /home/u/work/.config /home/u/.cache/x /home/u/.local/src/x /home/other/x /tmp/x
+  /var/lib/jenkins/x /opt/x /srv/x /work /scratch/t/x /etcetera /home/user2 /home/u/.sshx/y
+`
+  .trim()
+  .split(/\s+/);
 
 describe("a working directory as a workspace", () => {
   it.each(refused)("%s is not one by itself", (path) => {
@@ -33,12 +36,13 @@ describe("a working directory as a workspace", () => {
   });
 });
 
+const git = (path: string, uid = 1000): Record<string, MemoryEntry> => ({
+  [`${path}/.git`]: { content: null, uid },
+  [`${path}/.git/HEAD`]: { content: "ref: refs/heads/main", uid },
+  [`${path}/.git/objects`]: { content: null, uid },
+});
+
 describe("the workspace of a working directory", () => {
-  const git = (path: string, uid = 1000): Record<string, MemoryEntry> => ({
-    [`${path}/.git`]: { content: null, uid },
-    [`${path}/.git/HEAD`]: { content: "ref: refs/heads/main", uid },
-    [`${path}/.git/objects`]: { content: null, uid },
-  });
   const plain: Record<string, Content> = { "/home/u/work/a/b": null };
   const cases: readonly (readonly [
     string,
