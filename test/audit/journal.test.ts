@@ -54,6 +54,9 @@ function folderFor(value: string): string | null {
   return session.folder;
 }
 
+const named = (id: string): Session =>
+  openSession({ id, ephemeral: false, argv: [], cwd: "/", version: "0", environment });
+
 const mode = (file: string): number => lstatSync(file).mode & 0o777;
 
 describe("a session's journal", () => {
@@ -126,12 +129,10 @@ describe("a session's journal", () => {
 
   it("opens under an id given before, once, and under no other name", () => {
     const id = newSessionId();
-    const open = (name: string): Session =>
-      openSession({ id: name, ephemeral: false, argv: [], cwd: "/", version: "0", environment });
-    const session = open(id);
+    const session = named(id);
     expect(session.id).toBe(id);
-    expect(() => open(id)).toThrowError(expect.objectContaining({ code: "journal_unwritable" }));
-    expect(() => open("../../x")).toThrowError(expect.objectContaining({ code: "internal" }));
+    expect(() => named(id)).toThrowError(expect.objectContaining({ code: "journal_unwritable" }));
+    expect(() => named("../../x")).toThrowError(expect.objectContaining({ code: "internal" }));
     session.journal.close();
   });
 

@@ -34,8 +34,8 @@ function granting(query: Refusal["query"]): Suggestion | null {
   }
 }
 
+/** Advice without an option or a line of configuration is for what belongs to somebody else: asking again is useless. */
 function isRetryable({ provenance, suggestion, reason }: Decision): boolean {
   if (reason === "tool_state" || provenance?.layer === "requirements") return false;
-  // Advice without an option, for what belongs to somebody else, is nothing to try again with.
-  return suggestion === null || suggestion.argv.length > 0 || provenance?.layer !== "invariant";
+  return suggestion === null || suggestion.argv.length > 0 || (suggestion.config ?? "").startsWith("[");
 }

@@ -36,8 +36,11 @@ export function judge(candidate: Candidate, scene: Scene): Judgement | null {
     }
     case "network": {
       const judgement = refused({ op: "connect", host: unnamedHost, port: 443 }, scene);
-      // What the oracle would suggest names a host that is not there.
-      return judgement && { ...judgement, decision: { ...judgement.decision, suggestion: null } };
+      // An option for a host that is not there helps nobody; that it is up to somebody else does.
+      const isOption = judgement?.decision.suggestion?.argv.length !== 0;
+      return judgement && isOption
+        ? { ...judgement, decision: { ...judgement.decision, suggestion: null } }
+        : judgement;
     }
     case "variable":
       return scene.environment.has(candidate.name) ? refused({ op: "env", name: candidate.name }, scene) : null;
@@ -52,6 +55,8 @@ function judgePath(candidate: Extract<Candidate, { kind: "path" }>, scene: Scene
   const { intent, errno } = candidate;
   if (intent === "socket") return present ? refused({ op: "connect_unix", path }, scene) : null;
   if (errno === "ENOENT") return judgeMissing(path, intent, present, scene);
+  // Refused below a directory that is not there: the program was in another directory than the one it started in.
+  if (!present && !/^[/~]/.test(candidate.text) && !scene.exists(parentPath(path))) return null;
   for (const op of operations(errno, intent, present)) {
     const judgement = refused({ op, path }, scene);
     if (judgement !== null) return judgement;

@@ -90,7 +90,7 @@ function helpText({ suggestion, retryable }: Denial, places: Places): string | n
 
 /** Ready to be typed; what a terminal must not see is escaped, and then no longer meant for pasting. */
 function wordText(word: string, places: Places): string {
-  const path = word.startsWith("/") ? normalise(word) : null;
+  const path = /^~?\//.test(word) ? normalise(word.startsWith("~") ? `${places.home}${word.slice(1)}` : word) : null;
   const text = path === null ? escapeText(word) : shown(path, places);
   return /^[\w@%+=:,./~-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
