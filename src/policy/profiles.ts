@@ -21,7 +21,7 @@ const files = {
 
 const GiB = 1024 ** 3;
 
-export const defaultLimits: Limits = {
+const defaultLimits: Limits = {
   wallTime: null,
   memory: "auto",
   data: null,

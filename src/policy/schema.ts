@@ -4,13 +4,13 @@ import { z } from "zod";
  * The shape of what people write. A validator is generated from this, so it holds structure only; what the values
  * mean (absolute paths, known tokens, durations) is checked by `readProfile`, which can point at the line.
  */
-export const accessSchema = z.enum(["deny", "none", "read", "write"]);
+const accessSchema = z.enum(["deny", "none", "read", "write"]);
 
-export const filesystemSchema = z.record(z.string(), z.union([accessSchema, z.record(z.string(), accessSchema)]));
+const filesystemSchema = z.record(z.string(), z.union([accessSchema, z.record(z.string(), accessSchema)]));
 
 const allowOrDeny = z.enum(["allow", "deny"]);
 
-export const networkSchema = z.strictObject({
+const networkSchema = z.strictObject({
   mode: z.enum(["off", "restricted", "full"]).optional(),
   bundles: z.array(z.string()).optional(),
   domains: z
@@ -27,7 +27,7 @@ export const networkSchema = z.strictObject({
     .optional(),
 });
 
-export const environmentSchema = z.strictObject({
+const environmentSchema = z.strictObject({
   inherit: z.enum(["core", "none", "all"]).optional(),
   include: z.array(z.string()).optional(),
   exclude: z.array(z.string()).optional(),
@@ -37,7 +37,7 @@ export const environmentSchema = z.strictObject({
 /** `"10m"`, `"2GiB"`, or a plain number of seconds or bytes. */
 const quantity = z.union([z.string(), z.number()]);
 
-export const limitsSchema = z.strictObject({
+const limitsSchema = z.strictObject({
   wall_time: quantity.optional(),
   memory: quantity.optional(),
   data: quantity.optional(),
@@ -48,7 +48,7 @@ export const limitsSchema = z.strictObject({
   shm_size: quantity.optional(),
 });
 
-export const protectSchema = z.strictObject({
+const protectSchema = z.strictObject({
   git: z.enum(["metadata", "all", "off"]).optional(),
   missing: z.enum(["watch", "strict"]).optional(),
   off: z.array(z.string()).optional(),
@@ -116,7 +116,7 @@ export const sandboxPolicySchema = z.union([
 ]);
 
 /** The two keys of the older configuration form. */
-export const legacySettingsSchema = z.strictObject({
+const legacySettingsSchema = z.strictObject({
   sandbox_mode: sandboxModeSchema.optional(),
   sandbox_workspace_write: sandboxWorkspaceWriteSchema.optional(),
 });

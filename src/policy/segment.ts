@@ -8,7 +8,7 @@ type Piece =
   | { readonly kind: "class"; readonly negated: boolean; readonly ranges: readonly (readonly [number, number])[] };
 
 /** Matches one path component. */
-export type SegmentMatcher = (name: string) => boolean;
+type SegmentMatcher = (name: string) => boolean;
 
 /** One name of a pattern, as literal text or as something to match with. */
 export type Segment = { readonly literal: string } | { readonly matches: SegmentMatcher };
