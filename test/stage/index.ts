@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
-import { chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 
@@ -40,6 +40,7 @@ export class Stage {
   constructor(person: Person = "self") {
     this.person = person;
     this.folder = mkdtempSync("/var/tmp/sandboxed-stage-");
+    chmodSync(this.folder, 0o755);
     this.home = join(this.folder, "home");
     this.workspace = join(this.home, "work", "project");
     this.outside = join(this.folder, "outside");

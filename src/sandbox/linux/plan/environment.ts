@@ -8,15 +8,10 @@ export interface ProgramEnvironment {
   readonly dropped: readonly { readonly name: string; readonly decision: Decision }[];
 }
 
-/** The program's whole environment: the policy's choice, the toolchains' variables, and the run's own marks. */
+/** The program's whole environment: the policy's choice, the toolchains' programs first in PATH, the run's own marks. */
 export function programEnvironment(resolved: ResolvedPolicy, facts: HostFacts, session: string): ProgramEnvironment {
   const { kept, dropped } = filterEnvironment(resolved.environment, facts.environment);
   const variables = new Map(kept);
-  const passed = new Set(facts.toolchains.flatMap((toolchain) => toolchain.environment));
-  for (const name of passed) {
-    const value = facts.environment.get(name);
-    if (value !== undefined) variables.set(name, value);
-  }
   variables.set("PATH", programPath(kept.get("PATH"), facts).join(":"));
   variables.set("HOME", facts.account.home);
   variables.set("TMPDIR", "/tmp");
@@ -36,5 +31,6 @@ const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin
 export function programPath(path: string | undefined, facts: HostFacts): readonly string[] {
   const given = (path ?? "").split(":").filter((directory) => directory.startsWith("/"));
   const real = facts.toolchains.flatMap((toolchain) => toolchain.path);
-  return [...new Set([...real, ...(given.length === 0 ? SYSTEM_PATH : given)])];
+  const shims = new Set(facts.toolchains.flatMap((toolchain) => toolchain.shims ?? []));
+  return [...new Set([...real, ...(given.length === 0 ? SYSTEM_PATH : given).filter((entry) => !shims.has(entry))])];
 }

@@ -45,6 +45,7 @@ export interface PlannedLaunch {
  */
 export function planLaunch(request: PlanRequest): PlannedLaunch {
   const { resolved, facts, backend } = request;
+  requireNetworkHeld(resolved);
   const oracle = compile(resolved);
   const steps = [...oracle.materialise(), ...request.denied];
   const home = privateHomeFor(request.homes, resolved.places, steps);
@@ -100,6 +101,18 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     terminal: request.terminal,
   };
   return { plan, oracle, environment };
+}
+
+/** With the host's network nothing stands between the program and a denied host. Errors: `policy_unenforceable`. */
+function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
+  if (networkMode !== "full") return;
+  for (const { pattern, access, provenance } of layers.flatMap(({ network }) => network.domains)) {
+    if (access !== "deny") continue;
+    const place = provenance.file === null ? "" : ` (${provenance.file}:${provenance.line ?? "?"})`;
+    throw new SandboxedError("policy_unenforceable", `"${pattern}" = "deny"${place} cannot be held while the network is full`, {
+      hint: 'use mode = "restricted", or take the rule away',
+    });
+  }
 }
 
 /** The kernel refuses a smaller `kernel.pid_max` than this. */

@@ -65,8 +65,8 @@ function failure(
     });
   }
   const { path, decision } = hidden;
-  const rule = decision.rule === null ? "no rule grants it" : `hidden by rule ${decision.rule.text}`;
-  return new SandboxedError("program_not_found", `${name}: ${path} exists, but is ${rule}`, {
+  const rule = decision.rule === null ? "nothing grants it" : `rule ${decision.rule.text}`;
+  return new SandboxedError("program_not_found", `${name}: ${path} exists, but is hidden: ${rule}`, {
     hint: `allow it with --read ${path}`,
   });
 }

@@ -1,50 +1,90 @@
 import { readdirSync } from "node:fs";
-import { isWithin, SandboxedError } from "../../../policy/index.ts";
+import type { Dirent } from "node:fs";
+import { compileGlob, components, isWithin, joinPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedGlob, ResolvedPolicy } from "../../../policy/index.ts";
 
 /** How many names are looked at before a launch with deny globs is refused. */
 const LIMIT = 20_000;
 
-/**
- * Files that match a deny glob now and would otherwise be visible: mounts know no patterns.
- * Errors: `policy_unenforceable` above the limit, and always for `deny_glob = "strict"`.
- */
-export function expandDenyGlobs(resolved: ResolvedPolicy, oracle: Oracle): readonly MaterialisedEntry[] {
-  const globs = resolved.layers.flatMap(({ denyGlobs }) => denyGlobs).filter((glob) => isShown(glob, oracle));
-  const [first] = globs;
-  if (first === undefined) return [];
-  if (resolved.denyGlob === "strict") throw refusal(first, "this host cannot cover files that appear later");
-  const bases = [...new Set(globs.map(({ pattern }) => literalBase(pattern)))];
-  const found: MaterialisedEntry[] = [];
-  let seen = 0;
-  const walk = (directory: AbsolutePath): void => {
-    for (const entry of list(directory)) {
-      seen += 1;
-      if (seen > LIMIT) throw refusal(first, `more than ${LIMIT} files stand where it may match`);
-      const path = `${directory === "/" ? "" : directory}/${entry.name}` as AbsolutePath; // normal form and one name
-      const decision = oracle.decide({ op: "read", path });
-      if (decision.effect === "deny" && decision.reason === "deny_glob") {
-        found.push({ path, access: "deny", where: "masked", entry: null });
-      } else if (entry.isDirectory() && oracle.decide({ op: "list", path }).effect === "allow") walk(path);
-    }
-  };
-  for (const base of bases) if (!bases.some((other) => other !== base && isWithin(base, other))) walk(base);
-  return found;
+interface Pattern {
+  readonly glob: ResolvedGlob;
+  readonly compiled: ReturnType<typeof compileGlob>;
 }
 
-function isShown(glob: ResolvedGlob, oracle: Oracle): boolean {
-  const decision = oracle.decide({ op: "list", path: literalBase(glob.pattern) });
+/**
+ * Files that match a deny glob now and would otherwise be visible: mounts know no patterns. Looked for in the
+ * workspaces, the home and other writable places, and elsewhere where a pattern names the folder.
+ * Errors: `policy_unenforceable` above the limit, and always for `deny_glob = "strict"`.
+ */
+export function expandDenyGlobs(
+  resolved: ResolvedPolicy,
+  oracle: Oracle,
+  writable: readonly AbsolutePath[],
+): readonly MaterialisedEntry[] {
+  const patterns = resolved.layers.flatMap(({ denyGlobs }) =>
+    denyGlobs.map((glob): Pattern => ({ glob, compiled: compileGlob(glob.pattern) })),
+  );
+  if (patterns.length === 0) return [];
+  const { home, workspaceRoots } = resolved.places;
+  const places = [...new Set([...workspaceRoots, ...writable, home])];
+  const starts = new Set(patterns.flatMap(({ compiled }) => startsOf(compiled.base, places)));
+  const search = new Search(patterns, oracle, resolved.denyGlob === "strict");
+  for (const start of starts) if (isShown(start, oracle)) search.walk(start);
+  return search.found;
+}
+
+/** Where the files of a pattern may stand: its own folder, or the places below it when it starts above them. */
+function startsOf(base: readonly string[], places: readonly AbsolutePath[]): readonly AbsolutePath[] {
+  const folder = base.reduce<AbsolutePath>((path, name) => joinPath(path, name), ROOT);
+  const below = places.filter((place) => isWithin(place, folder));
+  return below.length > 0 ? below : [folder];
+}
+
+const ROOT = "/" as AbsolutePath; // the shortest normal form
+
+function isShown(path: AbsolutePath, oracle: Oracle): boolean {
+  const decision = oracle.decide({ op: "list", path });
   return decision.effect === "allow" && decision.where === "host";
 }
 
-/** The folders of a pattern before its first special character. */
-function literalBase(pattern: string): AbsolutePath {
-  const special = pattern.search(/[*?[{]/);
-  const literal = special < 0 ? pattern : pattern.slice(0, special);
-  return (literal.slice(0, literal.lastIndexOf("/")) || "/") as AbsolutePath; // resolved patterns are absolute and canonical
+class Search {
+  readonly found: MaterialisedEntry[] = [];
+  readonly #patterns: readonly Pattern[];
+  readonly #oracle: Oracle;
+  readonly #strict: boolean;
+  readonly #walked = new Set<AbsolutePath>();
+  #seen = 0;
+
+  constructor(patterns: readonly Pattern[], oracle: Oracle, strict: boolean) {
+    this.#patterns = patterns;
+    this.#oracle = oracle;
+    this.#strict = strict;
+  }
+
+  walk(directory: AbsolutePath): void {
+    if (this.#walked.has(directory)) return;
+    this.#walked.add(directory);
+    const here = components(directory);
+    const [first] = this.#patterns.filter(({ compiled }) => compiled.mayMatchBelow(here));
+    if (first === undefined) return;
+    if (this.#strict) throw refusal(first.glob, "this host cannot cover files that appear later");
+    for (const entry of list(directory)) {
+      this.#seen += 1;
+      if (this.#seen > LIMIT) throw refusal(first.glob, `more than ${LIMIT} files stand where it may match`);
+      this.#visit(joinPath(directory, entry.name), entry);
+    }
+  }
+
+  #visit(path: AbsolutePath, entry: Dirent): void {
+    const names = components(path);
+    const matches = this.#patterns.some(({ compiled }) => compiled.matchDepth(names) > 0);
+    if (matches && this.#oracle.decide({ op: "read", path }).effect === "deny") {
+      this.found.push({ path, access: "deny", where: "masked", entry: null });
+    } else if (entry.isDirectory() && isShown(path, this.#oracle)) this.walk(path);
+  }
 }
 
-function list(directory: AbsolutePath) {
+function list(directory: AbsolutePath): readonly Dirent[] {
   try {
     return readdirSync(directory, { withFileTypes: true });
   } catch {
@@ -56,6 +96,6 @@ function refusal({ pattern, entry }: ResolvedGlob, why: string): SandboxedError 
   const { file, line } = entry.provenance;
   const place = file === null ? "" : ` (${file}:${line ?? "?"})`;
   return new SandboxedError("policy_unenforceable", `cannot enforce the deny glob ${pattern}${place}: ${why}`, {
-    hint: "name the files or folders, or set deny_glob = \"snapshot\"",
+    hint: "name the files or folders, or start the pattern at a smaller folder",
   });
 }

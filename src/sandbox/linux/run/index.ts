@@ -67,6 +67,7 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
       const journal = openJournal(request, prepared, launched);
       await launched.ended;
       const ending = supervisor.ending();
+      repairs.push(...ending.quarantined.map(({ path, to }): Repair => ({ path, action: "quarantined", kept: to })));
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
       return record(journal, summarise(request, prepared, ending, repairs, { began, beganAt }));

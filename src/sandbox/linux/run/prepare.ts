@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import { absolutePath, compile, isWithin, resolve, SandboxedError } from "../../../policy/index.ts";
+import { absolutePath, compile, credentialPaths, isWithin, resolve, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Entry, Oracle, Places, Policy, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
-import { gitEnvironment, survey as look } from "../../protection/index.ts";
+import { gitEnvironment, hardLinks, survey as look } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { RunRequest } from "../../request.ts";
 import { assertToolSafe, readFacts, toolLocations } from "../facts/index.ts";
@@ -50,21 +50,24 @@ export function prepare(request: RunRequest): Prepared {
   if (!open && asked === undefined && workspace.unsafe !== null) {
     warnings.push(`${workspace.path} ${workspace.unsafe}: running in a private working directory (-w . grants it)`);
   }
-  const places = placesOf(host, folders, asked ?? (workspace.unsafe === null ? [workspace.path] : []));
+  const found = asked ?? (workspace.unsafe === null ? [workspace.path] : []);
+  const named = request.policy.layers[0]?.profile.workspaceRoots ?? [];
+  const places = placesOf(host, folders, [...found, ...named.map((root) => existing(root, host))]);
   const policy = withScript(request, places);
   requireGranted(policy, host);
 
-  const roots = open ? [] : writableRoots(compile(resolve(policy, places)));
+  const first = resolve(policy, places);
+  const roots = open ? [] : writableRoots(compile(first));
   assertToolSafe(roots, toolLocations(installation(built), host));
-  const survey = surveyRoots(roots, policy, host);
+  const surveyed = surveyRoots(roots, first, host);
   const facts: HostFacts = {
     ...host,
-    repositories: survey.scan.repositories,
-    protectedPaths: survey.protection.paths,
-    sockets: [...new Set([...host.sockets, ...survey.scan.sockets])],
+    repositories: surveyed.scan.repositories,
+    protectedPaths: surveyed.protection.paths,
+    sockets: [...new Set([...host.sockets, ...surveyed.scan.sockets])],
   };
   // A linked work tree commits into the repository it belongs to.
-  const metadata = survey.roots.filter((root) => !roots.includes(root));
+  const metadata = surveyed.roots.filter((root) => !roots.includes(root));
   const resolved = resolve(policy, {
     ...places,
     workspaceRoots: [...places.workspaceRoots, ...metadata],
@@ -80,9 +83,11 @@ export function prepare(request: RunRequest): Prepared {
     terminal: request.terminal === "auto" ? "inherit" : request.terminal === "always" ? "own" : "none",
     backend,
     homes: absolutePath(`${folders.cache}/homes`),
-    denied: expandDenyGlobs(resolved, compile(resolved)),
-    placeholders: survey.protection.placeholders,
+    denied: expandDenyGlobs(resolved, compile(resolved), roots),
+    placeholders: surveyed.protection.placeholders,
   });
+  const survey = withoutFreed(surveyed, oracle);
+  warnings.push(...linkWarnings(oracle, facts, roots), ...networkWarnings(resolved));
   return {
     plan: { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] },
     oracle,
@@ -156,11 +161,35 @@ function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
   return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
 }
 
-function surveyRoots(roots: readonly AbsolutePath[], policy: Policy, facts: HostFacts): Survey {
-  const protection = policy.layers[0]?.profile.protect;
-  if (protection === undefined) throw new SandboxedError("internal", "a policy without layers");
+function surveyRoots(roots: readonly AbsolutePath[], { protect }: ResolvedPolicy, facts: HostFacts): Survey {
   const directories = roots.filter((root) => facts.look(root).kind === "directory");
-  return look(directories, protection, gitEnvironment(facts.account.home, facts.environment));
+  return look(directories, protect, gitEnvironment(facts.account.home, facts.environment));
+}
+
+/** A protected name that the person gave free by its own name is not watched either. */
+function withoutFreed(survey: Survey, oracle: Oracle): Survey {
+  const paths = survey.protection.paths.filter(
+    ({ path, kind }) => kind !== "missing" || oracle.decide({ op: "create", path }).effect === "deny",
+  );
+  return { ...survey, protection: { ...survey.protection, paths } };
+}
+
+/** A second name in a writable place gives away what its first name denies; no mount can help. */
+function linkWarnings(oracle: Oracle, facts: HostFacts, roots: readonly AbsolutePath[]): readonly string[] {
+  const denied = oracle.materialise().flatMap(({ access, path }) => (access === "deny" && path !== "/" ? [path] : []));
+  const secret = credentialPaths().flatMap(({ pattern }) =>
+    pattern.includes("*") ? [] : [absolutePath(pattern.replace(/^~/, facts.account.home))],
+  );
+  const there = [...new Set([...denied, ...secret])].filter((path) => facts.look(path).kind !== "missing");
+  return hardLinks(there, roots).flatMap(({ path, aliases }) =>
+    aliases.map((alias) => `${path} is denied, but readable as ${alias}: a hard link to the same file`),
+  );
+}
+
+/** Rules for single hosts are read and checked; nothing enforces them yet, so nothing is reached. */
+function networkWarnings({ layers, networkMode }: ResolvedPolicy): readonly string[] {
+  const named = layers.some(({ network }) => network.bundles.length > 0 || network.domains.some(({ access }) => access === "allow"));
+  return networkMode === "restricted" && named ? ["hosts are allowed by the policy, but restricted networks reach nothing yet"] : [];
 }
 
 function installation(built: string) {
