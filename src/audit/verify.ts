@@ -63,7 +63,12 @@ export function verifyJournal(path: string): VerifyResult {
   const found = walk(path, head);
   if (found.status === "broken") return found;
   if (head === null)
-    return broken("no_head", found.count, null, "head.json is missing or unreadable: a cut tail cannot be ruled out");
+    return broken(
+      "no_head",
+      found.count,
+      null,
+      "head.json is missing or unreadable (taken away, or lost in a power cut): a cut tail cannot be ruled out",
+    );
   if (found.count < head.count) {
     const lost = head.count - found.count;
     return broken("cut", found.count + 1, found.count, `the last ${lost} of ${head.count} records are missing`);

@@ -25,6 +25,7 @@ export interface RefusalSearch {
   /** The program's working directory, absolute. */
   readonly cwd: string;
   readonly home: string;
+  /** Is there something on the host? False where that cannot be told; does not throw. */
   readonly exists: (path: AbsolutePath) => boolean;
   /** The caller's. Without it, programs and variables that did not get in are not looked for. */
   readonly environment?: ReadonlyMap<string, string>;
