@@ -10,7 +10,7 @@ import {
   realpathSync,
 } from "node:fs";
 import type { BigIntStats, Dirent } from "node:fs";
-import { normalise, rootPath } from "../../../policy/index.ts";
+import { normalise, parentPath, rootPath } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { Identity, PathKind } from "../../facts.ts";
 
@@ -51,20 +51,15 @@ const MOST_LINKS = 40;
 
 /** The real disk. Canonical forms are remembered: all facts of one gathering agree with each other. */
 export function openDisk(): Disk {
-  const known = new Map<string, AbsolutePath | null>();
-  return {
-    look,
-    link,
-    list,
-    text,
-    canonical: (path) => {
-      const found = known.get(path);
-      if (found !== undefined) return found;
-      const real = canonical(path);
-      known.set(path, real);
-      return real;
-    },
+  const known = new Map<AbsolutePath, AbsolutePath | null>();
+  const remembered = (path: AbsolutePath): AbsolutePath | null => {
+    const found = known.get(path);
+    if (found !== undefined) return found;
+    const real = canonical(path, remembered);
+    known.set(path, real);
+    return real;
   };
+  return { look, link, list, text, canonical: remembered };
 }
 
 const MISSING: Look = { kind: "missing", identity: null, uid: -1, gid: -1, mode: 0, changed: "" };
@@ -127,8 +122,14 @@ function readAll(descriptor: number, size: number, limit: number): string | null
   }
 }
 
-function canonical(path: AbsolutePath): AbsolutePath | null {
+/** Most paths asked for do not exist, and an exception costs ten times a look: so look first. */
+function canonical(path: AbsolutePath, known: (path: AbsolutePath) => AbsolutePath | null): AbsolutePath | null {
   try {
+    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
+      const parent = known(parentPath(path));
+      const file = parent !== null && lstatSync(parent, { throwIfNoEntry: false })?.isDirectory() === false;
+      return parent === null || file ? null : missing(parent, [path.slice(path.lastIndexOf("/") + 1)]);
+    }
     return fromBytes(realpathSync.native(path, "buffer"));
   } catch (error) {
     return codeOf(error) === "ENOENT" ? throughMissing(path) : null;
@@ -175,7 +176,7 @@ function throughMissing(path: AbsolutePath): AbsolutePath | null {
 /** A missing name keeps its rest, but nothing can be said about a way back out of it. */
 function missing(at: string, rest: readonly string[]): AbsolutePath | null {
   if (rest.includes("..") || rest.some((name) => Buffer.byteLength(name) > LONGEST_NAME)) return null;
-  const whole = [at, ...rest].join("/");
+  const whole = [at === rootPath ? "" : at, ...rest].join("/");
   return Buffer.byteLength(whole) > LONGEST_PATH ? null : normalise(whole);
 }
 
