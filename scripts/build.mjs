@@ -8,6 +8,16 @@ process.chdir(new URL("..", import.meta.url).pathname);
 const bin = (name) => `node_modules/.bin/${name}`;
 const run = (command, ...args) => execFileSync(command, args, { stdio: "inherit" });
 
+/** Help and the plan in words are read from the library when asked for, and cost nothing otherwise. */
+const loadedLate = {
+  name: "loaded-late",
+  setup(bundle) {
+    bundle.onResolve({ filter: /^\.\/(help|dry-run)\.ts$/ }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { path: path.replace("./", "../cli/").replace(".ts", ".js"), external: true } : null,
+    );
+  },
+};
+
 await rm("dist", { recursive: true, force: true });
 run(process.execPath, "scripts/generate.mjs");
 run(bin("tsc"), "-p", "tsconfig.json");
@@ -23,7 +33,8 @@ await build({
   minify: true,
   define: { "import.meta.dirname": "__dirname" },
   // What the start does not need is reached by import() of the built library, which stays outside the bundle.
-  external: ["../index.js", "zod", "citty", "@bomb.sh/tab", "chokidar", "execa"],
+  external: ["zod", "citty", "@bomb.sh/tab", "micromatch"],
+  plugins: [loadedLate],
   banner: { js: "#!/usr/bin/env node" },
   logLevel: "warning",
   // Where a module asks for its own place, it asks the CommonJS way first.

@@ -1,35 +1,22 @@
 import { escapeText, formatDuration, formatSize } from "../policy/index.ts";
-import type { Denial, Provenance } from "../policy/index.ts";
+import type { Provenance } from "../policy/index.ts";
+import { printRefusal } from "../sandbox/index.ts";
 import type { LaunchPlan, RunOutcome } from "../sandbox/index.ts";
-import { showQuery } from "./query.ts";
-import { showWords } from "./words.ts";
+
+/** Paths are shown as short as these allow. */
+type Places = Parameters<typeof printRefusal>[1];
 
 /** What a person is told after a run: refusals, repairs, the limit that ended it. Nothing when all went well. */
-export function outcomeText(outcome: RunOutcome, verbose: boolean): readonly string[] {
+export function outcomeText(outcome: RunOutcome, verbose: boolean, places: Places): readonly string[] {
   return [
     ...limitText(outcome),
     ...outcome.repairs.map(({ path, action, kept }) => {
       const where = kept === null ? "" : `, kept in ${escapeText(kept)}`;
       return `protected: ${escapeText(path)} was ${action}${where}`;
     }),
-    ...outcome.denials.flatMap(denialText),
+    ...outcome.denials.flatMap((denial) => printRefusal(denial, places)),
+    ...outcome.notices.map((notice) => `note: ${escapeText(notice)}`),
     ...(verbose ? verboseText(outcome) : []),
-  ];
-}
-
-/** Three lines at most: what, by which rule, what would allow it. */
-export function denialText(denial: Denial): readonly string[] {
-  const { rule, provenance, suggestion } = denial;
-  const by = rule === null ? "nothing allows it" : `${rule.kind === "default" ? "" : "by "}${escapeText(rule.text)}`;
-  const from = provenance === null ? "" : ` (${provenanceText(provenance)})`;
-  const help =
-    suggestion === null || !denial.retryable
-      ? []
-      : [suggestion.argv.length > 0 ? showWords(suggestion.argv) : (suggestion.config ?? "")];
-  return [
-    `refused: ${showQuery(denial.query)}`,
-    `  ${by}${from}`,
-    ...help.filter((text) => text !== "").map((text) => `  to allow it: ${text}`),
   ];
 }
 

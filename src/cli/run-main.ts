@@ -68,7 +68,7 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
     }
     const outcome = await execute(prepared);
     report?.write(outcome);
-    conclude(outcome, parsed, voice);
+    conclude(outcome, prepared, parsed, voice);
     return outcome.status;
   } catch (error) {
     report?.write({ schemaVersion: 1, status: exitStatus(error), error: describe(error) });
@@ -91,9 +91,10 @@ function announce(
   if (has(parsed, "verbose")) voice.say(...planText(plan, dropped));
 }
 
-function conclude(outcome: RunOutcome, parsed: Parsed<RunOption>, voice: Voice): void {
+function conclude(outcome: RunOutcome, { prepared }: PreparedRun, parsed: Parsed<RunOption>, voice: Voice): void {
+  const places = { cwd: prepared.plan.cwd, home: prepared.facts.account.home };
   if (has(parsed, "json")) voice.report(outcome);
-  else if (!has(parsed, "quiet")) voice.say(...outcomeText(outcome, has(parsed, "verbose")));
+  else if (!has(parsed, "quiet")) voice.say(...outcomeText(outcome, has(parsed, "verbose"), places));
 }
 
 function has(parsed: Parsed<RunOption>, id: RunOption): boolean {

@@ -1,3 +1,4 @@
+import { userInfo } from "node:os";
 import { isAbsolute } from "node:path";
 import { absolutePath } from "../policy/index.ts";
 import type { AbsolutePath } from "../policy/index.ts";
@@ -10,7 +11,9 @@ export interface ToolFolders {
 }
 
 /** By the XDG rules: relative values count as unset. `SANDBOXED_HOME` moves the configuration. */
-export function toolFolders(environment: ReadonlyMap<string, string>, home: AbsolutePath): ToolFolders {
+export function toolFolders(environment: ReadonlyMap<string, string>): ToolFolders {
+  const told = environment.get("HOME") ?? "";
+  const home = isAbsolute(told) ? told : userInfo().homedir;
   const base = (name: string, fallback: string): AbsolutePath => {
     const given = environment.get(name) ?? "";
     return absolutePath(isAbsolute(given) ? given : `${home}/${fallback}`);

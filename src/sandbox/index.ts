@@ -9,6 +9,7 @@ export { toolFolders } from "./folders.ts";
 export type { ToolFolders } from "./folders.ts";
 export type { HandOff, Repair, RunOutcome } from "./outcome.ts";
 export type { Backend, LaunchPlan, Reduction } from "./plan.ts";
+export { printRefusal } from "./refusals/index.ts";
 export type { RunRequest, RunSession, Stream } from "./request.ts";
 export type { Prepared, Running } from "./linux/run/index.ts";
 

@@ -35,7 +35,10 @@ export interface RunOutcome {
   readonly repairs: readonly Repair[];
   readonly handOff: readonly HandOff[];
   readonly reductions: readonly Reduction[];
+  /** Known before the start. */
   readonly warnings: readonly string[];
+  /** Seen during the run or after it, and left as it is. */
+  readonly notices: readonly string[];
 }
 
 /** What `--dry-run` shows instead. */

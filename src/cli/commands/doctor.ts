@@ -1,4 +1,3 @@
-import { isAbsolute } from "node:path";
 import { absolutePath, escapeText, SandboxedError } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import { diagnose, hostLedger, ladder } from "../../sandbox/doctor/index.ts";
@@ -10,7 +9,7 @@ import { builtFolder } from "../../sandbox/linux/run/index.ts";
 import { version } from "../../generated/version.ts";
 import type { Command } from "../command.ts";
 import { lastValue } from "../parse.ts";
-import { askedFor, callersEnvironment, homeOf } from "../policy-flags.ts";
+import { askedFor, callersEnvironment } from "../policy-flags.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 import { describe } from "../voice.ts";
 
@@ -21,8 +20,7 @@ export const doctor: Command = {
   about: ["Checks with what was found and what to do, then what a run is guaranteed on this host, by which layer."],
   async run(parsed) {
     const environment = callersEnvironment();
-    const home = homeOf(environment);
-    const { cache } = toolFolders(environment, absolutePath(isAbsolute(home) ? home : "/"));
+    const { cache } = toolFolders(environment);
     const { init, check: natives } = nativePrograms();
     const { facts } = readFacts({ cwd: process.cwd(), environment, workspace: "repo", cache, init });
     const found = ladder(facts, backendOf(lastValue(parsed, "backend")));

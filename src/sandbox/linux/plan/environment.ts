@@ -1,6 +1,7 @@
 import { filterEnvironment } from "../../../policy/index.ts";
 import type { Decision, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
+import { searchPath } from "../toolchains/index.ts";
 
 export interface ProgramEnvironment {
   readonly variables: readonly (readonly [name: string, value: string])[];
@@ -27,10 +28,8 @@ export function programEnvironment(resolved: ResolvedPolicy, facts: HostFacts, s
 
 const SYSTEM_PATH = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/** Real directories of the toolchains first, so that no shim has to run; relative entries are a trap and go. */
+/** Where programs are looked for, shims replaced by what they stand for; relative entries are a trap and go. */
 export function programPath(path: string | undefined, facts: HostFacts): readonly string[] {
   const given = (path ?? "").split(":").filter((directory) => directory.startsWith("/"));
-  const real = facts.toolchains.flatMap((toolchain) => toolchain.path);
-  const shims = new Set(facts.toolchains.flatMap((toolchain) => toolchain.shims ?? []));
-  return [...new Set([...real, ...(given.length === 0 ? SYSTEM_PATH : given).filter((entry) => !shims.has(entry))])];
+  return searchPath((given.length === 0 ? SYSTEM_PATH : given).join(":"), facts.toolchains);
 }

@@ -1,4 +1,4 @@
-import { compile, SandboxedError } from "../../../policy/index.ts";
+import { SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts";
@@ -16,6 +16,8 @@ export { guardInstructions, initInstructions } from "./instructions.ts";
 /** What is asked for, besides what the policy allows. */
 export interface PlanRequest {
   readonly resolved: ResolvedPolicy;
+  /** Compiled from `resolved`. */
+  readonly oracle: Oracle;
   readonly facts: HostFacts;
   readonly program: string;
   /** Without the program's own name. */
@@ -35,7 +37,6 @@ export interface PlanRequest {
 
 export interface PlannedLaunch {
   readonly plan: LaunchPlan;
-  readonly oracle: Oracle;
   readonly environment: ProgramEnvironment;
 }
 
@@ -44,9 +45,8 @@ export interface PlannedLaunch {
  * Errors: `program_not_found`, `program_not_executable`, `policy_unenforceable`.
  */
 export function planLaunch(request: PlanRequest): PlannedLaunch {
-  const { resolved, facts, backend } = request;
+  const { resolved, oracle, facts, backend } = request;
   requireNetworkHeld(resolved);
-  const oracle = compile(resolved);
   const steps = [...oracle.materialise(), ...request.denied];
   const home = privateHomeFor(request.homes, resolved.places, steps);
   const tree = planMounts({
@@ -100,7 +100,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     reductions: reductions(resolved, facts),
     terminal: request.terminal,
   };
-  return { plan, oracle, environment };
+  return { plan, environment };
 }
 
 /** With the host's network nothing stands between the program and a denied host. Errors: `policy_unenforceable`. */

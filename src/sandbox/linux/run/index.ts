@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { absolutePath } from "../../../policy/index.ts";
 import type { Journal } from "../../../policy/index.ts";
 import type { HandOff, Repair, RunOutcome } from "../../outcome.ts";
@@ -13,6 +12,7 @@ import { stopJob, tieSignals } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
 import type { Ending } from "../launch/supervise.ts";
 import { launchFiles, makeFolders } from "./files.ts";
+import { linkNotices } from "./hard-links.ts";
 import { prepare } from "./prepare.ts";
 import type { Prepared } from "./prepare.ts";
 
@@ -65,12 +65,14 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
     const loosen = bounds(request, prepared, supervisor);
     try {
       const journal = openJournal(request, prepared, launched);
+      const notices = linkNotices(prepared);
       await launched.ended;
       const ending = supervisor.ending();
       repairs.push(...ending.quarantined.map(({ path, to }): Repair => ({ path, action: "quarantined", kept: to })));
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
-      return record(journal, summarise(request, prepared, ending, repairs, { began, beganAt }));
+      const outcome = summarise(request, prepared, ending, repairs, { began, beganAt });
+      return record(journal, { ...outcome, notices: [...notices, ...watch.notices] });
     } finally {
       loosen();
       removePlaceholders(placeholders);
@@ -88,7 +90,7 @@ function openJournal(request: RunRequest, { plan }: Prepared, launched: Launch):
         kind: "run.launching",
         profile: plan.profile,
         backend: plan.backend,
-        plan: createHash("sha256").update(JSON.stringify(plan)).digest("hex"),
+        plan: fingerprint(JSON.stringify(plan)),
         program: plan.program,
         argv: plan.argv,
         reduced: plan.reductions.map(({ rule, holds }) => `${rule}: ${holds}`),
@@ -124,6 +126,11 @@ function bounds(request: RunRequest, { plan }: Prepared, supervisor: Supervisor)
   return () => undo.forEach((step) => step());
 }
 
+/** SHA-256, hex. The module costs milliseconds to load: by now the kernel is busy with the sandbox anyway. */
+function fingerprint(text: string): string {
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
+}
+
 interface Clock {
   readonly began: number;
   readonly beganAt: number;
@@ -131,13 +138,17 @@ interface Clock {
 
 function summarise(request: RunRequest, prepared: Prepared, ending: Ending, repairs: readonly Repair[], clock: Clock): RunOutcome {
   const { plan, facts, oracle } = prepared;
-  const refusals = findRefusals({
-    text: ending.errors,
-    oracle,
-    cwd: plan.cwd,
-    home: facts.account.home,
-    exists: (path) => facts.look(path).kind !== "missing",
-  });
+  const refusals =
+    ending.errors.length === 0
+      ? []
+      : findRefusals({
+          text: ending.errors,
+          oracle,
+          cwd: plan.cwd,
+          home: facts.account.home,
+          environment: facts.environment,
+          exists: (path) => facts.look(path).kind !== "missing",
+        });
   const now = new Date().toISOString();
   return {
     schemaVersion: 1,
@@ -158,6 +169,7 @@ function summarise(request: RunRequest, prepared: Prepared, ending: Ending, repa
     handOff: handOffList(prepared, clock.beganAt),
     reductions: plan.reductions,
     warnings: prepared.warnings,
+    notices: [],
   };
 }
 
@@ -204,7 +216,6 @@ function record(journal: Journal, outcome: RunOutcome): RunOutcome {
     { kind: "run.ended", exit, signal: signal === null ? null : String(signal), limit: outcome.limit?.name ?? null, status },
     "batched",
   );
-  journal.append({ kind: "session.closed" }, "batched");
   journal.close();
   return outcome;
 }

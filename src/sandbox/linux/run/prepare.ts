@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
-import { absolutePath, compile, credentialPaths, isWithin, resolve, SandboxedError } from "../../../policy/index.ts";
+import { absolutePath, compile, isWithin, resolve, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Entry, Oracle, Places, Policy, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
-import { gitEnvironment, hardLinks, survey as look } from "../../protection/index.ts";
+import { gitEnvironment, survey as look } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { RunRequest } from "../../request.ts";
 import { assertToolSafe, readFacts, toolLocations } from "../facts/index.ts";
@@ -35,7 +35,7 @@ export interface Prepared {
 export function prepare(request: RunRequest): Prepared {
   const { environment } = request;
   const built = builtFolder();
-  const folders = toolFolders(environment, absolutePath(environment.get("HOME") ?? "/"));
+  const folders = toolFolders(environment);
   const { facts: host, workspace } = readFacts({
     cwd: request.cwd,
     environment,
@@ -73,8 +73,10 @@ export function prepare(request: RunRequest): Prepared {
     workspaceRoots: [...places.workspaceRoots, ...metadata],
     protectedPaths: facts.protectedPaths,
   });
-  const { plan, oracle, environment: variables } = planLaunch({
+  const oracle = compile(resolved);
+  const { plan, environment: variables } = planLaunch({
     resolved,
+    oracle,
     facts,
     program: request.program,
     arguments: request.arguments,
@@ -83,11 +85,11 @@ export function prepare(request: RunRequest): Prepared {
     terminal: request.terminal === "auto" ? "inherit" : request.terminal === "always" ? "own" : "none",
     backend,
     homes: absolutePath(`${folders.cache}/homes`),
-    denied: expandDenyGlobs(resolved, compile(resolved), roots),
+    denied: expandDenyGlobs(resolved, oracle, roots),
     placeholders: surveyed.protection.placeholders,
   });
-  const survey = withoutFreed(surveyed, oracle);
-  warnings.push(...linkWarnings(oracle, facts, roots), ...networkWarnings(resolved));
+  const survey = withoutFreed(surveyed, plan);
+  warnings.push(...networkWarnings(resolved));
   return {
     plan: { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] },
     oracle,
@@ -167,23 +169,10 @@ function surveyRoots(roots: readonly AbsolutePath[], { protect }: ResolvedPolicy
 }
 
 /** A protected name that the person gave free by its own name is not watched either. */
-function withoutFreed(survey: Survey, oracle: Oracle): Survey {
-  const paths = survey.protection.paths.filter(
-    ({ path, kind }) => kind !== "missing" || oracle.decide({ op: "create", path }).effect === "deny",
-  );
+function withoutFreed(survey: Survey, plan: LaunchPlan): Survey {
+  const watched = new Set(plan.missing);
+  const paths = survey.protection.paths.filter(({ path, kind }) => kind !== "missing" || watched.has(path));
   return { ...survey, protection: { ...survey.protection, paths } };
-}
-
-/** A second name in a writable place gives away what its first name denies; no mount can help. */
-function linkWarnings(oracle: Oracle, facts: HostFacts, roots: readonly AbsolutePath[]): readonly string[] {
-  const denied = oracle.materialise().flatMap(({ access, path }) => (access === "deny" && path !== "/" ? [path] : []));
-  const secret = credentialPaths().flatMap(({ pattern }) =>
-    pattern.includes("*") ? [] : [absolutePath(pattern.replace(/^~/, facts.account.home))],
-  );
-  const there = [...new Set([...denied, ...secret])].filter((path) => facts.look(path).kind !== "missing");
-  return hardLinks(there, roots).flatMap(({ path, aliases }) =>
-    aliases.map((alias) => `${path} is denied, but readable as ${alias}: a hard link to the same file`),
-  );
 }
 
 /** Rules for single hosts are read and checked; nothing enforces them yet, so nothing is reached. */
