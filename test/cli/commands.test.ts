@@ -32,6 +32,16 @@ function put(path: string, text: string): string {
   return full;
 }
 
+function openOne(argv: readonly string[]) {
+  return openSession({
+    ephemeral: false,
+    argv,
+    cwd: "/w",
+    version: "0",
+    environment: new Map([["HOME", bundle.home]]),
+  });
+}
+
 describe("init", () => {
   it("writes a configuration of the user's own that is right, and never over one", () => {
     const file = join(bundle.home, ".config/sandboxed/config.toml");
@@ -141,12 +151,9 @@ describe("schema", () => {
 });
 
 describe("audit", () => {
-  const session = (argv: readonly string[]) =>
-    openSession({ ephemeral: false, argv, cwd: "/w", version: "0", environment: new Map([["HOME", bundle.home]]) });
-
   it("shows sessions and verifies them", () => {
     expect(sandboxed("audit show").stdout).toBe("no sessions\n");
-    const { id, journal, folder } = session(["evil\u001b[2J"]);
+    const { id, journal, folder } = openOne(["evil\u001b[2J"]);
     journal.append({ kind: "session.closed" }, "durable");
     journal.close();
     expect(sandboxed("audit show").stdout).toContain(id);

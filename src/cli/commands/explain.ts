@@ -25,15 +25,23 @@ export const explain: Command = {
     return {
       data: { query, ...decision },
       text: decisionText(query, decision),
-      status: decision.effect === "allow" ? 0 : 1,
+      status: answerOf(decision) === "allow" ? 0 : 1,
     };
   },
 };
 
+/**
+ * What a person calls the answer: that a program may use a private place where the host's credential would be says
+ * nothing good about that credential. The oracle marks it with what would show the real one.
+ */
+export function answerOf({ effect, where, suggestion }: Decision): "allow" | "deny" | "ask" | "hidden" {
+  return effect === "allow" && where === "private" && suggestion !== null ? "hidden" : effect;
+}
+
 /** An answer for a person: what, why, by whose rule, what would change it. */
 export function decisionText(query: Query, decision: Decision): string {
-  const { effect, reason, rule, provenance, where, suggestion } = decision;
-  const elsewhere = where === "private" ? " (a private one, not the host's)" : where === "masked" ? " (masked)" : "";
+  const { reason, rule, provenance, where, suggestion } = decision;
+  const elsewhere = where === "private" ? " (a private place, not the host's)" : where === "masked" ? " (masked)" : "";
   const argv = suggestion?.argv ?? [];
   const rows: readonly (readonly [string, string | null])[] = [
     ["reason", reason.replaceAll("_", " ")],
@@ -43,5 +51,5 @@ export function decisionText(query: Query, decision: Decision): string {
     ["config", suggestion?.config == null ? null : escapeText(suggestion.config)],
   ];
   const lines = rows.filter(([, value]) => value !== null).map(([name, value]) => `  ${name.padEnd(7)} ${value}`);
-  return `${[`${effect}: ${showQuery(query)}${elsewhere}`, ...lines].join("\n")}\n`;
+  return `${[`${answerOf(decision)}: ${showQuery(query)}${elsewhere}`, ...lines].join("\n")}\n`;
 }

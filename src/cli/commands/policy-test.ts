@@ -7,6 +7,7 @@ import { prepareToAsk } from "../ask.ts";
 import type { Command } from "../command.ts";
 import { provenanceText } from "../outcome-text.ts";
 import { askedFor, homeOf } from "../policy-flags.ts";
+import { answerOf } from "./explain.ts";
 import { readQuery, showQuery } from "../query.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 
@@ -30,11 +31,17 @@ export const policyTest: Command = {
     const expectations = readExpectations(file, asked.cwd, homeOf(asked.environment));
     const { oracle } = prepareToAsk(asked);
     const results = expectations.map((one) => ({ ...one, decision: oracle.decide(one.query) }));
-    const wrong = results.filter(({ expected, decision }) => decision.effect !== expected);
+    const wrong = results.filter(({ expected, decision }) => answerToTest(decision) !== expected);
     const text = `${wrong.map(mismatchText).join("")}${results.length - wrong.length} of ${results.length} as expected\n`;
     return { data: { ok: wrong.length === 0, results }, text, status: wrong.length === 0 ? 0 : 1 };
   },
 };
+
+/** The question is about the host's file: one that a private place hides is denied. */
+function answerToTest(decision: Decision): "allow" | "deny" | "ask" {
+  const answer = answerOf(decision);
+  return answer === "hidden" ? "deny" : answer;
+}
 
 interface Expectation {
   /** `FILE:LINE`. */
@@ -92,5 +99,5 @@ function mismatchText({ at, query, expected, decision }: Expectation & { readonl
   const { rule, provenance, reason } = decision;
   const why = rule === null ? reason.replaceAll("_", " ") : escapeText(rule.text);
   const from = provenance === null ? "" : ` (${provenanceText(provenance)})`;
-  return `${at}: ${showQuery(query)}: expected ${expected}, is ${decision.effect}\n  ${why}${from}\n`;
+  return `${at}: ${showQuery(query)}: expected ${expected}, is ${answerOf(decision)}\n  ${why}${from}\n`;
 }

@@ -15,7 +15,7 @@ export function fishCompletion(commands: readonly CompletionCommand[]): string {
       return `complete -c sandboxed -n __fish_use_subcommand -x -a ${quote(name)} -d ${quote(text)}`;
     }),
     ...runOptions.map((option) => line("sandboxed", "__fish_seen_subcommand_from run", option)),
-    "complete -c sandboxed -n '__fish_seen_subcommand_from run' -x -a '(__fish_complete_subcommand)'",
+    "complete -c sandboxed -n '__fish_seen_subcommand_from run' -x -a '(__fish_complete_subcommand --fcs-skip=2)'",
     ...commands.slice(1).flatMap(commandLines),
   ].join("\n")}\n`;
 }
