@@ -25,11 +25,11 @@
 enum { PROGRAM_INPUT = 8, RAISED_OOM_SCORE = 500 };
 
 /*
- * Between the two processes: the child asks for its identity map, the parent answers, then the child sends one line
- * of failure, or exec closes its end without a word.
+ * Between the two processes: the child asks for its identity map, then for leave to start; the parent answers both.
+ * After that the child sends one line of failure, or exec closes its end without a word.
  */
 static int handshake = -1;
-static const char MAP_ME = 'm', MAPPED = 'y';
+static const char MAP_ME = 'm', READY = 'r', GO_ON = 'y';
 
 _Noreturn static void child_fail(const char *step, int error, const char *about)
 {
@@ -86,12 +86,17 @@ static void volunteer_for_oom(void)
 	close(fd);
 }
 
-static void enter_user_namespace(void)
+static void ask_parent(char what)
 {
 	char answer = 0;
+	if (send(handshake, &what, 1, MSG_NOSIGNAL) != 1 || recv(handshake, &answer, 1, 0) != 1 || answer != GO_ON)
+		_exit(1);
+}
+
+static void enter_user_namespace(void)
+{
 	must(unshare(CLONE_NEWUSER) == 0, "userns", "unshare");
-	must(send(handshake, &MAP_ME, 1, MSG_NOSIGNAL) == 1 && recv(handshake, &answer, 1, 0) == 1 && answer == MAPPED,
-	     "idmap", "no answer");
+	ask_parent(MAP_ME);
 }
 
 static void limit_one(int resource, struct limit limit, const char *name)
@@ -180,6 +185,7 @@ _Noreturn static void run(const struct instructions *told)
 	must(dup3(handshake, 3, O_CLOEXEC) == 3, "streams", "handshake");
 	handshake = 3;
 	must(syscall(SYS_close_range, 4, ~0u, 0) == 0, "streams", "close_range");
+	ask_parent(READY);
 	default_signals();
 	load_seccomp(&told->seccomp);
 	execve(told->program, told->argument, told->variable);
@@ -196,39 +202,65 @@ static bool write_maps(const struct instructions *told, pid_t child)
 	return map_one_id(child, told->uid, geteuid(), told->gid, getegid());
 }
 
-pid_t child_start(const struct instructions *told)
+static int to_child = -1;
+
+/* Waits for one word of the child; anything longer is its failure, and is passed on. 0 when it has executed. */
+static char hear_child(void)
+{
+	char line[3072];
+	ssize_t length;
+	do
+		length = recv(to_child, line, sizeof line - 1, 0);
+	while (length < 0 && errno == EINTR);
+	if (length < 0)
+		fail("start", errno, "handshake");
+	if (length <= 1)
+		return length == 0 ? '\0' : line[0];
+	line[length] = '\0';
+	report("%s", line);
+	_exit(1);
+}
+
+static void answer_child(void)
+{
+	if (send(to_child, &GO_ON, 1, MSG_NOSIGNAL) != 1)
+		fail("start", errno, "the child is gone");
+}
+
+pid_t child_prepare(const struct instructions *told)
 {
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
 		fail("start", errno, "socketpair");
+	/* Above everything the program's streams are copied to. */
+	to_child = fcntl(ends[0], F_DUPFD_CLOEXEC, 32);
+	handshake = fcntl(ends[1], F_DUPFD_CLOEXEC, 32);
+	close(ends[0]);
+	close(ends[1]);
 	pid_t child = fork();
 	if (child < 0)
 		fail("start", errno, "fork");
 	if (child == 0) {
-		close(ends[0]);
-		/* Above everything the program's streams are copied to. */
-		handshake = fcntl(ends[1], F_DUPFD_CLOEXEC, 32);
-		close(ends[1]);
+		close(to_child);
 		run(told);
 	}
-	close(ends[1]);
-	char line[3072];
-	ssize_t length;
-	while ((length = recv(ends[0], line, sizeof line - 1, 0)) != 0) {
-		if (length < 0 && errno == EINTR)
-			continue;
-		if (length < 0)
-			fail("start", errno, "handshake");
-		if (length == 1 && line[0] == MAP_ME) {
-			if (!write_maps(told, child))
-				fail("idmap", errno, "write");
-			send(ends[0], &MAPPED, 1, MSG_NOSIGNAL);
-			continue;
-		}
-		line[length] = '\0';
-		report("%s", line);
-		_exit(1);
+	close(handshake);
+	char word = hear_child();
+	if (word == MAP_ME) {
+		if (!write_maps(told, child))
+			fail("idmap", errno, "write");
+		answer_child();
+		word = hear_child();
 	}
-	close(ends[0]);
+	if (word != READY)
+		fail("start", ECHILD, "the child ended");
 	return child;
+}
+
+void child_release(void)
+{
+	answer_child();
+	if (hear_child() != '\0')
+		fail("start", EPROTO, "the child");
+	close(to_child);
 }

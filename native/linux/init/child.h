@@ -7,9 +7,12 @@
 #include "instructions.h"
 
 /*
- * Starts the program and comes back when it runs. Reports `started`, or why it does not run, and then ends this
- * process. The init still has its capabilities: it writes the identity maps.
+ * Forks, and takes everything from the child but the program itself. The init still has its capabilities: it writes the
+ * identity maps. A failure is reported and ends this process.
  */
-pid_t child_start(const struct instructions *told);
+pid_t child_prepare(const struct instructions *told);
+
+/* Lets it execute the program, and comes back when it has. If it cannot, that is reported and this process ends. */
+void child_release(void);
 
 #endif

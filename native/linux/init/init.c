@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -77,22 +78,24 @@ static void wait_for_go(void)
 }
 
 /*
- * The rights of set-up are over. One remains for binding a replaced file again, and one for looking into the folders of
- * processes that, where root started us, belong to somebody else.
+ * Where root started us, the program may be somebody else. Files are then looked at as that user: folders only they may
+ * enter are open, and a lease (rebind.c) is granted. Signals still go by our own id, which owns their namespace.
  */
+static void look_as_program(const struct instructions *told)
+{
+	setfsgid(told->gid);
+	setfsuid(told->uid);
+	/* Neither reports an error, but both tell what was. */
+	if ((gid_t)setfsgid((gid_t)-1) != told->gid || (uid_t)setfsuid((uid_t)-1) != told->uid)
+		fail("id", EPERM, "file system ids");
+}
+
+/* The rights of set-up are over; one is needed to bind a replaced file again. */
 static void drop_rights(const struct instructions *told)
 {
-	uint32_t keep = 0;
-	struct capability_header header = { .version = CAPABILITY_VERSION };
-	struct capability_set held[2] = { { 0, 0, 0 } };
-	if (syscall(SYS_capget, &header, held) != 0)
-		fail("capabilities", errno, "read");
-	if (told->rebinds > 0)
-		keep |= 1u << CAPABILITY_SYS_ADMIN;
-	if (told->rebinds > 0 && !(held[0].permitted & keep))
-		fail("rebind", EPERM, "CAP_SYS_ADMIN");
-	if (told->map_every_id && (told->rebinds > 0 || told->memory > 0))
-		keep |= held[0].permitted & 1u << CAPABILITY_DAC_READ_SEARCH;
+	uint32_t keep = told->rebinds > 0 ? 1u << CAPABILITY_SYS_ADMIN : 0;
+	if (told->namespaces && told->map_every_id)
+		look_as_program(told);
 	/* Without namespaces root's power is needed to the end, to kill what became somebody else. */
 	if (told->namespaces && !capabilities_keep(keep))
 		fail("capabilities", errno, "init");
@@ -142,12 +145,14 @@ int main(int count, char **words)
 
 	report("ready");
 	wait_for_go();
-	pid_t program = child_start(told);
-	watchdog_start(told);
+	pid_t program = child_prepare(told);
 	release_streams();
+	watchdog_start(told);
 	drop_rights(told);
 	close_shell();
 	seccomp_confine_init(told->rebinds > 0);
+	/* The program's first instruction finds this process as confined as it will ever be. */
+	child_release();
 	report("started");
 	supervise(told, program, signals, terminal);
 }

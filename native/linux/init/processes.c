@@ -66,7 +66,7 @@ static bool read_stat(int directory, const char *name, char *state, pid_t *paren
 	return rest != NULL && sscanf(rest + 1, " %c %d", state, parent) == 2;
 }
 
-static bool each_number(int directory, bool (*see)(pid_t number, const char *name, void *context), void *context)
+bool numbers_each(int directory, bool (*see)(pid_t number, const char *name, void *context), void *context)
 {
 	char buffer[16 * 1024] __attribute__((aligned(8)));
 	if (lseek(directory, 0, SEEK_SET) != 0)
@@ -78,7 +78,7 @@ static bool each_number(int directory, bool (*see)(pid_t number, const char *nam
 		for (long at = 0; at < length;) {
 			struct entry64 *entry = (struct entry64 *)(buffer + at);
 			at += entry->length;
-			if (entry->name[0] < '1' || entry->name[0] > '9')
+			if (entry->name[0] < '0' || entry->name[0] > '9')
 				continue;
 			if (!see((pid_t)atoi(entry->name), entry->name, context))
 				return false;
@@ -123,7 +123,7 @@ static void mark_descendants(void)
 static void take_table(void)
 {
 	table_size = 0;
-	each_number(proc, note, NULL);
+	numbers_each(proc, note, NULL);
 	if (!whole_namespace)
 		mark_descendants();
 }
@@ -230,7 +230,7 @@ static bool look_at_process(pid_t pid, int directory, void *context)
 	stillness->tasks = openat(directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (stillness->tasks < 0)
 		return true;
-	each_number(stillness->tasks, look_at_thread, stillness);
+	numbers_each(stillness->tasks, look_at_thread, stillness);
 	close(stillness->tasks);
 	return !stillness->moving;
 }

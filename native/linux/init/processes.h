@@ -15,6 +15,9 @@ void processes_open(bool namespaces);
  */
 void processes_each(bool (*see)(pid_t pid, int directory, void *context), void *context);
 
+/* The same for every entry of a folder in /proc that is a number: threads, descriptors. False when not all were seen. */
+bool numbers_each(int directory, bool (*see)(int number, const char *name, void *context), void *context);
+
 /* Reads a small file of /proc as a string; its length, or -1. */
 ssize_t read_text(int directory, const char *name, char *text, size_t room);
 

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,11 +18,11 @@
 #include "processes.h"
 
 /*
- * Appearing and vanishing tell of a replacement. The rest tell whether anybody touched the new file before it was
- * bound: opening is noticed too, since a descriptor in flight over a socket is in nobody's table.
+ * Appearing and vanishing tell of a replacement. Changes, and opening where nothing better can be had, tell whether
+ * anybody touched the new file before it was bound.
  */
 #define MOVES (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
-#define TOUCHES (IN_OPEN | IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE)
+#define CHANGES (IN_MODIFY | IN_ATTRIB | IN_CLOSE_WRITE)
 #define LOST (IN_MOVE_SELF | IN_DELETE_SELF | IN_UNMOUNT)
 
 struct watched {
@@ -29,7 +30,7 @@ struct watched {
 	int folder; /* its watch */
 	mode_t type;
 	bool missing; /* the host took it away: whatever comes next cannot be told from an attack */
-	int moves, touches;
+	int moves, changes, opens;
 };
 
 static struct watched list[MOST_REBINDS];
@@ -55,6 +56,8 @@ void rebind_watch(const struct instructions *told)
 {
 	if (told->rebinds == 0)
 		return;
+	/* A lease that is broken while it is held tells so by this signal. */
+	signal(SIGIO, SIG_IGN);
 	notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (notify < 0)
 		fail("rebind", errno, "inotify");
@@ -66,7 +69,7 @@ void rebind_watch(const struct instructions *told)
 		watched->name = strrchr(watched->path, '/') + 1;
 		int length = (int)(watched->name - watched->path);
 		snprintf(folder, sizeof folder, "%.*s", length > 1 ? length - 1 : 1, watched->path);
-		watched->folder = inotify_add_watch(notify, folder, MOVES | TOUCHES | LOST | IN_ONLYDIR);
+		watched->folder = inotify_add_watch(notify, folder, MOVES | CHANGES | IN_OPEN | LOST | IN_ONLYDIR);
 		int fd = look_at(watched->path, &status);
 		if (watched->folder < 0 || fd < 0)
 			fail("rebind", errno, watched->path);
@@ -102,7 +105,7 @@ static bool take_events(void)
 			if (event->mask & IN_Q_OVERFLOW) {
 				/* Anything may have been in it. */
 				for (int i = 0; i < count; i++)
-					list[i].touches++;
+					list[i].changes++;
 				moved = true;
 			}
 			for (int i = 0; i < count; i++) {
@@ -114,10 +117,10 @@ static bool take_events(void)
 					continue;
 				if (event->mask & MOVES) {
 					list[i].moves++;
-					list[i].touches = 0;
 					moved = true;
 				} else if (list[i].moves > 0) {
-					list[i].touches++;
+					list[i].changes += (event->mask & CHANGES) != 0;
+					list[i].opens += (event->mask & IN_OPEN) != 0;
 				}
 			}
 		}
@@ -126,38 +129,80 @@ static bool take_events(void)
 }
 
 struct search {
-	struct stat file;
+	const struct stat *file;
+	int process, descriptors; /* a process's folder, and the one of its descriptors */
 	bool found;
 };
 
 /* A descriptor that could write: by the flags in fdinfo, octal, of which the last digit holds the access mode. */
-static bool may_write(int directory, int fd)
+static bool may_write(int process, const char *fd)
 {
 	char name[32], text[256];
-	snprintf(name, sizeof name, "fdinfo/%d", fd);
-	if (read_text(directory, name, text, sizeof text) <= 0)
+	snprintf(name, sizeof name, "fdinfo/%.16s", fd);
+	if (read_text(process, name, text, sizeof text) <= 0)
 		return true;
 	const char *flags = strstr(text, "flags:");
 	return flags == NULL || (strtoul(flags + 6, NULL, 8) & O_ACCMODE) != O_RDONLY;
 }
 
-static bool find_writer(pid_t pid, int directory, void *context)
+static bool look_at_descriptor(int fd, const char *name, void *context)
 {
 	struct search *search = context;
 	struct stat status;
-	(void)pid;
-	for (int fd = 0, missing = 0; missing < 256; fd++) {
-		char name[32];
-		snprintf(name, sizeof name, "fd/%d", fd);
-		if (fstatat(directory, name, &status, 0) != 0) {
-			missing++;
-			continue;
-		}
-		missing = 0;
-		if (status.st_dev == search->file.st_dev && status.st_ino == search->file.st_ino && may_write(directory, fd))
-			search->found = true;
-	}
+	(void)fd;
+	if (fstatat(search->descriptors, name, &status, 0) == 0 && status.st_dev == search->file->st_dev &&
+	    status.st_ino == search->file->st_ino && may_write(search->process, name))
+		search->found = true;
 	return !search->found;
+}
+
+static bool find_writer(pid_t pid, int directory, void *context)
+{
+	struct search *search = context;
+	(void)pid;
+	search->process = directory;
+	search->descriptors = openat(directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (search->descriptors < 0)
+		return true; /* gone, or a zombie */
+	numbers_each(search->descriptors, look_at_descriptor, search);
+	close(search->descriptors);
+	return !search->found;
+}
+
+/*
+ * The kernel grants a lease for reading only while nobody has the file open for writing: no table, no map, no message
+ * in flight. It grants one to the file's owner; elsewhere, and on file systems without leases, the answer is UNKNOWN.
+ */
+enum writers { NO_WRITER, A_WRITER, UNKNOWN };
+
+static enum writers ask_for_writers(const char *path, const struct stat *file)
+{
+	struct stat opened;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return UNKNOWN;
+	enum writers answer = UNKNOWN;
+	if (fstat(fd, &opened) != 0 || opened.st_dev != file->st_dev || opened.st_ino != file->st_ino)
+		answer = A_WRITER; /* replaced once more meanwhile */
+	else if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0)
+		answer = NO_WRITER;
+	else if (errno == EAGAIN)
+		answer = A_WRITER;
+	fcntl(fd, F_SETLEASE, F_UNLCK);
+	close(fd);
+	return answer;
+}
+
+/* Nobody has changed the new file, nor can. Everything is stopped. */
+static bool is_untouched(const struct watched *watched, const struct stat *file, int opens)
+{
+	enum writers writers = ask_for_writers(watched->path, file);
+	if (writers != UNKNOWN)
+		return writers == NO_WRITER;
+	/* Second best: nobody has opened it by this name, and nobody has it open by another. */
+	struct search search = { .file = file };
+	processes_each(find_writer, &search);
+	return opens == 0 && !search.found;
 }
 
 /* Mounts the very file that was looked at onto itself, read-only, without going through its name again. */
@@ -173,30 +218,27 @@ static bool bind_again(int fd)
 	return done;
 }
 
-/* Everything is stopped. A folder that came in may have been filled before: there is no telling, unless it is ours. */
 static void protect_again(struct watched *watched)
 {
-	struct search search = { .found = false };
-	int fd = look_at(watched->path, &search.file);
-	int moves = watched->moves, touches = watched->touches;
-	watched->moves = watched->touches = 0;
+	struct stat file;
+	int fd = look_at(watched->path, &file);
+	int moves = watched->moves, changes = watched->changes, opens = watched->opens;
+	watched->moves = watched->changes = watched->opens = 0;
 	if (fd < 0) {
 		watched->missing = true;
 		return;
 	}
 	if (is_read_only(fd)) {
-		/* Our own mount is still there: the name came back to the same file, or only its neighbours moved. */
+		/* Our own mount is still there: only its neighbours moved. */
 		close(fd);
 		return;
 	}
-	if (watched->missing || moves != 1 || touches > 0 || !S_ISREG(watched->type) ||
-	    (search.file.st_mode & S_IFMT) != watched->type)
-		tampered(watched->path);
-	processes_each(find_writer, &search);
-	if (search.found || !bind_again(fd))
+	/* A folder may have been filled before it was seen: for that there is no proof. */
+	if (watched->missing || moves != 1 || changes > 0 || !S_ISREG(watched->type) || !S_ISREG(file.st_mode) ||
+	    !is_untouched(watched, &file, opens) || !bind_again(fd))
 		tampered(watched->path);
 	close(fd);
-	fd = look_at(watched->path, &search.file);
+	fd = look_at(watched->path, &file);
 	if (fd < 0 || !is_read_only(fd))
 		tampered(watched->path);
 	close(fd);

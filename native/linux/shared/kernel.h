@@ -66,10 +66,7 @@ struct capability_set {
 	uint32_t effective, permitted, inheritable;
 };
 #define CAPABILITY_VERSION 0x20080522u
-enum {
-	CAPABILITY_DAC_READ_SEARCH = 2,
-	CAPABILITY_SYS_ADMIN = 21,
-};
+#define CAPABILITY_SYS_ADMIN 21
 
 /* linux/landlock.h */
 struct landlock_ruleset {
