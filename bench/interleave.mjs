@@ -2,7 +2,9 @@
 import { spawnSync } from "node:child_process";
 
 /** What every measured process gets: nothing that changes how fast a program starts (see README of this folder). */
-export const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => name !== "NODE_EXTRA_CA_CERTS"));
+export const environment = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => name !== "NODE_EXTRA_CA_CERTS"),
+);
 
 /**
  * Milliseconds a round for each named act, medians included. An act is a command line or a function, which may be async.
@@ -15,7 +17,11 @@ export async function interleave(acts, { rounds = 30, warmUp = 3, cwd = process.
       const began = performance.now();
       if (typeof act === "function") await act();
       else {
-        const { status, stderr } = spawnSync(act[0], act.slice(1), { cwd, env: environment, stdio: ["ignore", "ignore", "pipe"] });
+        const { status, stderr } = spawnSync(act[0], act.slice(1), {
+          cwd,
+          env: environment,
+          stdio: ["ignore", "ignore", "pipe"],
+        });
         if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr}`);
       }
       if (round >= 0) times.get(name).push(performance.now() - began);
@@ -31,7 +37,7 @@ export function ratio(results, name, floor) {
 }
 
 export function median(list) {
-  const sorted = [...list].sort((one, other) => one - other);
+  const sorted = list.toSorted((one, other) => one - other);
   return sorted[Math.floor(sorted.length / 2)];
 }
 

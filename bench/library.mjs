@@ -33,17 +33,25 @@ try {
   // The same tree and namespaces, with `true` in place of the first process.
   const { bwrap } = prepared.facts.kernel;
   const files = { init: "/bin/true", emptyFile: "/dev/null" };
-  const bare = bwrapArguments(prepared.plan, files).slice(0, -1).filter((word) => word !== "--as-pid-1");
+  const bare = bwrapArguments(prepared.plan, files)
+    .slice(0, -1)
+    .filter((word) => word !== "--as-pid-1");
   const results = await interleave({
     "bwrap, same arguments, bare": () => {
-      const { status, stderr } = spawnSync(bwrap.path, [...bare, "/usr/bin/true"], { stdio: ["ignore", "ignore", "pipe"] });
+      const { status, stderr } = spawnSync(bwrap.path, [...bare, "/usr/bin/true"], {
+        stdio: ["ignore", "ignore", "pipe"],
+      });
       if (status !== 0) throw new Error(String(stderr));
     },
     "library run, plan made before": () => start(request, prepared).outcome,
     "library run, all of it": () => start(request, prepare(request)).outcome,
   });
   print("library", results, [
-    ["plan made before : bare bwrap", ratio(results, "library run, plan made before", "bwrap, same arguments, bare"), "≤ 1.3"],
+    [
+      "plan made before : bare bwrap",
+      ratio(results, "library run, plan made before", "bwrap, same arguments, bare"),
+      "≤ 1.3",
+    ],
     ["all of it : bare bwrap", ratio(results, "library run, all of it", "bwrap, same arguments, bare")],
   ]);
 } finally {

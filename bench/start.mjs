@@ -26,7 +26,12 @@ try {
   const results = await interleave(acts, { cwd: workspace });
   const ratios = [["sandboxed-run : node -e 0", ratio(results, "sandboxed-run -- true", "node -e 0"), "≤ 2"]];
   for (const name of Object.keys(peers)) {
-    if (results.has(name)) ratios.push([`${name} : sandboxed-run`, ratio(results, name, "sandboxed-run -- true"), name.startsWith("codex") ? "> 1" : "≥ 6"]);
+    if (results.has(name))
+      ratios.push([
+        `${name} : sandboxed-run`,
+        ratio(results, name, "sandboxed-run -- true"),
+        name.startsWith("codex") ? "> 1" : "≥ 6",
+      ]);
   }
   print("start of a command", results, ratios);
 } finally {

@@ -3,7 +3,7 @@
 import { readdir } from "node:fs/promises";
 
 const steps = new URL("./generate/", import.meta.url);
-for (const name of (await readdir(steps)).filter((file) => file.endsWith(".mjs")).sort()) {
+for (const name of (await readdir(steps)).filter((file) => file.endsWith(".mjs")).toSorted()) {
   const { generate } = await import(new URL(name, steps));
   await generate(new URL("../", import.meta.url));
 }

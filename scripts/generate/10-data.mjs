@@ -5,7 +5,7 @@ import { parse } from "smol-toml";
 export async function generate(root) {
   const folder = new URL("sandbox-profiles/", root);
   const constants = [];
-  for (const file of (await readdir(folder)).filter((name) => name.endsWith(".toml")).sort()) {
+  for (const file of (await readdir(folder)).filter((name) => name.endsWith(".toml")).toSorted()) {
     const text = await readFile(new URL(file, folder), "utf8");
     parse(text);
     const plain = file.replace(/\.toml$/, "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());

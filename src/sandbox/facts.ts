@@ -80,7 +80,12 @@ export interface HostFacts {
   readonly sockets: readonly AbsolutePath[];
   readonly memoryBytes: number;
   /** What a path is and its inode; the plan asks only about paths it mounts. */
-  readonly look: (path: AbsolutePath) => { readonly kind: PathKind; readonly identity: Identity | null; readonly uid: number; readonly gid: number };
+  readonly look: (path: AbsolutePath) => {
+    readonly kind: PathKind;
+    readonly identity: Identity | null;
+    readonly uid: number;
+    readonly gid: number;
+  };
   readonly canonical: (path: AbsolutePath) => AbsolutePath | null;
   /** What a path is to somebody who wants to execute it; follows symlinks. */
   readonly program: (path: AbsolutePath) => "executable" | "file" | "directory" | "missing";

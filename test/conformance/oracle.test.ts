@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, constantFrom, sample, tuple } from "fast-check";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -20,9 +20,9 @@ const folders = ["a", "a/b", "a/b/c", "a/d", "e", "e/f", "g"];
 const files = folders.flatMap((folder) => [`${folder}/one`, `${folder}/two`]);
 const made = folders.map((folder) => `${folder}/new`);
 
-const access = fc.constantFrom<Access>("deny", "read", "write");
-const target = fc.constantFrom(...folders, ...files);
-const randomEntries = fc.array(fc.tuple(target, access), { minLength: 1, maxLength: 7 });
+const access = constantFrom<Access>("deny", "read", "write");
+const target = constantFrom(...folders, ...files);
+const randomEntries = array(tuple(target, access), { minLength: 1, maxLength: 7 });
 
 const provenance: Provenance = { layer: "flag", file: null, line: null, column: null, owner: "you" };
 
@@ -31,7 +31,7 @@ describe.each(people)("as %s", (person: Person) => {
     onStage(person, (stage) => {
       for (const file of files) stage.write(join(stage.outside, "tree", file), "x");
       let decisions = 0;
-      const policies = fc.sample(randomEntries, { numRuns: POLICIES, seed: 20_26 });
+      const policies = sample(randomEntries, { numRuns: POLICIES, seed: 20_26 });
       for (const entries of policies) decisions += compare(stage, entries);
       expect(decisions).toBeGreaterThan(enough / people.length);
     }),
@@ -43,9 +43,7 @@ function compare(stage: Stage, entries: readonly (readonly [string, Access])[]):
   const words = entries.flatMap(([path, how]) => [`--${how}`, join(root, path)]);
   const { oracle } = prepare(request(stage, root, entries));
   const questions = ["read", "list", "write", "create", "move"] as const;
-  const queries: Query[] = questions.flatMap((op) =>
-    paths(op).map((path): Query => ({ op, path: join(root, path) })),
-  );
+  const queries: Query[] = questions.flatMap((op) => paths(op).map((path): Query => ({ op, path: join(root, path) })));
   const input = queries.map((query) => `${query.op}\t${"path" in query ? query.path : ""}`).join("\n");
   const { stdout, stderr, status } = stage.python(prober, words, { input });
   expect(status, stderr).toBe(0);
@@ -54,9 +52,10 @@ function compare(stage: Stage, entries: readonly (readonly [string, Access])[]):
   for (const [index, query] of queries.entries()) {
     const decision = oracle.decide(query);
     const said = decision.effect === "allow" ? "1" : "0";
-    expect(`${said} ${query.op} ${"path" in query ? query.path : ""}`, `${words.join(" ")}: ${decision.reason}; errno ${answers[index]}`).toBe(
-      `${(answers[index] ?? "").slice(0, 1)} ${query.op} ${"path" in query ? query.path : ""}`,
-    );
+    expect(
+      `${said} ${query.op} ${"path" in query ? query.path : ""}`,
+      `${words.join(" ")}: ${decision.reason}; errno ${answers[index]}`,
+    ).toBe(`${(answers[index] ?? "").slice(0, 1)} ${query.op} ${"path" in query ? query.path : ""}`);
   }
   return queries.length;
 }
@@ -68,7 +67,11 @@ function paths(op: "read" | "list" | "write" | "create" | "move"): readonly stri
   return op === "create" ? made : [...folders, ...files];
 }
 
-function request(stage: Stage, root: string, entries: readonly (readonly [string, Access])[]): Parameters<typeof prepare>[0] {
+function request(
+  stage: Stage,
+  root: string,
+  entries: readonly (readonly [string, Access])[],
+): Parameters<typeof prepare>[0] {
   const base = builtinProfile(":isolated");
   if (base === null) throw new Error("no :isolated");
   const added = entries.map(([path, how]) => entryFrom(join(root, path), how, provenance, `--${how} ${path}`));
@@ -86,7 +89,11 @@ function request(stage: Stage, root: string, entries: readonly (readonly [string
     arguments: [],
     script: null,
     cwd: stage.workspace,
-    environment: new Map(Object.entries({ ...stage.environment(), XDG_CACHE_HOME: `${stage.folder}/cache` }).flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))),
+    environment: new Map(
+      Object.entries({ ...stage.environment(), XDG_CACHE_HOME: `${stage.folder}/cache` }).flatMap(([name, value]) =>
+        value === undefined ? [] : [[name, value] as const],
+      ),
+    ),
     workspaceRoots: null,
     workspace: "repo",
     backend: null,

@@ -19,6 +19,11 @@ function processesOf(stage: Stage): readonly string[] {
   });
 }
 
+/** `git status` refreshes it, as it may. */
+function isIndex(path: string): boolean {
+  return path.endsWith("/.git/index");
+}
+
 async function until(what: () => boolean, patience = 5_000): Promise<boolean> {
   for (const end = Date.now() + patience; Date.now() < end; await sleep(20)) if (what()) return true;
   return what();
@@ -32,10 +37,8 @@ describe.each(people)("as %s", (person) => {
       const { status, stderr } = stage.sh(`ls -R / >/dev/null 2>&1; git status; echo x > /tmp/x; echo y > ~/y; true`);
       expect(status, stderr).toBe(0);
       const after = stage.snapshot();
-      const ignored = (path: string): boolean => path.endsWith("/.git/index");
-      expect([...after].filter(([path]) => !ignored(path))).toEqual([...before].filter(([path]) => !ignored(path)));
-    }),
-  );
+      expect([...after].filter(([path]) => !isIndex(path))).toEqual([...before].filter(([path]) => !isIndex(path)));
+    }));
 
   it("a background child dies with the run, and one that holds stdout does not hang it", () =>
     onStage(person, (stage) => {
@@ -44,8 +47,7 @@ describe.each(people)("as %s", (person) => {
       expect(status).toBe(0);
       expect(Date.now() - began).toBeLessThan(10_000);
       expect(spawnSync("pgrep", ["-f", "sleep 30[01]"]).stdout.toString()).toBe("");
-    }),
-  );
+    }));
 
   it.each(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const)("%s of the tool ends the whole tree", (signal) =>
     onStage(person, async (stage) => {
@@ -58,7 +60,9 @@ describe.each(people)("as %s", (person) => {
       const [code, ended] = await exited;
       if (signal !== "SIGKILL") expect(code).toBe({ SIGTERM: 143, SIGINT: 130, SIGHUP: 129 }[signal]);
       else expect(ended ?? code).not.toBe(0);
-      expect(await until(() => processesOf(stage).length === 0 && spawnSync("pgrep", ["-f", sleeper]).status !== 0)).toBe(true);
+      expect(
+        await until(() => processesOf(stage).length === 0 && spawnSync("pgrep", ["-f", sleeper]).status !== 0),
+      ).toBe(true);
     }),
   );
 
@@ -73,8 +77,7 @@ describe.each(people)("as %s", (person) => {
       const { repairs } = JSON.parse(stage.read(report) ?? "{}");
       expect(repairs).toHaveLength(1);
       expect(readFileSync(`${repairs[0].kept}/tasks.json`, "utf8")).toBe("{}\n");
-    }),
-  );
+    }));
 
   it("a name that stood there before is left alone", () =>
     onStage(person, (stage) => {
@@ -82,23 +85,28 @@ describe.each(people)("as %s", (person) => {
       const { status } = stage.sh(`echo evil > .vscode/tasks.json || echo refused`);
       expect(status).toBe(0);
       expect(stage.read(".vscode/tasks.json")).toBe("mine\n");
-    }),
-  );
+    }));
 
   it("a repository born in the run keeps its files and loses its hooks", () =>
     onStage(person, (stage) => {
-      stage.sh(`git init -q born && cd born && echo x > f && git add f && git commit -qm one && printf '#!/bin/sh\\n' > .git/hooks/post-commit && git config core.fsmonitor ./evil`);
+      stage.sh(
+        `git init -q born && cd born && echo x > f && git add f && git commit -qm one && printf '#!/bin/sh\\n' > .git/hooks/post-commit && git config core.fsmonitor ./evil`,
+      );
       expect(stage.read("born/f")).toBe("x\n");
       expect(stage.read("born/.git/hooks/post-commit")).toBeNull();
       expect(stage.read("born/.git/config")).not.toContain("fsmonitor");
-    }),
-  );
+    }));
 
   it("a host that replaces a protected file leaves it protected", () =>
     onStage(person, async (stage) => {
       stage.repository();
       const go = `${stage.workspace}/go`;
-      const child = stage.start(["--", "sh", "-c", `echo x > ready; while [ ! -e go ]; do sleep 0.05; done; sleep 0.3; echo '[core]fsmonitor=./evil' >> .git/config; exit 0`]);
+      const child = stage.start([
+        "--",
+        "sh",
+        "-c",
+        `echo x > ready; while [ ! -e go ]; do sleep 0.05; done; sleep 0.3; echo '[core]fsmonitor=./evil' >> .git/config; exit 0`,
+      ]);
       expect(await until(() => existsSync(`${stage.workspace}/ready`))).toBe(true);
       stage.git("config", "user.nickname", "changed-by-host");
       const exited = once(child, "exit");
@@ -107,21 +115,28 @@ describe.each(people)("as %s", (person) => {
       const config = stage.read(".git/config");
       expect(config).toContain("changed-by-host");
       expect(config).not.toContain("fsmonitor");
-    }),
-  );
+    }));
 
   it("two runs in one directory both keep it clean", () =>
     onStage(person, async (stage) => {
-      const runs = [1, 2].map((number) => stage.start(["--", "sh", "-c", `sleep 0.3; mkdir -p .idea; echo ${number} > .idea/x; sleep 0.5`]));
+      const runs = [1, 2].map((number) =>
+        stage.start(["--", "sh", "-c", `sleep 0.3; mkdir -p .idea; echo ${number} > .idea/x; sleep 0.5`]),
+      );
       const codes = await Promise.all(runs.map(async (run) => (await once(run, "exit"))[0]));
       expect(existsSync(`${stage.workspace}/.idea`)).toBe(false);
       expect(codes).toContain(123);
-    }),
-  );
+    }));
 
   it("placeholders of strict protection go away, also after kill -9", () =>
     onStage(person, async (stage) => {
-      const words = ["-c", 'permissions.s.extends=":isolated"', "-c", 'permissions.s.protect.missing="strict"', "-P", "s"];
+      const words = [
+        "-c",
+        'permissions.s.extends=":isolated"',
+        "-c",
+        'permissions.s.protect.missing="strict"',
+        "-P",
+        "s",
+      ];
       const { stderr } = stage.sh(`mkdir .vscode/x; echo y > .vscode/tasks.json; ls -d .vscode`, words);
       expect(existsSync(`${stage.workspace}/.vscode`), stderr).toBe(false);
       const child = stage.start([...words, "--", "sh", "-c", `echo x > ready; sleep 400`]);
@@ -129,8 +144,7 @@ describe.each(people)("as %s", (person) => {
       expect(existsSync(`${stage.workspace}/.vscode`)).toBe(true);
       child.kill("SIGKILL");
       expect(await until(() => !existsSync(`${stage.workspace}/.vscode`))).toBe(true);
-    }),
-  );
+    }));
 
   it("network: nothing is reached by default, all with full, and the door of the host's loopback stays shut", () =>
     onStage(person, async (stage) => {
@@ -156,8 +170,7 @@ describe.each(people)("as %s", (person) => {
       expect(await connect(["--network", "full"])).toBe("reached\n");
       expect(heard).toBe(1);
       server.close();
-    }),
-  );
+    }));
 
   it("a socket in the workspace that the host listens on is masked", () =>
     onStage(person, async (stage) => {
@@ -173,6 +186,5 @@ describe.each(people)("as %s", (person) => {
       await once(child, "exit");
       expect(heard).toBe(0);
       server.close();
-    }),
-  );
+    }));
 });

@@ -32,10 +32,30 @@ const cases: readonly Case[] = [
   { name: "an option that does not exist", words: ["--netwrk", "off", "true"], status: 125, says: /--network/ },
   { name: "no program", words: [], status: 125, says: /program/i },
   { name: "an unknown profile", words: ["-P", ":isolatd", "true"], status: 125, says: /:isolated/ },
-  { name: "a relative path in a policy file", words: ["-c", 'permissions.x.filesystem."data"="read"', "-P", "x", "true"], status: 125, says: /data/ },
-  { name: "an unknown token", words: ["-c", 'permissions.x.filesystem.":minimul"="read"', "-P", "x", "true"], status: 125, says: /:minimal/ },
-  { name: "a cycle of profiles", words: ["-c", 'permissions.x.extends="x"', "-P", "x", "true"], status: 125, says: /x/ },
-  { name: "a granted path that does not exist", words: ["--read", "/no/such/path", "true"], status: 125, says: /no\/such\/path/ },
+  {
+    name: "a relative path in a policy file",
+    words: ["-c", 'permissions.x.filesystem."data"="read"', "-P", "x", "true"],
+    status: 125,
+    says: /data/,
+  },
+  {
+    name: "an unknown token",
+    words: ["-c", 'permissions.x.filesystem.":minimul"="read"', "-P", "x", "true"],
+    status: 125,
+    says: /:minimal/,
+  },
+  {
+    name: "a cycle of profiles",
+    words: ["-c", 'permissions.x.extends="x"', "-P", "x", "true"],
+    status: 125,
+    says: /x/,
+  },
+  {
+    name: "a granted path that does not exist",
+    words: ["--read", "/no/such/path", "true"],
+    status: 125,
+    says: /no\/such\/path/,
+  },
 ];
 
 describe("exit status", () => {
@@ -57,6 +77,5 @@ describe("exit status", () => {
       expect(result.stderr).toMatch(/config\.toml:2/);
       stage.write(path, 'default_permissions = ":isolated"\n');
       expect(stage.run(["true"]).status).toBe(0);
-    }),
-  );
+    }));
 });

@@ -17,7 +17,8 @@ describe.each(people)("as %s", (person) => {
     it("has its effect when allowed", () =>
       onStage(person, (stage) => {
         attack.prepare?.(stage);
-        const result = attack.allowed === "outside" ? outside(stage, attack) : inside(stage, attack, attack.allowed(stage));
+        const result =
+          attack.allowed === "outside" ? outside(stage, attack) : inside(stage, attack, attack.allowed(stage));
         expect(attack.effect(stage, result), result.stdout + result.stderr).toBe(true);
       }));
   });

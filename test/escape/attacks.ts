@@ -38,7 +38,14 @@ export const fileAttacks: readonly Attack[] = [
     title: "a protected name that does not exist yet is made",
     script: () => `mkdir -p .vscode && echo '{}' > .vscode/tasks.json; sleep 0.2`,
     effect: (stage) => stage.read(".vscode/tasks.json") !== null,
-    allowed: () => ["-c", 'permissions.loose.extends=":isolated"', "-c", 'permissions.loose.protect.off=[".vscode"]', "-P", "loose"],
+    allowed: () => [
+      "-c",
+      'permissions.loose.extends=":isolated"',
+      "-c",
+      'permissions.loose.protect.off=[".vscode"]',
+      "-P",
+      "loose",
+    ],
   },
   {
     id: "F03b",
@@ -109,7 +116,8 @@ export const fileAttacks: readonly Attack[] = [
     id: "F43",
     title: "the mode of a file that is only readable is changed",
     words: ({ outside }) => ["--read", outside],
-    script: ({ outside }) => `chmod 777 ${outside}/victim; touch -d 2001-01-01 ${outside}/victim; stat -c %a ${outside}/victim`,
+    script: ({ outside }) =>
+      `chmod 777 ${outside}/victim; touch -d 2001-01-01 ${outside}/victim; stat -c %a ${outside}/victim`,
     effect: prints("777"),
     allowed: ({ outside }) => ["--write", outside],
   },
@@ -118,7 +126,8 @@ export const fileAttacks: readonly Attack[] = [
     title: "a new user namespace lifts the masks",
     prepare: (stage) => stage.write("secret.txt", "s3cret\n"),
     words: () => ["--deny", "secret.txt"],
-    script: ({ workspace }) => `unshare -Urm sh -c 'umount ${workspace}/secret.txt; cat ${workspace}/secret.txt'; umount ${workspace}/secret.txt; cat secret.txt`,
+    script: ({ workspace }) =>
+      `unshare -Urm sh -c 'umount ${workspace}/secret.txt; cat ${workspace}/secret.txt'; umount ${workspace}/secret.txt; cat secret.txt`,
     effect: prints("s3cret"),
     allowed: () => [],
   },
@@ -174,7 +183,9 @@ export const processAttacks: readonly Attack[] = [
   {
     id: "P14",
     title: "start-up variables of interpreters reach the program",
-    options: ({ outside }) => ({ environment: { BASH_ENV: `${outside}/x`, PERL5OPT: "-Mx", PYTHONSTARTUP: `${outside}/x` } }),
+    options: ({ outside }) => ({
+      environment: { BASH_ENV: `${outside}/x`, PERL5OPT: "-Mx", PYTHONSTARTUP: `${outside}/x` },
+    }),
     script: () => `env`,
     effect: (_, { stdout }) => /BASH_ENV|PERL5OPT|PYTHONSTARTUP/.test(stdout),
     allowed: () => ["-e", "PERL5OPT"],
@@ -198,7 +209,8 @@ export const processAttacks: readonly Attack[] = [
     id: "P29",
     title: "the first process's executable is opened",
     language: "python",
-    script: () => `import os\nos.close(os.open("/proc/1/exe" if os.path.exists("/dev/sandbox-init") else "/proc/self/exe", os.O_RDONLY))\nprint("opened")`,
+    script: () =>
+      `import os\nos.close(os.open("/proc/1/exe" if os.path.exists("/dev/sandbox-init") else "/proc/self/exe", os.O_RDONLY))\nprint("opened")`,
     effect: prints("opened"),
     allowed: "outside",
   },
@@ -206,7 +218,8 @@ export const processAttacks: readonly Attack[] = [
     id: "P36",
     title: "a raw packet socket is opened",
     language: "python",
-    script: () => `import socket\ntry:\n  socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\nexcept PermissionError:\n  print("asked the kernel")\nelse:\n  print("asked the kernel")`,
+    script: () =>
+      `import socket\ntry:\n  socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\nexcept PermissionError:\n  print("asked the kernel")\nelse:\n  print("asked the kernel")`,
     effect: prints("asked the kernel"),
     allowed: "outside",
   },

@@ -2,8 +2,12 @@ import { describe, expect, it } from "vitest";
 import { onStage, people } from "../stage/index.ts";
 
 const deny = (pattern: string): readonly string[] => [
-  ...["-c", 'permissions.g.extends=":isolated"'],
-  ...["-c", `permissions.g.filesystem."${pattern}"="deny"`, "-P", "g"],
+  "-c",
+  'permissions.g.extends=":isolated"',
+  "-c",
+  `permissions.g.filesystem."${pattern}"="deny"`,
+  "-P",
+  "g",
 ];
 
 describe.each(people)("as %s", (person) => {
@@ -27,16 +31,16 @@ describe.each(people)("as %s", (person) => {
       stage.write(`${stage.home}/.yarnrc.yml`, "npmAuthToken: s3cret\n");
       const words = ["-P", ":workspace"];
       expect(stage.sh("cat ~/.yarnrc.yml", words).stdout).toBe("");
-      expect(stage.sh("cat ~/.yarnrc.yml", [...words, "--read", `${stage.home}/.yarnrc.yml`]).stdout).toContain("s3cret");
-    }),
-  );
+      expect(stage.sh("cat ~/.yarnrc.yml", [...words, "--read", `${stage.home}/.yarnrc.yml`]).stdout).toContain(
+        "s3cret",
+      );
+    }));
 
   it("a strict pattern that cannot be held refuses to start", () =>
     onStage(person, (stage) => {
       const { status } = stage.sh("true", [...deny("**/.env"), "-c", 'permissions.g.deny_glob="strict"']);
       expect(status).toBe(125);
-    }),
-  );
+    }));
 
   it("a hard link to a denied file is told", () =>
     onStage(person, (stage) => {
@@ -44,14 +48,12 @@ describe.each(people)("as %s", (person) => {
       expect(stage.sh("true").stderr).toMatch(/innocent/);
       stage.plain("rm", ["innocent"]);
       expect(stage.sh("true").stderr).toBe("");
-    }),
-  );
+    }));
 
   it("a denied host and a full network do not go together", () =>
     onStage(person, (stage) => {
       const words = ["-c", 'permissions.g.extends=":isolated"', "-c", 'permissions.g.network.mode="full"', "-P", "g"];
       expect(stage.sh("true", [...words, "-c", 'permissions.g.network.domains."a.example"="deny"']).status).toBe(125);
       expect(stage.sh("true", words).status).toBe(0);
-    }),
-  );
+    }));
 });

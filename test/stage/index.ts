@@ -1,6 +1,18 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess, StdioOptions } from "node:child_process";
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 
@@ -46,7 +58,10 @@ export class Stage {
     this.outside = join(this.folder, "outside");
     for (const folder of [this.home, this.workspace, this.outside]) mkdirSync(folder, { recursive: true });
     this.write(join(this.home, ".ssh", "id_ed25519"), "PRIVATE KEY\n");
-    this.write(join(this.home, ".gitconfig"), "[user]\n\tname = Test Person\n\temail = test@example.com\n[credential]\n\thelper = store\n[safe]\n\tdirectory = *\n");
+    this.write(
+      join(this.home, ".gitconfig"),
+      "[user]\n\tname = Test Person\n\temail = test@example.com\n[credential]\n\thelper = store\n[safe]\n\tdirectory = *\n",
+    );
     this.write(join(this.home, "diary.txt"), "dear diary\n");
     this.write(join(this.outside, "victim"), "untouched\n");
     this.write(join(this.workspace, "README.md"), "# project\n");
@@ -119,19 +134,29 @@ export class Stage {
   }
 
   environment(options: RunOptions = {}): NodeJS.ProcessEnv {
-    return { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: this.home, LANG: "C.UTF-8", TERM: "xterm", ...options.environment };
+    return {
+      PATH: "/usr/local/bin:/usr/bin:/bin",
+      HOME: this.home,
+      LANG: "C.UTF-8",
+      TERM: "xterm",
+      ...options.environment,
+    };
   }
 
   /** Every path below the stage but the tool's own folders, with type, mode, links and content. */
   snapshot(folder = this.folder): ReadonlyMap<string, string> {
     const entries = new Map<string, string>();
     const walk = (at: string): void => {
-      for (const name of readdirSync(at).sort()) {
+      for (const name of readdirSync(at).toSorted()) {
         const path = join(at, name);
         if (path === join(this.home, ".cache") || path === join(this.home, ".local")) continue;
         const { mode, uid, nlink } = lstatSync(path);
         const kind = lstatSync(path);
-        const content = kind.isFile() ? createHash("sha256").update(readFileSync(path)).digest("hex") : kind.isSymbolicLink() ? readlinkSync(path) : "";
+        const content = kind.isFile()
+          ? createHash("sha256").update(readFileSync(path)).digest("hex")
+          : kind.isSymbolicLink()
+            ? readlinkSync(path)
+            : "";
         entries.set(path, `${mode.toString(8)} ${uid} ${kind.isDirectory() ? "" : nlink} ${content}`);
         if (kind.isDirectory()) walk(path);
       }

@@ -7,7 +7,8 @@ import type { AbsolutePath } from "../../../policy/index.ts";
  */
 export function carriedSettings(home: AbsolutePath): ReadonlyMap<string, string> {
   const files = new Map<string, string>();
-  const git = gitIdentity(readSettings(`${home}/.gitconfig`)) || gitIdentity(readSettings(`${home}/.config/git/config`));
+  const git =
+    gitIdentity(readSettings(`${home}/.gitconfig`)) || gitIdentity(readSettings(`${home}/.config/git/config`));
   if (git !== "") files.set(".gitconfig", git);
   const npm = npmSettings(readSettings(`${home}/.npmrc`));
   if (npm !== "") files.set(".npmrc", npm);

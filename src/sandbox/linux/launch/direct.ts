@@ -37,10 +37,16 @@ export class DirectLaunch implements Launch {
     this.#child = child;
     child.once("spawn", () => onInit({ kind: "started" }));
     child.once("error", (cause) => {
-      this.#settle.reject(new SandboxedError("program_not_executable", `cannot start ${plan.program}: ${cause.message}`, { cause }));
+      this.#settle.reject(
+        new SandboxedError("program_not_executable", `cannot start ${plan.program}: ${cause.message}`, { cause }),
+      );
     });
     child.once("exit", (code, signal) => {
-      onInit(code === null ? { kind: "signal", number: signal === null ? 0 : constants.signals[signal] } : { kind: "exit", code });
+      onInit(
+        code === null
+          ? { kind: "signal", number: signal === null ? 0 : constants.signals[signal] }
+          : { kind: "exit", code },
+      );
     });
     child.once("close", () => this.#settle.resolve());
   }

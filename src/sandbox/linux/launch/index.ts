@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import type { Duplex } from "node:stream";
+import { Duplex } from "node:stream";
 import { SandboxedError } from "../../../policy/index.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { Stream } from "../../request.ts";
@@ -97,9 +97,8 @@ class RunningLaunch implements Launch {
 
   constructor(child: ChildProcess, options: LaunchOptions) {
     this.child = child;
-    // Both were asked for as pipes above; Node types them as readable only.
-    this.#init = child.stdio[3] as unknown as Duplex;
-    this.#guard = child.stdio[4] as unknown as Duplex;
+    this.#init = channel(child, INIT_CHANNEL);
+    this.#guard = channel(child, GUARD_CHANNEL);
     const lines = new LineReader();
     this.#init.on("data", (chunk: Buffer) => {
       for (const line of lines.read(chunk)) options.onInit(initMessage(line) ?? broken(line));
@@ -132,6 +131,16 @@ class RunningLaunch implements Launch {
   toGuard(line: string): void {
     if (!this.#guard.destroyed) this.#guard.write(`${line}\n`);
   }
+}
+
+const INIT_CHANNEL = 3;
+const GUARD_CHANNEL = 4;
+
+/** One of the two streams asked for as pipes: Node makes them sockets, and types them as readable only. */
+function channel(child: ChildProcess, number: number): Duplex {
+  const stream: unknown = child.stdio.at(number);
+  if (stream instanceof Duplex) return stream;
+  throw new SandboxedError("setup_failed", `the guard was started without its channel ${number}`);
 }
 
 function ignore(): void {}

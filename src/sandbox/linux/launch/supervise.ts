@@ -46,7 +46,10 @@ export class Supervisor {
         this.#startedAt = Date.now();
         return;
       case "failed":
-        this.#failure = new SandboxedError("setup_failed", `the sandbox could not be set up: ${message.step}: ${message.text}`);
+        this.#failure = new SandboxedError(
+          "setup_failed",
+          `the sandbox could not be set up: ${message.step}: ${message.text}`,
+        );
         return;
       case "noexec":
         this.#failure = cannotExecute(message.errno);
@@ -156,17 +159,26 @@ const EACCES = 13;
 
 function cannotExecute(errno: number): SandboxedError {
   if (errno === ENOENT) {
-    return new SandboxedError("program_not_found", "the program, or the interpreter it names, is not visible in the sandbox", {
-      hint: "grant the interpreter's folder with --read",
-    });
+    return new SandboxedError(
+      "program_not_found",
+      "the program, or the interpreter it names, is not visible in the sandbox",
+      {
+        hint: "grant the interpreter's folder with --read",
+      },
+    );
   }
-  const why = errno === EACCES ? "permission denied" : errno === ENOEXEC ? "not an executable format" : `error ${errno}`;
+  const why =
+    errno === EACCES ? "permission denied" : errno === ENOEXEC ? "not an executable format" : `error ${errno}`;
   return new SandboxedError("program_not_executable", `the program cannot be executed: ${why}`);
 }
 
 function refusedByBackend(printed: string): SandboxedError {
   const text = printed.trim();
-  return new SandboxedError("backend_refused", `bubblewrap could not build the sandbox${text === "" ? "" : `: ${text}`}`, {
-    hint: "sandboxed doctor shows what this host allows",
-  });
+  return new SandboxedError(
+    "backend_refused",
+    `bubblewrap could not build the sandbox${text === "" ? "" : `: ${text}`}`,
+    {
+      hint: "sandboxed doctor shows what this host allows",
+    },
+  );
 }

@@ -19,13 +19,28 @@ export interface Provided {
 
 /** The arguments of bubblewrap, in its order; a pure function of the plan. */
 export function bwrapArguments(plan: LaunchPlan, provided: Provided): readonly string[] {
+  const sharedNetwork = plan.network === "full";
   return [
-    ...["--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"],
-    ...(plan.network === "full" ? [] : ["--unshare-net"]),
-    ...["--as-pid-1", "--die-with-parent", "--uid", "0", "--gid", "0"],
-    ...["--cap-drop", "ALL", ...capabilities(plan).flatMap((name) => ["--cap-add", name])],
+    "--unshare-user",
+    "--unshare-pid",
+    "--unshare-ipc",
+    "--unshare-uts",
+    "--unshare-cgroup-try",
+    ...(sharedNetwork ? [] : ["--unshare-net"]),
+    "--as-pid-1",
+    "--die-with-parent",
+    "--uid",
+    "0",
+    "--gid",
+    "0",
+    "--cap-drop",
+    "ALL",
+    ...capabilities(plan).flatMap((name) => ["--cap-add", name]),
     ...plan.mounts.flatMap((step) => mountArguments(step, provided)),
-    ...["--chdir", "/", "--", INIT_PATH],
+    "--chdir",
+    "/",
+    "--",
+    INIT_PATH,
   ];
 }
 

@@ -21,7 +21,7 @@ export function programEnvironment(resolved: ResolvedPolicy, facts: HostFacts, s
   variables.set("SANDBOXED_NETWORK", resolved.networkMode);
   for (const [name, value] of resolved.environment.set) variables.set(name, value);
   return {
-    variables: [...variables].sort(([one], [other]) => (one < other ? -1 : 1)),
+    variables: [...variables].toSorted(([one], [other]) => (one < other ? -1 : 1)),
     dropped: dropped.filter(({ name }) => !variables.has(name)),
   };
 }

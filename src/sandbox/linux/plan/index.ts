@@ -109,9 +109,13 @@ function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
   for (const { pattern, access, provenance } of layers.flatMap(({ network }) => network.domains)) {
     if (access !== "deny") continue;
     const place = provenance.file === null ? "" : ` (${provenance.file}:${provenance.line ?? "?"})`;
-    throw new SandboxedError("policy_unenforceable", `"${pattern}" = "deny"${place} cannot be held while the network is full`, {
-      hint: 'use mode = "restricted", or take the rule away',
-    });
+    throw new SandboxedError(
+      "policy_unenforceable",
+      `"${pattern}" = "deny"${place} cannot be held while the network is full`,
+      {
+        hint: 'use mode = "restricted", or take the rule away',
+      },
+    );
   }
 }
 

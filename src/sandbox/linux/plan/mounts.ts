@@ -1,4 +1,4 @@
-import { isWithin, parentPath } from "../../../policy/index.ts";
+import { isWithin, knownNormal, parentPath, rootPath } from "../../../policy/index.ts";
 import type { AbsolutePath, Limits, MaterialisedEntry } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Expectation, MountStep } from "../../plan.ts";
@@ -37,7 +37,7 @@ export function planMounts(request: MountRequest): MountTree {
 
 /** `/proc` and `/dev` are made new by every launch, whatever the policy says of the paths below them. */
 function withSystemMounts(steps: readonly MaterialisedEntry[]): readonly MaterialisedEntry[] {
-  return [...steps].sort((one, other) => depth(one.path) - depth(other.path));
+  return steps.toSorted((one, other) => depth(one.path) - depth(other.path));
 }
 
 function depth(path: string): number {
@@ -75,8 +75,8 @@ class TreeBuilder {
       .filter((mask) => this.#mounts[mask.at]?.do === "mask")
       .map((mask) => ({ do: "seal", to: mask.path }));
     if (!this.#rootShown) this.#links();
-    seals.push({ do: "seal", to: "/dev" as AbsolutePath }); // a constant in normal form
-    if (!this.#rootShown) seals.push({ do: "seal", to: "/" as AbsolutePath }); // likewise
+    seals.push({ do: "seal", to: knownNormal("/dev") });
+    if (!this.#rootShown) seals.push({ do: "seal", to: rootPath });
     return {
       mounts: [...this.#mounts, ...seals],
       expectations: this.#expectations,
@@ -139,7 +139,9 @@ class TreeBuilder {
   }
 
   #hasGrantBelow(path: AbsolutePath): boolean {
-    return this.#request.steps.some((step) => step.access !== "deny" && step.path !== path && isWithin(step.path, path));
+    return this.#request.steps.some(
+      (step) => step.access !== "deny" && step.path !== path && isWithin(step.path, path),
+    );
   }
 
   /** The step that governs a path among those placed so far. */
@@ -169,7 +171,7 @@ class TreeBuilder {
       if (step.where === "private" && this.#inPrivateHome(at) === null) break;
       chain.push(at);
     }
-    for (const at of chain.reverse()) this.#pin(at);
+    for (const at of chain.toReversed()) this.#pin(at);
   }
 
   /** Directories on the way to a mount point that stand in a tmpfs: the root's own, or a private place. */
@@ -182,7 +184,7 @@ class TreeBuilder {
       if (!inTmpfs || step?.path === at || at.startsWith("/dev")) break;
       chain.push(at);
     }
-    for (const at of chain.reverse()) {
+    for (const at of chain.toReversed()) {
       this.#made.add(at);
       this.#mounts.push({ do: "directory", to: at });
     }
@@ -194,7 +196,8 @@ class TreeBuilder {
     const from = this.#inPrivateHome(path) ?? path;
     this.#homePoint(path, "directory");
     this.#mounts.push({ do: "bind", from, to: path, access: "write" });
-    if (from === path) this.#expectations.push({ path, access: "write", identity: this.#request.facts.look(path).identity });
+    if (from === path)
+      this.#expectations.push({ path, access: "write", identity: this.#request.facts.look(path).identity });
   }
 
   /** The host path behind a path that stands in the private home; null elsewhere. */
@@ -203,7 +206,7 @@ class TreeBuilder {
     const home = facts.account.home;
     const step = this.#governing(path);
     if (step?.path !== home || step.where !== "private" || path === home) return null;
-    return `${privateHome}${path.slice(home.length)}` as AbsolutePath; // two normal forms joined
+    return knownNormal(`${privateHome}${path.slice(home.length)}`);
   }
 
   #homePoint(path: AbsolutePath, kind: "directory" | "file"): void {
@@ -211,6 +214,7 @@ class TreeBuilder {
   }
 
   #links(): void {
-    for (const link of this.#request.facts.platformLinks) this.#mounts.push({ do: "symlink", to: link.path, target: link.to });
+    for (const link of this.#request.facts.platformLinks)
+      this.#mounts.push({ do: "symlink", to: link.path, target: link.to });
   }
 }

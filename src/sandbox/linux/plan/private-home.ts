@@ -1,4 +1,4 @@
-import { isWithin } from "../../../policy/index.ts";
+import { isWithin, knownNormal } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Places } from "../../../policy/index.ts";
 
 export interface PrivateHomeChoice {
@@ -12,13 +12,17 @@ export interface PrivateHomeChoice {
  * Where this workspace's home is kept. Its name holds the workspace and a digest of the mount points in the home:
  * runs that share a home have the same mount points, and each of them pins their parents (see `PrivateHome`).
  */
-export function privateHomeFor(homes: AbsolutePath, places: Places, steps: readonly MaterialisedEntry[]): PrivateHomeChoice {
+export function privateHomeFor(
+  homes: AbsolutePath,
+  places: Places,
+  steps: readonly MaterialisedEntry[],
+): PrivateHomeChoice {
   const { home } = places;
   const inside = steps.filter((step) => step.path !== home && isWithin(step.path, home) && step.access !== "deny");
   const workspace = places.workspaceRoots[0] ?? places.cwd;
   const name = workspace === "/" ? "root" : encodeURIComponent(workspace.slice(1)).slice(0, LONGEST_NAME);
   const digest = fingerprint([workspace, ...inside.map((step) => step.path)].join("\0"));
-  const folder = `${homes}/${name}-${digest}` as AbsolutePath; // normal form plus one component without slashes
+  const folder = knownNormal(`${homes}/${name}-${digest}`);
   const step = steps.find(({ path }) => path === home);
   return {
     folder,
@@ -26,7 +30,7 @@ export function privateHomeFor(homes: AbsolutePath, places: Places, steps: reado
     behind: (path) => {
       if (step?.where !== "private" || !isWithin(path, home) || path === home) return null;
       if (inside.some((other) => isWithin(path, other.path))) return null;
-      return `${folder}${path.slice(home.length)}` as AbsolutePath; // two normal forms joined
+      return knownNormal(`${folder}${path.slice(home.length)}`);
     },
   };
 }

@@ -11,8 +11,16 @@ export function reductions(resolved: ResolvedPolicy, facts: HostFacts): readonly
   if (facts.protectedPaths.some(({ kind }) => kind === "missing")) {
     list.push({ rule: "protected names that do not exist yet", holds: "watched", why: "moved aside when they appear" });
   }
-  list.push({ rule: "unix sockets", holds: "snapshot", why: "sockets bound after the start in a granted directory are visible" });
-  list.push({ rule: "memory, home size", holds: "watched", why: "measured at intervals, the tree is killed above the limit" });
+  list.push({
+    rule: "unix sockets",
+    holds: "snapshot",
+    why: "sockets bound after the start in a granted directory are visible",
+  });
+  list.push({
+    rule: "memory, home size",
+    holds: "watched",
+    why: "measured at intervals, the tree is killed above the limit",
+  });
   if (facts.kernel.landlockAbi === 0) {
     list.push({ rule: "second layer", holds: "no", why: "this kernel has no Landlock" });
   }

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import type { Dirent } from "node:fs";
-import { compileGlob, components, isWithin, joinPath, SandboxedError } from "../../../policy/index.ts";
+import { compileGlob, components, isWithin, joinPath, rootPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedGlob, ResolvedPolicy } from "../../../policy/index.ts";
 
 /** How many names are looked at before a launch with deny globs is refused. */
@@ -35,12 +35,10 @@ export function expandDenyGlobs(
 
 /** Where the files of a pattern may stand: its own folder, or the places below it when it starts above them. */
 function startsOf(base: readonly string[], places: readonly AbsolutePath[]): readonly AbsolutePath[] {
-  const folder = base.reduce<AbsolutePath>((path, name) => joinPath(path, name), ROOT);
+  const folder = base.reduce<AbsolutePath>((path, name) => joinPath(path, name), rootPath);
   const below = places.filter((place) => isWithin(place, folder));
   return below.length > 0 ? below : [folder];
 }
-
-const ROOT = "/" as AbsolutePath; // the shortest normal form
 
 function isShown(path: AbsolutePath, oracle: Oracle): boolean {
   const decision = oracle.decide({ op: "list", path });

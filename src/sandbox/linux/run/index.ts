@@ -53,7 +53,10 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
     files: launchFiles(folders, facts, plan),
     streams: request.streams,
     listenToErrors: request.explain,
-    quarantine: plan.missing.map((path, index) => ({ path, to: `${quarantine}/${index}-${path.slice(path.lastIndexOf("/") + 1)}` })),
+    quarantine: plan.missing.map((path, index) => ({
+      path,
+      to: `${quarantine}/${index}-${path.slice(path.lastIndexOf("/") + 1)}`,
+    })),
     onInit: supervisor.onInit,
     onGuard: supervisor.onGuard,
   });
@@ -71,8 +74,8 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
       repairs.push(...ending.quarantined.map(({ path, to }): Repair => ({ path, action: "quarantined", kept: to })));
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
-      const outcome = summarise(request, prepared, ending, repairs, { began, beganAt });
-      return record(journal, { ...outcome, notices: [...notices, ...watch.notices] });
+      const summary = summarise(request, prepared, ending, repairs, { began, beganAt });
+      return record(journal, { ...summary, notices: [...notices, ...watch.notices] });
     } finally {
       loosen();
       removePlaceholders(placeholders);
@@ -136,7 +139,13 @@ interface Clock {
   readonly beganAt: number;
 }
 
-function summarise(request: RunRequest, prepared: Prepared, ending: Ending, repairs: readonly Repair[], clock: Clock): RunOutcome {
+function summarise(
+  request: RunRequest,
+  prepared: Prepared,
+  ending: Ending,
+  repairs: readonly Repair[],
+  clock: Clock,
+): RunOutcome {
   const { plan, facts, oracle } = prepared;
   const refusals =
     ending.errors.length === 0
@@ -213,10 +222,15 @@ function record(journal: Journal, outcome: RunOutcome): RunOutcome {
   for (const repair of outcome.repairs) journal.append({ kind: "run.repaired", ...repair }, "batched");
   const { exit, signal, status } = outcome;
   journal.append(
-    { kind: "run.ended", exit, signal: signal === null ? null : String(signal), limit: outcome.limit?.name ?? null, status },
+    {
+      kind: "run.ended",
+      exit,
+      signal: signal === null ? null : String(signal),
+      limit: outcome.limit?.name ?? null,
+      status,
+    },
     "batched",
   );
   journal.close();
   return outcome;
 }
-

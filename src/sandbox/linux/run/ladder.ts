@@ -11,7 +11,8 @@ export function chooseBackend(asked: Backend | null, kernel: KernelFacts): Backe
   if (asked === null && highest !== undefined && highest !== "landlock") return highest;
   if (asked !== null && reachableBackends(kernel).includes(asked)) return asked;
   const { bwrap, userNamespaces } = kernel;
-  const remains = highest === undefined ? "nothing remains" : `what remains is --backend ${highest}, for policies it can express`;
+  const remains =
+    highest === undefined ? "nothing remains" : `what remains is --backend ${highest}, for policies it can express`;
   if ("missing" in bwrap) {
     throw new SandboxedError("backend_missing", `bubblewrap was not found: ${bwrap.missing}`, {
       hint: `install it (Debian, Ubuntu: apt install bubblewrap); ${remains}`,
@@ -22,7 +23,9 @@ export function chooseBackend(asked: Backend | null, kernel: KernelFacts): Backe
       hint: `setting: ${userNamespaces.setting}; ${remains}`,
     });
   }
-  throw new SandboxedError("backend_refused", `this host does not reach --backend ${asked ?? "bwrap"}`, { hint: remains });
+  throw new SandboxedError("backend_refused", `this host does not reach --backend ${asked ?? "bwrap"}`, {
+    hint: remains,
+  });
 }
 
 /** Rungs of the ladder, best first. */

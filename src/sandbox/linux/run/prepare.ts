@@ -5,7 +5,7 @@ import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
-import { gitEnvironment, survey as look } from "../../protection/index.ts";
+import { gitEnvironment, survey as surveyOf } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { RunRequest } from "../../request.ts";
 import { assertToolSafe, readFacts, toolLocations } from "../facts/index.ts";
@@ -45,7 +45,9 @@ export function prepare(request: RunRequest): Prepared {
   });
   const open = request.policy.layers.every(({ profile }) => profile.filesystem.kind !== "restricted");
   const backend = open ? "none" : chooseBackend(request.backend, host.kernel);
-  const warnings: string[] = open ? [`${request.policy.layers[0]?.profile.name ?? ""}: the program runs without a sandbox`] : [];
+  const warnings: string[] = open
+    ? [`${request.policy.layers[0]?.profile.name ?? ""}: the program runs without a sandbox`]
+    : [];
   const asked = request.workspaceRoots?.map((root) => existing(root, host));
   if (!open && asked === undefined && workspace.unsafe !== null) {
     warnings.push(`${workspace.path} ${workspace.unsafe}: running in a private working directory (-w . grants it)`);
@@ -124,8 +126,11 @@ function placesOf(facts: HostFacts, folders: ToolFolders, workspaceRoots: readon
 
 /** What a person grants on the command line must be there: a missing path is a slip of the hand. */
 function requireGranted(policy: Policy, { account, canonical, look }: HostFacts): void {
-  for (const { target, access, text, provenance } of policy.layers.flatMap(({ profile }) => profile.filesystem.entries)) {
-    if (provenance.layer !== "flag" || access === "deny" || (target.kind !== "path" && target.kind !== "home")) continue;
+  for (const { target, access, text, provenance } of policy.layers.flatMap(
+    ({ profile }) => profile.filesystem.entries,
+  )) {
+    if (provenance.layer !== "flag" || access === "deny" || (target.kind !== "path" && target.kind !== "home"))
+      continue;
     const path = target.kind === "path" ? target.path : absolutePath(`${account.home}/${target.subpath}`);
     const real = canonical(path);
     if (real !== null && look(real).kind !== "missing") continue;
@@ -165,7 +170,7 @@ function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
 
 function surveyRoots(roots: readonly AbsolutePath[], { protect }: ResolvedPolicy, facts: HostFacts): Survey {
   const directories = roots.filter((root) => facts.look(root).kind === "directory");
-  return look(directories, protect, gitEnvironment(facts.account.home, facts.environment));
+  return surveyOf(directories, protect, gitEnvironment(facts.account.home, facts.environment));
 }
 
 /** A protected name that the person gave free by its own name is not watched either. */
@@ -177,8 +182,12 @@ function withoutFreed(survey: Survey, plan: LaunchPlan): Survey {
 
 /** Rules for single hosts are read and checked; nothing enforces them yet, so nothing is reached. */
 function networkWarnings({ layers, networkMode }: ResolvedPolicy): readonly string[] {
-  const named = layers.some(({ network }) => network.bundles.length > 0 || network.domains.some(({ access }) => access === "allow"));
-  return networkMode === "restricted" && named ? ["hosts are allowed by the policy, but restricted networks reach nothing yet"] : [];
+  const named = layers.some(
+    ({ network }) => network.bundles.length > 0 || network.domains.some(({ access }) => access === "allow"),
+  );
+  return networkMode === "restricted" && named
+    ? ["hosts are allowed by the policy, but restricted networks reach nothing yet"]
+    : [];
 }
 
 function installation(built: string) {
