@@ -33,7 +33,7 @@ await build({
   minify: true,
   define: { "import.meta.dirname": "__dirname" },
   // What the start does not need is reached by import() of the built library, which stays outside the bundle.
-  external: ["zod", "citty", "@bomb.sh/tab", "micromatch"],
+  external: ["zod", "micromatch"],
   plugins: [loadedLate],
   banner: { js: "#!/usr/bin/env node" },
   logLevel: "warning",
