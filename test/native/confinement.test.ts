@@ -264,6 +264,38 @@ describe("instructions", () => {
   });
 });
 
+describe.each(everybody)("with the host's /proc, started by $name", (who) => {
+  it("all else holds", async () => {
+    const work = workFolder(who);
+    const { lines, out } = await run({
+      who,
+      work,
+      outerProc: true,
+      run: "id -u; (echo x >/proc/sys/kernel/core_pattern) 2>/dev/null; (echo 1 >/proc/self/oom_score_adj) 2>/dev/null; cat /proc/$PPID/environ; umount /proc; touch made && echo made",
+      init: [
+        ["tasks", "500"],
+        ["memory", "1000000000"],
+        ["pidmax", "400"],
+      ],
+    });
+    expect([lines, out]).toEqual([["ready", "started", "exit 0"], `${who.runs}\nmade\n`]);
+    remove(work);
+  });
+
+  it("limits hold for the run alone", async () => {
+    const work = workFolder(who);
+    const init: Words[] = [
+      ["memory", "100000000"],
+      ["tasks", "60"],
+    ];
+    const hog = await run({ who, work, outerProc: true, run: "head -c 300000000 /dev/zero | tail", init });
+    expect(hog.lines.at(-1)).toMatch(/^limit memory/);
+    const crowd = await run({ who, work, outerProc: true, run: "for i in $(seq 70); do sleep 4 & done; wait", init });
+    expect(crowd.lines.at(-1)).toMatch(/^limit tasks/);
+    remove(work);
+  });
+});
+
 // Root may choose ids; Landlock is all that holds.
 describe.each(everybody)("without namespaces, started by $name", (who) => {
   let work = "";

@@ -110,6 +110,8 @@ export interface LaunchRequest {
   readonly environment?: Words;
   /** No bwrap: the rung where only Landlock holds. */
   readonly direct?: boolean;
+  /** The rung where no new /proc may be mounted. */
+  readonly outerProc?: boolean;
   readonly stdio?: readonly [Stream, Stream, Stream];
   /** Called for each line; the launch is there to answer. */
   readonly onLine?: (line: string, launch: Launch) => void;
@@ -147,7 +149,7 @@ export function instructions(request: LaunchRequest): { readonly guard: Buffer; 
     "--unshare-user --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try --unshare-net",
     "--as-pid-1 --die-with-parent --uid 0 --gid 0 --cap-drop ALL",
     ...[...CAPABILITIES, ...(full ? MORE_AS_ROOT : [])].map((name) => `--cap-add CAP_${name}`),
-    `--ro-bind / / --dev /dev --proc /proc --perms 1777 --size 536870912 --tmpfs /tmp --bind ${work} ${work}`,
+    `--ro-bind / / --dev /dev ${request.outerProc ? "--ro-bind /proc" : "--proc"} /proc --perms 1777 --size 536870912 --tmpfs /tmp --bind ${work} ${work}`,
     `--ro-bind ${programs}/sandbox-init /dev/sandbox-init`,
     ...(request.mounts ?? []),
     "--chdir / -- /dev/sandbox-init",

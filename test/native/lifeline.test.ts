@@ -71,6 +71,21 @@ describe("when the launcher is killed", () => {
     remove(place);
   });
 
+  it.each(everybody)("nothing is left without namespaces either, started by $name", async (who) => {
+    const place = workFolder(who);
+    const mark = `96${who.starts}${who.runs}`;
+    const init = [
+      ["readable", "/"],
+      ["writable", "/dev"],
+    ];
+    const [node, ...words] = tool.command({ who, work: place, run: stubborn(mark), direct: true, init });
+    const launcher = spawn(node, words, { stdio: "ignore" });
+    await until(() => existsSync(join(place, "started")));
+    launcher.kill("SIGKILL");
+    await until(() => alive(mark) === "" && alive(place) === "");
+    remove(place);
+  });
+
   it("or leaves with a signal, the program is told", async () => {
     const [node, ...words] = tool.command({
       who: somebody,

@@ -407,8 +407,11 @@ int main(void)
 	told.command.diagnostics = move_high(ends[1]);
 	told.command.last_word = may_move ? "tty" : "notty";
 	pid_t main_child = spawn(&told.command);
-	if (main_child < 0)
-		fail("spawn", errno, told.command.program);
+	if (main_child < 0) {
+		int error = errno;
+		terminal_restore();
+		fail("spawn", error, told.command.program);
+	}
 	close(told.command.diagnostics);
 	release_streams();
 

@@ -21,6 +21,7 @@
 #include "../shared/kernel.h"
 #include "capabilities.h"
 #include "landlock.h"
+#include "processes.h"
 
 enum { PROGRAM_INPUT = 8, RAISED_OOM_SCORE = 500 };
 
@@ -30,6 +31,7 @@ enum { PROGRAM_INPUT = 8, RAISED_OOM_SCORE = 500 };
  */
 static int handshake = -1;
 static const char MAP_ME = 'm', READY = 'r', GO_ON = 'y';
+static pid_t child_number; /* by which /proc knows the child: it says so with MAP_ME */
 
 _Noreturn static void child_fail(const char *step, int error, const char *about)
 {
@@ -88,8 +90,9 @@ static void volunteer_for_oom(void)
 
 static void ask_parent(char what)
 {
-	char answer = 0;
-	if (send(handshake, &what, 1, MSG_NOSIGNAL) != 1 || recv(handshake, &answer, 1, 0) != 1 || answer != GO_ON)
+	char answer = 0, question[16];
+	int length = snprintf(question, sizeof question, "%c%d", what, (int)processes_own_number());
+	if (send(handshake, question, (size_t)length, MSG_NOSIGNAL) != length || recv(handshake, &answer, 1, 0) != 1 || answer != GO_ON)
 		_exit(1);
 }
 
@@ -195,16 +198,16 @@ _Noreturn static void run(const struct instructions *told)
 	_exit(127);
 }
 
-static bool write_maps(const struct instructions *told, pid_t child)
+static bool write_maps(const struct instructions *told)
 {
 	if (told->map_every_id)
-		return map_every_id(child);
-	return map_one_id(child, told->uid, geteuid(), told->gid, getegid());
+		return map_every_id(child_number);
+	return map_one_id(child_number, told->uid, geteuid(), told->gid, getegid());
 }
 
 static int to_child = -1;
 
-/* Waits for one word of the child; anything longer is its failure, and is passed on. 0 when it has executed. */
+/* Waits for a question of the child, or its failure, which is passed on. 0 when it has executed. */
 static char hear_child(void)
 {
 	char line[3072];
@@ -214,9 +217,11 @@ static char hear_child(void)
 	while (length < 0 && errno == EINTR);
 	if (length < 0)
 		fail("start", errno, "handshake");
-	if (length <= 1)
-		return length == 0 ? '\0' : line[0];
 	line[length] = '\0';
+	if (length == 0 || line[0] == MAP_ME || line[0] == READY) {
+		child_number = (pid_t)atoi(line + (length > 0));
+		return line[0];
+	}
 	report("%s", line);
 	_exit(1);
 }
@@ -247,7 +252,7 @@ pid_t child_prepare(const struct instructions *told)
 	close(handshake);
 	char word = hear_child();
 	if (word == MAP_ME) {
-		if (!write_maps(told, child))
+		if (!write_maps(told))
 			fail("idmap", errno, "write");
 		answer_child();
 		word = hear_child();

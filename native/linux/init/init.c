@@ -127,8 +127,10 @@ int main(int count, char **words)
 
 	network_set_up(told);
 	processes_open(told->namespaces);
+	bool proc_locked = false;
 	if (told->namespaces) {
 		mounts_verify(told);
+		proc_locked = mounts_unlock_proc();
 		mounts_limit_pids(told->pid_max);
 		mounts_close_proc();
 		leave_keyring();
@@ -146,6 +148,8 @@ int main(int count, char **words)
 	report("ready");
 	wait_for_go();
 	pid_t program = child_prepare(told);
+	if (proc_locked)
+		mounts_lock_proc();
 	release_streams();
 	watchdog_start(told);
 	drop_rights(told);

@@ -65,6 +65,21 @@ static bool remount(const char *path, unsigned long flags)
 	return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | harmless | flags, NULL) == 0;
 }
 
+bool mounts_unlock_proc(void)
+{
+	if (!is_read_only("/proc"))
+		return false;
+	if (!remount("/proc", 0))
+		fail("proc", errno, "unlock");
+	return true;
+}
+
+void mounts_lock_proc(void)
+{
+	if (!remount("/proc", MS_RDONLY) || !is_read_only("/proc"))
+		fail("proc", errno, "lock");
+}
+
 void mounts_limit_pids(unsigned long long most)
 {
 	static const char setting[] = "/proc/sys/kernel/pid_max";

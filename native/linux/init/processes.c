@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,6 +27,13 @@ struct entry64 {
 
 static int proc = -1;
 static bool whole_namespace;
+/*
+ * Where no new /proc may be mounted, the host's is all there is. It knows every process by another number; ours are
+ * those in our pid namespace.
+ */
+static bool foreign_numbers;
+static pid_t own_number;
+static ino_t own_namespace;
 
 static struct {
 	pid_t pid, parent;
@@ -38,10 +46,24 @@ static size_t stopped_before;
 
 void processes_open(bool namespaces)
 {
+	struct stat status;
 	whole_namespace = namespaces;
 	proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (proc < 0)
 		fail("proc", errno, "/proc");
+	own_number = processes_own_number();
+	foreign_numbers = own_number != getpid();
+	if (own_number <= 0 || stat("/proc/self/ns/pid", &status) != 0)
+		fail("proc", errno, "/proc/self");
+	own_namespace = status.st_ino;
+}
+
+pid_t processes_own_number(void)
+{
+	char text[16];
+	ssize_t length = readlink("/proc/self", text, sizeof text - 1);
+	text[length < 0 ? 0 : length] = '\0';
+	return (pid_t)atoi(text);
 }
 
 ssize_t read_text(int directory, const char *name, char *text, size_t room)
@@ -94,6 +116,12 @@ static bool note(pid_t pid, const char *name, void *context)
 		return false;
 	table[table_size].pid = pid;
 	table[table_size].ours = whole_namespace;
+	if (whole_namespace && foreign_numbers) {
+		struct stat status;
+		snprintf(path, sizeof path, "%s/ns/pid", name);
+		if (fstatat(proc, path, &status, 0) != 0 || status.st_ino != own_namespace)
+			return true;
+	}
 	if (!whole_namespace) {
 		snprintf(path, sizeof path, "%s/stat", name);
 		if (!read_stat(proc, path, &state, &table[table_size].parent))
@@ -133,7 +161,7 @@ void processes_each(bool (*see)(pid_t pid, int directory, void *context), void *
 	take_table();
 	for (size_t i = 0; i < table_size; i++) {
 		char name[16];
-		if (!table[i].ours || table[i].pid == getpid())
+		if (!table[i].ours || table[i].pid == own_number)
 			continue;
 		snprintf(name, sizeof name, "%d", (int)table[i].pid);
 		int directory = openat(proc, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -274,5 +302,8 @@ static bool thaw_one(pid_t pid, int directory, void *context)
 
 void processes_thaw(void)
 {
-	processes_each(thaw_one, NULL);
+	if (foreign_numbers)
+		processes_signal(SIGCONT);
+	else
+		processes_each(thaw_one, NULL);
 }

@@ -9,6 +9,9 @@
 /* Opens /proc for good. Without a pid namespace the sandbox is what descends from this process. */
 void processes_open(bool namespaces);
 
+/* The number by which /proc knows the caller. */
+pid_t processes_own_number(void);
+
 /*
  * Calls `see` for every process of the sandbox but this one, until it returns false; `directory` is its open folder
  * in /proc, closed afterwards. Processes that come and go meanwhile may be missed.
