@@ -25,5 +25,5 @@ export { builtinProfile, builtinProfileNames, emptyProfile, selectProfile } from
 export { credentialPaths, handOffCategory, handOffLists, protectedNames } from "./lists.ts";
 export { mode } from "./mode.ts";
 export { filterEnvironment } from "./environment.ts";
-export { resolve } from "./resolve.ts";
+export { resolve, withProtectedPaths } from "./resolve.ts";
 export { compile } from "./oracle.ts";

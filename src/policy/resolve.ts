@@ -34,6 +34,23 @@ export function resolve(policy: Policy, places: Places): ResolvedPolicy {
   };
 }
 
+/**
+ * The same with other protected paths: they are found under the writable roots, which only a resolved policy tells.
+ * `policy` is what `resolved` was made from, and its places are the same but for them.
+ */
+export function withProtectedPaths(
+  resolved: ResolvedPolicy,
+  policy: Policy,
+  protectedPaths: readonly ProtectedPath[],
+): ResolvedPolicy {
+  const places = { ...resolved.places, protectedPaths };
+  const layers = resolved.layers.slice(0, policy.layers.length);
+  if (layers.length === resolved.layers.length) return { ...resolved, places };
+  const profiles = policy.layers.map(({ profile }) => profile);
+  const named = ownLayer(protectedEntries(profiles, layers, places));
+  return { ...resolved, places, layers: [...resolved.layers.slice(0, -1), named] };
+}
+
 const own: Provenance = { layer: "invariant", file: null, line: null, column: null, owner: "sandboxed-run" };
 
 /** Says nothing about the network, and everything else that is not listed is open. */

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { absolutePath, compile, isWithin, resolve, SandboxedError } from "../../../policy/index.ts";
+import { absolutePath, compile, isWithin, resolve, SandboxedError, withProtectedPaths } from "../../../policy/index.ts";
 import type { AbsolutePath, Entry, Oracle, Places, Policy, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
@@ -70,11 +70,14 @@ export function prepare(request: RunRequest): Prepared {
   };
   // A linked work tree commits into the repository it belongs to.
   const metadata = surveyed.roots.filter((root) => !roots.includes(root));
-  const resolved = resolve(policy, {
-    ...places,
-    workspaceRoots: [...places.workspaceRoots, ...metadata],
-    protectedPaths: facts.protectedPaths,
-  });
+  const resolved =
+    metadata.length === 0
+      ? withProtectedPaths(first, policy, facts.protectedPaths)
+      : resolve(policy, {
+          ...places,
+          workspaceRoots: [...places.workspaceRoots, ...metadata],
+          protectedPaths: facts.protectedPaths,
+        });
   const oracle = compile(resolved);
   const { plan, environment: variables } = planLaunch({
     resolved,

@@ -43,6 +43,10 @@ function mounts(plan: LaunchPlan): readonly string[] {
   return plan.mounts.map((step) => [step.do, step.to, "access" in step ? step.access : ""].join(" ").trim());
 }
 
+function folder(plan: LaunchPlan): string {
+  return plan.privateHome?.folder ?? "";
+}
+
 describe("a plan", () => {
   it("is the same for the same facts, and plain JSON", () => {
     const plan = planOf();
@@ -104,7 +108,6 @@ describe("a plan", () => {
   });
 
   it("names a private home by the workspace and by what is mounted in it", () => {
-    const folder = (plan: LaunchPlan): string => plan.privateHome?.folder ?? "";
     expect(folder(planOf())).toBe(folder(planOf()));
     expect(folder(planOf(granting(["~/.ssh/id_ed25519", "read"])))).not.toBe(folder(planOf()));
   });
