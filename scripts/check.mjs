@@ -7,6 +7,7 @@ const checks = [
   [bin("tsc"), "-p", "test/tsconfig.json", "--noEmit"],
   [bin("oxlint"), "--type-aware", "--quiet", "src", "test", "bench", "scripts"],
   [bin("oxfmt"), "--check", "src", "test", "bench", "scripts"],
+  [bin("publint"), "--strict"],
 ];
 let failed = 0;
 for (const [command, ...args] of checks) {
