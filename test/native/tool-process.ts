@@ -20,6 +20,8 @@ export class Tool {
       platform: "node",
       format: "esm",
       outfile: this.#program,
+      // It takes the programs this process uses, and builds none.
+      banner: { js: `process.env.SANDBOXED_TEST_TOOL = ${JSON.stringify(join(native, "../.."))};` },
       define: { "import.meta.dirname": JSON.stringify(import.meta.dirname) },
     });
   }
