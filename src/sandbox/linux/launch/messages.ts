@@ -12,6 +12,8 @@ export type InitMessage =
 export type GuardMessage =
   | { readonly kind: "bwrap-error"; readonly text: string }
   | { readonly kind: "quarantined"; readonly path: string; readonly to: string }
+  | { readonly kind: "unswept"; readonly path: string; readonly text: string }
+  | { readonly kind: "failed"; readonly step: string; readonly text: string }
   | { readonly kind: "stderr"; readonly bytes: Buffer }
   | { readonly kind: "foreground"; readonly yes: boolean }
   | { readonly kind: "end"; readonly status: number };
@@ -19,13 +21,12 @@ export type GuardMessage =
 /** Reads one line; null for a line that is not of the protocol, which callers treat as a broken launch. */
 export function initMessage(line: string): InitMessage | null {
   const [kind, first = "", second = ""] = line.split(" ", 3);
-  const rest = (words: number): string => line.split(" ").slice(words).join(" ");
   switch (kind) {
     case "ready":
     case "started":
       return { kind };
     case "failed":
-      return { kind, step: first, errno: Number(second), text: rest(3) };
+      return { kind, step: first, errno: Number(second), text: restOf(line, 3) };
     case "noexec":
       return { kind, errno: Number(first) };
     case "stopped":
@@ -37,10 +38,19 @@ export function initMessage(line: string): InitMessage | null {
       return first === "memory" || first === "tasks" ? { kind, what: first, used: Number(second) } : null;
     case "rebound":
     case "tampered":
-      return { kind, path: rest(1) };
+      return { kind, path: restOf(line, 1) };
     default:
       return null;
   }
+}
+
+function restOf(line: string, words: number): string {
+  return line.split(" ").slice(words).join(" ");
+}
+
+/** A path as one word: space, backslash and control characters come as a backslash and three octal digits, a byte each. */
+function plain(word: string): string {
+  return word.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
 
 /** Takes bytes as they come and gives whole messages; `stderr N` is followed by N raw bytes. */
@@ -65,7 +75,9 @@ export class GuardReader {
       taken += Number(first);
       if (this.#pending.length < taken) return null;
       message = { kind, bytes: Buffer.from(this.#pending.subarray(end + 1, taken)) };
-    } else if (kind === "quarantined") message = { kind, path: first, to: second };
+    } else if (kind === "quarantined") message = { kind, path: plain(first), to: plain(second) };
+    else if (kind === "unswept") message = { kind, path: plain(first), text: restOf(line, 2) };
+    else if (kind === "failed") message = { kind, step: first, text: restOf(line, 3) };
     else if (kind === "foreground") message = { kind, yes: first === "yes" };
     else if (kind === "end") message = { kind, status: Number(first) };
     else message = { kind: "bwrap-error", text: kind === "bwrap-error" ? line.slice(kind.length + 1) : line };

@@ -9,6 +9,8 @@ export interface Ending {
   readonly limit: { readonly name: LimitName; readonly used: number | null } | null;
   readonly rebound: readonly string[];
   readonly quarantined: readonly { readonly path: string; readonly to: string }[];
+  /** What could not be put right. */
+  readonly notices: readonly string[];
   /** The first 32 KiB and the last 64 KiB of the program's standard error; empty when nobody listened. */
   readonly errors: Buffer;
   /** Milliseconds since the epoch when the program was executed. */
@@ -31,6 +33,7 @@ export class Supervisor {
   #killing: NodeJS.Timeout | null = null;
   #foreground: ((yes: boolean) => void) | null = null;
   readonly #rebound: string[] = [];
+  readonly #notices: string[] = [];
   readonly #quarantined: { path: string; to: string }[] = [];
   readonly #onStopped: () => void;
 
@@ -46,10 +49,7 @@ export class Supervisor {
         this.#startedAt = Date.now();
         return;
       case "failed":
-        this.#failure = new SandboxedError(
-          "setup_failed",
-          `the sandbox could not be set up: ${message.step}: ${message.text}`,
-        );
+        this.#failure = setupFailed(message.step, message.text);
         return;
       case "noexec":
         this.#failure = cannotExecute(message.errno);
@@ -84,6 +84,12 @@ export class Supervisor {
         return;
       case "quarantined":
         this.#quarantined.push({ path: message.path, to: message.to });
+        return;
+      case "unswept":
+        this.#notices.push(`${message.path} could not be put right: ${message.text}`);
+        return;
+      case "failed":
+        this.#failure ??= setupFailed(message.step, message.text);
         return;
       case "stderr":
         this.#errors = message.bytes;
@@ -145,6 +151,7 @@ export class Supervisor {
       limit: this.#limit,
       rebound: this.#rebound,
       quarantined: this.#quarantined,
+      notices: this.#notices,
       errors: this.#errors,
       startedAt: this.#startedAt,
     };
@@ -156,6 +163,12 @@ const SIGTERM = 15;
 const ENOENT = 2;
 const ENOEXEC = 8;
 const EACCES = 13;
+
+function setupFailed(step: string, text: string): SandboxedError {
+  return new SandboxedError("setup_failed", `the sandbox could not be set up: ${step}: ${text}`, {
+    hint: "sandboxed doctor shows what this host allows",
+  });
+}
 
 function cannotExecute(errno: number): SandboxedError {
   if (errno === ENOENT) {

@@ -75,7 +75,7 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
       const summary = summarise(request, prepared, ending, repairs, { began, beganAt });
-      return record(journal, { ...summary, notices: [...notices, ...watch.notices] });
+      return record(journal, { ...summary, notices: [...notices, ...ending.notices, ...watch.notices] });
     } finally {
       loosen();
       removePlaceholders(placeholders);
