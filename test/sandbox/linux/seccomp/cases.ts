@@ -210,9 +210,23 @@ const others = [
     ["mq_open", ["nosuch", 0, 0, 0]],
     ["mq_unlink", ["nosuch"]],
   ]),
+  ...everywhere("EPERM", [
+    ["prlimit64", [1, 7, 0, 0], privilege],
+    ["prlimit64", [1n | garbage, 7, 0, 0], privilege],
+    ["sched_setscheduler", [1, 99, 0], privilege],
+    ["sched_setparam", [1, 0], privilege],
+    ["sched_setaffinity", [1, 0, 0], privilege],
+    ["sched_setattr", [1, 0, 0], privilege],
+    ["setpriority", [0, 1, 20], privilege],
+  ]),
   ...everywhere("ALLOW", [
     ["prlimit64", [0, 7, 0, "@memory"]],
     ["prlimit64", [garbage, 7, 0, "@memory"]],
+    ["sched_setscheduler", [0, 99, 0]],
+    ["sched_setparam", [0, 0]],
+    ["sched_setattr", [0, 0, 0]],
+    ["setpriority", [0, 0, 20]],
+    ["setpriority", [2, 1, 20]],
   ]),
 ];
 
