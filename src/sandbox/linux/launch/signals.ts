@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import type { Supervisor } from "./supervise.ts";
 
@@ -27,5 +28,15 @@ export function tieSignals(supervisor: Supervisor): () => void {
  * terminal back. The guard and bwrap ignore this signal; it is delivered to this process and its siblings in a pipeline.
  */
 export function stopJob(): void {
-  process.kill(0, "SIGTSTP");
+  // Without a terminal nobody is there to continue it: a program would stop whoever waits for the tool by stopping itself.
+  if (hasTerminal()) process.kill(0, "SIGTSTP");
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync("/dev/tty", "r"));
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -122,6 +122,8 @@ export class Supervisor {
 
   kill(): void {
     this.#launch?.toInit("signal 9");
+    // An init that does not answer is no reason to wait for ever: the guard's end takes the whole tree along.
+    setTimeout(() => this.#launch?.abort(), GRACE_MS).unref();
   }
 
   /** Ends the run because a limit the launcher itself watches is exceeded. */
