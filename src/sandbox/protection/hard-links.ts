@@ -13,7 +13,8 @@ export interface HardLink {
   readonly complete: boolean;
 }
 
-const filesLimit = 1000;
+/** Keys and tokens stand at the top of their directories; caches below them are not worth the time of every start. */
+const filesLimit = 64;
 
 /**
  * Looks for other names of denied or protected files. Directories count with the files in them (bounded). The roots
@@ -54,7 +55,7 @@ function filesAt(path: AbsolutePath): readonly AbsolutePath[] {
   const files: AbsolutePath[] = [];
   walk([path], { limit: filesLimit, skip: new Set() }, (directory, entries: readonly Dirent[]) => {
     for (const entry of entries) if (entry.isFile()) files.push(childPath(directory, entry.name));
-    return () => true;
+    return () => false;
   });
   return files;
 }
