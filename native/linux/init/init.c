@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/fsuid.h>
@@ -21,6 +22,7 @@
 #include "capabilities.h"
 #include "child.h"
 #include "instructions.h"
+#include "landlock.h"
 #include "mounts.h"
 #include "network.h"
 #include "processes.h"
@@ -115,6 +117,11 @@ static void release_streams(void)
 
 int main(int count, char **words)
 {
+	/* Asked by the probe before anything is launched: a question to the kernel that Node cannot put. */
+	if (count == 2 && strcmp(words[1], "--landlock-abi") == 0) {
+		long abi = landlock_abi();
+		return dprintf(STDOUT_FILENO, "%ld\n", abi < 0 ? 0 : abi) < 0;
+	}
 	control_use(CONTROL);
 	close_shell();
 	check_descriptors();

@@ -63,12 +63,17 @@ static bool allow(int ruleset, const char *path, uint64_t rights, bool optional)
 	return done;
 }
 
+long landlock_abi(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
+}
+
 int landlock_prepare(const struct instructions *told, void (*fail)(const char *step, int error, const char *about))
 {
 	if (!told->landlock)
 		return -1;
 	bool alone = !told->namespaces;
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
+	long abi = landlock_abi();
 	/* Before REFER every rename between directories fails, which breaks more than a second layer is worth. */
 	if (abi < ABI_REFER) {
 		if (alone)

@@ -12,4 +12,7 @@ int landlock_prepare(const struct instructions *told, void (*fail)(const char *s
 /* Puts the caller and all its descendants under the ruleset. False with errno. */
 bool landlock_enter(int ruleset);
 
+/* The version of Landlock this kernel speaks; negative where it has none. */
+long landlock_abi(void);
+
 #endif

@@ -8,9 +8,20 @@ import type { LaunchFiles } from "../launch/index.ts";
 import { seccompFileName } from "../seccomp/file-name.ts";
 import type { SeccompVariant } from "../seccomp/index.ts";
 
+/** Errors: `setup_failed` when one of the tool's own folders cannot be made. */
 export function makeFolders(folders: ToolFolders): void {
   for (const folder of [folders.state, folders.cache, `${folders.cache}/homes`]) {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      // Node tries for ever to make folders in a file system of the kernel's.
+      if (/^\/(proc|sys)(\/|$)/.test(folder)) throw new Error("it lies in a file system of the kernel");
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new SandboxedError("setup_failed", `cannot make the tool's own folder ${folder}: ${why}`, {
+        hint: "check HOME, XDG_STATE_HOME and XDG_CACHE_HOME",
+        cause,
+      });
+    }
   }
 }
 
