@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
-import { parentPath } from "../../policy/index.ts";
+import { isWithin, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath, ProtectedPath } from "../../policy/index.ts";
 import { childPath, lookAt } from "./disk.ts";
-import { codeOf, listHeld, withParent } from "./held.ts";
+import { codeOf, listHeld, openUp, withParent } from "./held.ts";
 import { cleanNewborn } from "./newborn.ts";
 import { matchesName } from "./names.ts";
 import type { ProtectedLink, ProtectedPattern } from "./protect.ts";
@@ -15,6 +15,9 @@ import type { Survey } from "./watch.ts";
 
 /** Change times lag behind the clock by one tick of the kernel. */
 export const clockSlack = 20;
+
+/** The owner may list the directory and enter it. */
+const searchable = 0o500;
 
 /** Puts right what a run left where it must not; each act is safe against whoever works in the same place. */
 export class Repairer {
@@ -93,6 +96,7 @@ export class Repairer {
     for (const pattern of protection.patterns) findings.push(...this.matches(pattern));
     for (const link of protection.links) findings.push(this.relink(link));
     for (const guarded of this.#guarded) findings.push(this.#revert(guarded));
+    this.#reopen();
     if (protection.git !== "off") {
       const after = scanRoots(roots);
       const since = scan.time - clockSlack;
@@ -108,6 +112,19 @@ export class Repairer {
         this.notices.push(`${path} could not be looked into`);
     }
     return findings.filter((each) => each !== null);
+  }
+
+  /** A repository that the run closed to its owner would be none to the next look, and its hooks free for the next run. */
+  #reopen(): void {
+    const { roots, scan } = this.#survey;
+    for (const { worktree, gitDir, commonDir } of scan.repositories) {
+      for (const path of new Set([worktree, gitDir, commonDir])) {
+        const root = roots.find((each) => isWithin(path, each));
+        if (root === undefined || ((lookAt(path)?.mode ?? 0) & searchable) === searchable) continue;
+        if (withParent(path, root, openUp) === true)
+          this.notices.push(`${path} was closed by the run and is open again`);
+      }
+    }
   }
 
   /** A directory on the way that was exchanged for a symlink makes a protected name live by another path. */

@@ -125,9 +125,12 @@ class TreeBuilder {
 
   #deny(step: MaterialisedEntry): void {
     if (this.#inPrivateHome(step.path) !== null && step.entry?.origin !== "grant") return;
-    this.#placed.push(step);
     const { kind } = this.#request.facts.look(step.path);
-    if (kind === "missing" || kind === "symlink" || !this.#visible(parentPath(step.path))) return;
+    const isShown = kind !== "missing" && kind !== "symlink" && this.#visible(parentPath(step.path));
+    // Made by us: bwrap would follow a link that an earlier run left there, and make the file where that leads.
+    if (isShown) this.#homePoint(step.path, kind === "directory" ? "directory" : "file");
+    this.#placed.push(step);
+    if (!isShown) return;
     this.#pinAncestors(step.path);
     this.#mask(step.path, kind === "directory" ? "directory" : "file", this.#hasGrantBelow(step.path));
   }

@@ -18,7 +18,10 @@ export function privateHomeFor(
   steps: readonly MaterialisedEntry[],
 ): PrivateHomeChoice {
   const { home } = places;
-  const inside = steps.filter((step) => step.path !== home && isWithin(step.path, home) && step.access !== "deny");
+  const inside = steps.filter(
+    (step) =>
+      step.path !== home && isWithin(step.path, home) && (step.access !== "deny" || step.entry?.origin === "grant"),
+  );
   const workspace = places.workspaceRoots[0] ?? places.cwd;
   const name = workspace === "/" ? "root" : encodeURIComponent(workspace.slice(1)).slice(0, LONGEST_NAME);
   const digest = fingerprint([workspace, ...inside.map((step) => step.path)].join("\0"));
