@@ -29,6 +29,17 @@ export const reachMutants: readonly PlanMutant[] = [
       })),
   },
   {
+    protection: "the /proc of its own",
+    attack: () => shell(`cat /proc/${process.pid}/status`),
+    effect: (_, { stdout }) => stdout.includes(`Pid:\t${process.pid}`),
+    off: () =>
+      inPlan(({ mounts }) => ({
+        mounts: mounts.map((step) => (step.do === "proc" ? { do: "outer-proc", to: step.to } : step)),
+        // Of its own namespace, and out of reach through the host's /proc.
+        pidMax: null,
+      })),
+  },
+  {
     protection: "the environment that is passed on",
     attack: () => shell("env", { hostEnvironment: { AWS_SECRET_ACCESS_KEY: "c4nary" } }),
     effect: prints("c4nary"),

@@ -19,6 +19,7 @@ describe.each(mutants)("$protection", (mutant) => {
   } else {
     const { heldBy, off } = mutant.redundant;
     it(`is not missed when it is off: ${heldBy} holds`, () => play(mutant, [mutant.off], false));
+    it(`holds alone when ${heldBy} is off`, () => play(mutant, [off], false));
     it(`is missed when ${heldBy} is off as well`, () => play(mutant, [mutant.off, off], true));
   }
 });

@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync, renameSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ToolStage } from "./tool.ts";
+
+const PATIENCE_MS = 5_000;
+/** Long enough for every end to be seen. */
+const GRACE_MS = 1_500;
+
+/** The host saves `.git/config` as git does; the program then writes to the file under its name. True when it could. */
+export async function replacedByHost(stage: ToolStage): Promise<boolean> {
+  stage.repository();
+  const script = "touch started; while [ ! -e go ]; do sleep 0.02; done; echo '# evil' >>.git/config";
+  const child = stage.start(["--", "sh", "-c", script], { stdio: "ignore" });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  await until(() => stage.read("started") !== null);
+  stage.write(".git/config.lock", `${stage.read(".git/config")}# saved\n`);
+  renameSync(`${stage.workspace}/.git/config.lock`, `${stage.workspace}/.git/config`);
+  await sleep(200);
+  stage.write("go", "");
+  await ended;
+  return stage.read(".git/config")?.includes("# evil") === true;
+}
+
+/** The launcher is killed. True when something of the run is still alive after a while; then that is ended here. */
+export function outlivesLauncher(stage: ToolStage): Promise<boolean> {
+  return outlives(stage, (launcher) => [launcher]);
+}
+
+/** The guard and the launcher are killed, the nearer first. */
+export function outlivesGuard(stage: ToolStage): Promise<boolean> {
+  return outlives(stage, (launcher, [guard = launcher]) => [guard, launcher]);
+}
+
+async function outlives(
+  stage: ToolStage,
+  killed: (launcher: number, below: readonly number[]) => readonly number[],
+): Promise<boolean> {
+  const child = stage.start(["--", "sh", "-c", "touch started; sleep 30"], { stdio: "ignore" });
+  await until(() => stage.read("started") !== null);
+  const launcher = child.pid ?? 0;
+  const below = descendants(launcher);
+  const alive = (): readonly number[] => below.filter((pid) => commandLine(pid) !== "");
+  for (const pid of killed(launcher, below)) process.kill(pid, "SIGKILL");
+  const gone = await until(() => alive().length === 0, GRACE_MS).then(
+    () => true,
+    () => false,
+  );
+  if (gone) return false;
+  for (const pid of alive()) process.kill(pid, "SIGKILL");
+  await until(() => alive().length === 0);
+  return true;
+}
+
+async function until(what: () => boolean, milliseconds = PATIENCE_MS): Promise<void> {
+  for (const end = Date.now() + milliseconds; !what(); await sleep(10)) {
+    if (Date.now() > end) throw new Error(`not within ${milliseconds} ms`);
+  }
+}
+
+/** Nearest first. */
+function descendants(pid: number): readonly number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8")
+      .split(" ")
+      .filter((word) => word !== "")
+      .map(Number),
+  );
+  return [...children, ...children.flatMap(descendants)];
+}
+
+/** Empty when the process has gone, or has ended and nobody has asked how. */
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}

@@ -1,0 +1,93 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Stage } from "../stage/index.ts";
+import type { Person } from "../stage/index.ts";
+import { allowAll } from "../native/launch.ts";
+
+/** One exact piece of the sources of the native programs, or of the built command, and what stands there instead. */
+export interface Edit {
+  readonly file: string;
+  readonly find: string;
+  readonly instead: string;
+}
+
+/** What is switched off in a copy of the tool. */
+export interface Off {
+  readonly edits?: readonly Edit[];
+  /** A seccomp filter that allows every call. */
+  readonly everyCall?: true;
+}
+
+const checkout = join(import.meta.dirname, "../..");
+const sources = "native/linux";
+const command = "dist/bin/sandboxed-run.cjs";
+
+/** An edit of the built command, where names are short but words are kept. */
+export const inCommand = (find: string, instead = ""): Edit => ({ file: command, find, instead });
+export const inNative = (file: string, find: string, instead = "(void)0;"): Edit => ({
+  file: join(sources, file),
+  find,
+  instead,
+});
+
+/** Copies of the tool with something switched off, each made once. */
+export class Tools {
+  readonly #folder = mkdtempSync("/var/tmp/sandboxed-mutants-");
+  readonly #made = new Map<string, string>();
+
+  constructor() {
+    chmodSync(this.#folder, 0o755);
+  }
+
+  /** The installed tool itself where nothing is off. Errors: when a piece to be edited is no longer there. */
+  without(offs: readonly Off[]): string {
+    const installed = process.env["SANDBOXED_TEST_TOOL"] ?? "";
+    const edits = offs.flatMap((off) => off.edits ?? []);
+    const everyCall = offs.some((off) => off.everyCall);
+    if (edits.length === 0 && !everyCall) return installed;
+    const key = JSON.stringify([edits, everyCall]);
+    const place = this.#made.get(key) ?? join(this.#folder, String(this.#made.size));
+    if (!this.#made.has(key)) make(installed, place, edits, everyCall);
+    this.#made.set(key, place);
+    return place;
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+function make(installed: string, place: string, edits: readonly Edit[], everyCall: boolean): void {
+  // With their times: only what is edited is built again.
+  const copy = (from: string, name: string): void =>
+    cpSync(join(from, name), join(place, name), { recursive: true, preserveTimestamps: true });
+  for (const name of ["package.json", "dist"]) copy(installed, name);
+  for (const name of [sources, "scripts/build-native"]) copy(checkout, name);
+  for (const { file, find, instead } of edits) {
+    const text = readFileSync(join(place, file), "utf8");
+    const parts = text.split(find);
+    if (parts.length !== 2) throw new Error(`${file} holds ${parts.length - 1} times: ${find}`);
+    writeFileSync(join(place, file), parts.join(instead));
+  }
+  if (edits.some(({ file }) => file.startsWith(sources))) {
+    execFileSync(join(place, "scripts/build-native"), [join(place, "dist/native")], { stdio: "pipe" });
+  }
+  if (!everyCall) return;
+  for (const name of readdirSync(join(place, "dist/seccomp")))
+    writeFileSync(join(place, "dist/seccomp", name), allowAll);
+}
+
+/** A stage where another copy of the tool runs. */
+export class ToolStage extends Stage {
+  readonly place: string;
+
+  constructor(person: Person, place: string) {
+    super(person);
+    this.place = place;
+  }
+
+  override tool(name: string): string {
+    return join(this.place, "dist/bin", `${name}.cjs`);
+  }
+}
