@@ -67,8 +67,10 @@ export interface LaunchPlan {
   readonly readable: readonly AbsolutePath[];
   /** Where the private home lives on the host, and the mount points in it; null when the profile has none. */
   readonly privateHome: PrivateHome | null;
-  /** Protected files and directories to bind again when the host replaces them. */
+  /** What is read-only in a writable place, to be bound again when the host replaces it. */
   readonly rebind: readonly AbsolutePath[];
+  /** Masks, to be put over whatever the host replaces them with. */
+  readonly remask: readonly AbsolutePath[];
   /** Protected names that do not exist yet. */
   readonly missing: readonly AbsolutePath[];
   /** Directories made on the host for `protect_missing = "strict"`, to be removed afterwards. */

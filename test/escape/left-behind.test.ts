@@ -11,14 +11,14 @@ const hooked = (stage: Stage): void => {
 };
 const evil = "echo evil >> .husky/pre-commit; chmod 755 .git";
 
+const plant = (stage: Stage, target: string): void => {
+  stage.write(join(stage.home, "secret.txt"), "s3cret\n");
+  stage.sh(`ln -s ${target} ~/secret.txt`);
+};
+
 /** What one run leaves for the next. */
 describe.each(people)("as %s", (person) => {
   describe("a link in the private home, where a later run denies the name", () => {
-    const plant = (stage: Stage, target: string): void => {
-      stage.write(join(stage.home, "secret.txt"), "s3cret\n");
-      stage.sh(`ln -s ${target} ~/secret.txt`);
-    };
-
     it("makes no file where it leads", () =>
       onStage(person, (stage) => {
         const target = join(stage.outside, "made");

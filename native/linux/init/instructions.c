@@ -96,9 +96,10 @@ static void read_record(const char *name)
 		add_path(&told.readable);
 	else if (strcmp(name, "expect") == 0)
 		read_expectation();
-	else if (strcmp(name, "rebind") == 0 && told.rebinds < MOST_REBINDS)
+	else if ((strcmp(name, "rebind") == 0 || strcmp(name, "remask") == 0) && told.rebinds < MOST_REBINDS) {
+		told.remask[told.rebinds] = name[2] == 'm';
 		told.rebind[told.rebinds++] = record_path();
-	else
+	} else
 		records_refuse(name);
 }
 
@@ -125,7 +126,7 @@ const struct instructions *instructions_read(int fd, int seccomp_fd, bool take_f
 	if (told.program == NULL || told.directory == NULL || told.arguments == 0 || told.uid == (uid_t)-1)
 		records_refuse("exec, cwd, arg or id is missing");
 	if (!told.namespaces && (told.rebinds > 0 || told.expectations > 0 || !told.landlock))
-		records_refuse("expect, rebind and landlock no need namespaces");
+		records_refuse("expect, rebind, remask and landlock no need namespaces");
 	if (told.namespaces && told.readable.count > 0)
 		records_refuse("readable is for runs without namespaces");
 	read_filter(seccomp_fd);

@@ -45,6 +45,7 @@ struct instructions {
 	int expectations, rebinds;
 	struct expectation expectation[MOST_PATHS];
 	const char *rebind[MOST_REBINDS];
+	bool remask[MOST_REBINDS]; /* it is a mask: cover whatever comes in its place */
 	struct path_list counted, writable, readable;
 
 	struct bpf_program seccomp;

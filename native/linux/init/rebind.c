@@ -30,11 +30,13 @@ struct watched {
 	int folder; /* its watch */
 	mode_t type;
 	bool missing; /* the host took it away: whatever comes next cannot be told from an attack */
+	bool masked;  /* nobody may read what stands there */
+	struct stat mask;
 	int moves, changes, opens;
 };
 
 static struct watched list[MOST_REBINDS];
-static int count, notify = -1;
+static int count, notify = -1, nothing = -1;
 
 static bool is_read_only(int fd)
 {
@@ -58,21 +60,29 @@ void rebind_watch(const struct instructions *told)
 		return;
 	/* A lease that is broken while it is held tells so by this signal. */
 	signal(SIGIO, SIG_IGN);
+	nothing = open("/dev/null", O_PATH | O_CLOEXEC);
 	notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (notify < 0)
 		fail("rebind", errno, "inotify");
 	for (int i = 0; i < told->rebinds; i++) {
 		struct watched *watched = &list[count++];
 		struct stat status;
+		*watched = (struct watched){ .masked = told->remask[i] };
 		char folder[PATH_MAX];
 		watched->path = told->rebind[i];
 		watched->name = strrchr(watched->path, '/') + 1;
 		int length = (int)(watched->name - watched->path);
 		snprintf(folder, sizeof folder, "%.*s", length > 1 ? length - 1 : 1, watched->path);
 		watched->folder = inotify_add_watch(notify, folder, MOVES | CHANGES | IN_OPEN | LOST | IN_ONLYDIR);
+		if (watched->masked && watched->folder < 0 && errno == EACCES) {
+			/* A folder that the person may not list: it is not theirs to save files in either. */
+			count--;
+			continue;
+		}
 		int fd = look_at(watched->path, &status);
 		if (watched->folder < 0 || fd < 0)
 			fail("rebind", errno, watched->path);
+		watched->mask = status;
 		if (!is_read_only(fd))
 			fail("rebind", EROFS, watched->path);
 		watched->type = status.st_mode & S_IFMT;
@@ -111,7 +121,7 @@ static bool take_events(void)
 			for (int i = 0; i < count; i++) {
 				if (list[i].folder != event->wd)
 					continue;
-				if (event->mask & LOST)
+				if ((event->mask & LOST) && !list[i].masked)
 					tampered(list[i].path);
 				if (event->len == 0 || strcmp(event->name, list[i].name) != 0)
 					continue;
@@ -205,17 +215,37 @@ static bool is_untouched(const struct watched *watched, const struct stat *file,
 	return opens == 0 && !search.found;
 }
 
-/* Mounts the very file that was looked at onto itself, read-only, without going through its name again. */
-static bool bind_again(int fd)
+/*
+ * Mounts a file onto the very file that was looked at, read-only, without going through its name again. Without devices
+ * the null device cannot be opened, which makes a mask of it.
+ */
+static bool bind_again(int source, int fd)
 {
 	struct mount_attributes read_only = { .set = MOUNT_READ_ONLY | MOUNT_NOSUID | MOUNT_NODEV };
-	int tree = (int)syscall(SYS_open_tree, fd, "", OPEN_TREE_COPY | AT_EMPTY_PATH | O_CLOEXEC);
+	int tree = (int)syscall(SYS_open_tree, source, "", OPEN_TREE_COPY | AT_EMPTY_PATH | O_CLOEXEC);
 	if (tree < 0)
 		return false;
 	bool done = syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &read_only, sizeof read_only) == 0 &&
 	            syscall(SYS_move_mount, tree, "", fd, "", MOVE_FROM_EMPTY_PATH | MOVE_TO_EMPTY_PATH) == 0;
 	close(tree);
 	return done;
+}
+
+/* What came may have been read already, if it was opened before everybody stopped. */
+static void mask_again(struct watched *watched, const struct stat *file, int fd, int opens)
+{
+	if (file->st_dev == watched->mask.st_dev && file->st_ino == watched->mask.st_ino) {
+		close(fd);
+		return;
+	}
+	if (opens > 0 || S_ISDIR(file->st_mode) || !bind_again(nothing, fd))
+		tampered(watched->path);
+	close(fd);
+	fd = look_at(watched->path, &watched->mask);
+	if (fd < 0 || !S_ISCHR(watched->mask.st_mode))
+		tampered(watched->path);
+	close(fd);
+	report("rebound %s", watched->path);
 }
 
 static void protect_again(struct watched *watched)
@@ -228,6 +258,8 @@ static void protect_again(struct watched *watched)
 		watched->missing = true;
 		return;
 	}
+	if (watched->masked)
+		return mask_again(watched, &file, fd, opens);
 	if (is_read_only(fd)) {
 		/* Our own mount is still there: only its neighbours moved. */
 		close(fd);
@@ -235,7 +267,7 @@ static void protect_again(struct watched *watched)
 	}
 	/* A folder may have been filled before it was seen: for that there is no proof. */
 	if (watched->missing || moves != 1 || changes > 0 || !S_ISREG(watched->type) || !S_ISREG(file.st_mode) ||
-	    !is_untouched(watched, &file, opens) || !bind_again(fd))
+	    !is_untouched(watched, &file, opens) || !bind_again(fd, fd))
 		tampered(watched->path);
 	close(fd);
 	fd = look_at(watched->path, &file);

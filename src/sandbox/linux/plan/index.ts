@@ -1,4 +1,4 @@
-import { SandboxedError } from "../../../policy/index.ts";
+import { isWithin, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts";
@@ -71,9 +71,11 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
   if (request.script !== null) requireShown(request.script, search);
   const { uid, gid } = programIds(facts, resolved);
   const restricted = backend !== "none";
-  const heldReadOnly = new Set(
-    tree.mounts.flatMap((step) => (step.do === "bind" && step.access === "read" ? [step.to] : [])),
-  );
+  const heldReadOnly = tree.mounts.flatMap((step) => (step.do === "bind" && step.access === "read" ? [step.to] : []));
+  const writable = steps.filter((step) => step.access === "write" && step.where === "host");
+  const rebind = heldReadOnly
+    .filter((path) => writable.some((step) => isWithin(path, step.path)))
+    .slice(0, MOST_REBINDS);
   const plan: LaunchPlan = {
     backend,
     profile: resolved.profile,
@@ -92,7 +94,8 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     writable: tree.writable,
     readable: [],
     privateHome: tree.homePoints.length > 0 || home.used ? { folder: home.folder, points: tree.homePoints } : null,
-    rebind: facts.protectedPaths.map(({ path }) => path).filter((path) => heldReadOnly.has(path)),
+    rebind,
+    remask: tree.mounts.flatMap((step) => (step.do === "mask" ? [step.to] : [])).slice(0, MOST_REBINDS - rebind.length),
     missing: facts.protectedPaths
       .filter(({ kind, path }) => kind === "missing" && oracle.decide({ op: "create", path }).effect === "deny")
       .map(({ path }) => path),
@@ -118,6 +121,9 @@ function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
     );
   }
 }
+
+/** As many as PID 1 has room for. */
+const MOST_REBINDS = 1024;
 
 /** The kernel refuses a smaller `kernel.pid_max` than this. */
 const SMALLEST_PID_MAX = 301;

@@ -58,6 +58,7 @@ export function initInstructions(plan: LaunchPlan): Buffer {
       identity?.ino ?? "-",
     ]),
     ...plan.rebind.map((path) => ["rebind", path]),
+    ...plan.remask.map((path) => ["remask", path]),
     ...plan.readable.map((path) => ["readable", path]),
     ...plan.writable.map((path) => ["writable", path]),
   ]);

@@ -133,8 +133,8 @@ describe("a plan", () => {
   it("binds again what the host may replace, and watches what is missing", () => {
     const plan = planOf();
     expect(plan.rebind).toEqual([
-      absolutePath("/home/ann/work/.git/hooks"),
       absolutePath("/home/ann/work/.git/config"),
+      absolutePath("/home/ann/work/.git/hooks"),
     ]);
     expect(plan.missing).toEqual([absolutePath("/home/ann/work/.vscode")]);
   });
