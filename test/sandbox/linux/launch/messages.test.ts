@@ -16,7 +16,7 @@ describe("reports of init", () => {
 
   it("come whole however they are cut", () => {
     const reader = new LineReader();
-    expect([..."exit 1\nsig"].flatMap((letter) => reader.read(Buffer.from(letter)))).toEqual(["exit 1"]);
+    expect([...Buffer.from("exit 1\nsig")].flatMap((byte) => reader.read(Buffer.from([byte])))).toEqual(["exit 1"]);
     expect(reader.read(Buffer.from("nal 9\n"))).toEqual(["signal 9"]);
   });
 });
