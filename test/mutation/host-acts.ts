@@ -9,16 +9,28 @@ const GRACE_MS = 1_500;
 /** The host saves `.git/config` as git does; the program then writes to the file under its name. True when it could. */
 export async function replacedByHost(stage: ToolStage): Promise<boolean> {
   stage.repository();
-  const script = "touch started; while [ ! -e go ]; do sleep 0.02; done; echo '# evil' >>.git/config";
-  const child = stage.start(["--", "sh", "-c", script], { stdio: "ignore" });
+  await whileSaving(stage, ".git/config", [], "echo '# evil' >>.git/config");
+  return stage.read(".git/config")?.includes("# evil") === true;
+}
+
+/** The host saves a denied file; the program then reads what is there. True when it could. */
+export async function unmaskedByHost(stage: ToolStage): Promise<boolean> {
+  stage.write("secret.txt", "s3cret\n");
+  await whileSaving(stage, "secret.txt", ["--deny", "secret.txt"], "cat secret.txt >found");
+  return stage.read("found")?.includes("s3cret") === true;
+}
+
+/** Runs the script once the host has put a new file over the path. */
+async function whileSaving(stage: ToolStage, path: string, words: readonly string[], script: string): Promise<void> {
+  const waiting = `touch started; while [ ! -e go ]; do sleep 0.02; done; ${script}`;
+  const child = stage.start([...words, "--", "sh", "-c", waiting], { stdio: "ignore" });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   await until(() => stage.read("started") !== null);
-  stage.write(".git/config.lock", `${stage.read(".git/config")}# saved\n`);
-  renameSync(`${stage.workspace}/.git/config.lock`, `${stage.workspace}/.git/config`);
+  stage.write(`${path}.lock`, `${stage.read(path)}# saved\n`);
+  renameSync(`${stage.workspace}/${path}.lock`, `${stage.workspace}/${path}`);
   await sleep(200);
   stage.write("go", "");
   await ended;
-  return stage.read(".git/config")?.includes("# evil") === true;
 }
 
 /** The launcher is killed. True when something of the run is still alive after a while; then that is ended here. */

@@ -77,9 +77,10 @@ export const all =
 /** Mounts at and below a path are left out, and whatever counts on them. */
 export const withoutMounts = (path: string): SwitchOff => {
   const elsewhere = (place: string): boolean => place !== path && !place.startsWith(`${path}/`);
-  return inPlan(({ mounts, expectations, rebind }) => ({
+  return inPlan(({ mounts, expectations, rebind, remask }) => ({
     mounts: mounts.filter(({ to }) => elsewhere(to)),
     expectations: expectations.filter((expected) => elsewhere(expected.path)),
     rebind: rebind.filter(elsewhere),
+    remask: remask.filter(elsewhere),
   }));
 };

@@ -1,5 +1,5 @@
 import { chmodSync, chownSync } from "node:fs";
-import { inPlan, listener, prints, python, shell } from "./mutant.ts";
+import { inPlan, listener, prints, python, shell, withoutMounts } from "./mutant.ts";
 import type { PlanMutant } from "./mutant.ts";
 
 const MiB = 1024 * 1024;
@@ -22,11 +22,7 @@ export const reachMutants: readonly PlanMutant[] = [
     host: ({ workspace }) => listener(`${workspace}/control.sock`),
     attack: (_, { address }) => python(connect("AF_UNIX", `"${address}"`)),
     effect: (_stage, _attempted, host) => host.heard(),
-    off: ({ workspace }) =>
-      inPlan(({ mounts, expectations }) => ({
-        mounts: mounts.filter(({ to }) => to !== `${workspace}/control.sock`),
-        expectations: expectations.filter(({ path }) => path !== `${workspace}/control.sock`),
-      })),
+    off: ({ workspace }) => withoutMounts(`${workspace}/control.sock`),
   },
   {
     protection: "the /proc of its own",
