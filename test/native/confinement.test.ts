@@ -176,7 +176,9 @@ describe("the file tree", () => {
       who: somebody,
       work,
       run: "cat kept/file; ls hidden; echo x >kept/file",
-      mounts: [`--ro-bind ${work}/kept ${work}/kept --perms 0000 --size 4096 --tmpfs ${work}/hidden`],
+      mounts: [
+        `--ro-bind ${work}/kept ${work}/kept --perms 0000 --size 4096 --tmpfs ${work}/hidden --bind ${work}/empty ${work}/empty`,
+      ],
       init,
     });
 
@@ -184,7 +186,6 @@ describe("the file tree", () => {
     const { lines, out } = await go([
       ["expect", "write", work, ...inode(work)],
       ["expect", "read", `${work}/kept`, ...inode(`${work}/kept`)],
-      ["expect", "read", `${work}/kept/file`, ...inode(`${work}/kept/file`)],
       ["expect", "masked", `${work}/hidden`, "-", "-"],
       ["expect", "write", "/tmp", "-", "-"],
       ["expect", "masked", `${work}/empty`, ...inode(`${work}/empty`)],
@@ -202,8 +203,12 @@ describe("the file tree", () => {
     { what: "a missing path", record: (): Words => ["expect", "read", `${work}/absent`, "-", "-"] },
     { what: "a symlink instead", record: (): Words => ["expect", "read", `${work}/link`, ...inode(`${work}/kept`)] },
     {
-      what: "a readable file where a mask should be",
-      record: (): Words => ["expect", "masked", `${work}/kept/file`, "-", "-"],
+      what: "a readable folder where a mask should be",
+      record: (): Words => ["expect", "masked", `${work}/kept`, "-", "-"],
+    },
+    {
+      what: "the very file, but no mount of its own",
+      record: (): Words => ["expect", "read", `${work}/kept/file`, ...inode(`${work}/kept/file`)],
     },
   ])("with $what lets nothing run", async ({ record }) => {
     const { lines, out } = await go([record()]);

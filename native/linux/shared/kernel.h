@@ -80,6 +80,16 @@ struct landlock_beneath {
 #define LANDLOCK_BENEATH 1
 
 /* linux/mount.h */
+/* What statx answers: attributes, and which of them the kernel knows. */
+struct extended_status {
+	uint32_t mask, block;
+	uint64_t attributes;
+	uint64_t between[5];
+	uint64_t known;
+	uint64_t rest[24];
+};
+#define IS_MOUNT_ROOT 0x2000u
+
 struct mount_attributes {
 	uint64_t set, clear, propagation, userns;
 };
