@@ -12,6 +12,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "full",
+          // Whole programs, on machines that do other work as well.
+          testTimeout: 120_000,
           include: slow.map((folder) => folder.replace("**", "**/*.test.ts")),
           globalSetup: ["test/stage/install.ts"],
         },

@@ -93,7 +93,8 @@ describe.each(everybody)("with sanitizers, started by $name", (who) => {
     clean(outcome);
   });
 
-  it("replaced files, checked paths and the final sweep", async () => {
+  // Where a slow build is late to look, the run ends instead of going on: refused all the same, so it may try again.
+  it("replaced files, checked paths and the final sweep", { retry: 2 }, async () => {
     const file = join(work, "protected/file");
     const outcome = await run({
       who,
