@@ -1,7 +1,7 @@
 // Times whole commands in turn (A B C, A B C, …), so that a drift of the machine's speed meets all of them alike.
 import { spawnSync } from "node:child_process";
 
-/** What every measured process gets: nothing that changes how fast a program starts (see README of this folder). */
+/** What every measured process gets: nothing that changes how fast a program starts. */
 export const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => name !== "NODE_EXTRA_CA_CERTS"),
 );
