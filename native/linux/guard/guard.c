@@ -137,10 +137,20 @@ static bool same_file(int one, int other)
 	       a.st_rdev == b.st_rdev;
 }
 
+/* Out of the way of the descriptors that the program's streams are put at. */
+static void make_pty(bool raw)
+{
+	if (!pty_make(&pty, told.owner, raw))
+		fail("terminal", errno, "pty");
+	pty.outer = move_high(pty.outer);
+	pty.inner = move_high(pty.inner);
+	if (pty.outer < 0 || pty.inner < 0)
+		fail("terminal", errno, "pty");
+}
+
 static void make_own_terminal(void)
 {
-	if (!pty_make(&pty, told.owner, false))
-		fail("terminal", errno, "pty");
+	make_pty(false);
 	for (int i = 0; i < 3; i++)
 		told.command.streams[i] = pty.inner;
 	int size_from = isatty(STDOUT_FILENO) ? STDOUT_FILENO : STDIN_FILENO;
@@ -158,8 +168,7 @@ static void make_listener(void)
 {
 	if (isatty(STDERR_FILENO)) {
 		/* The program still finds a terminal there; that one does the processing, so this one must not. */
-		if (!pty_make(&pty, told.owner, true))
-			fail("terminal", errno, "pty");
+		make_pty(true);
 		told.command.streams[2] = pty.inner;
 		pty_follows = STDERR_FILENO;
 		relay_open(&output, pty.outer, STDERR_FILENO, &memory);
