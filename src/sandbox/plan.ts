@@ -36,6 +36,21 @@ export interface PrivateHome {
   readonly points: readonly { readonly path: AbsolutePath; readonly kind: "directory" | "file" }[];
 }
 
+/**
+ * What a restricted network leads to: sockets in the run's own network namespace that are opened before the program
+ * starts and served from outside. With a door, every address but those leads to the namespace itself.
+ */
+export interface DoorPlan {
+  /** Where the proxies listen, on 127.0.0.1. */
+  readonly proxyPort: number;
+  /** TCP ports that answer for every address, IPv4 and IPv6. Neither 53 nor the proxy's. */
+  readonly transparentPorts: readonly number[];
+  /** Port 53, UDP and TCP, answers for every address. */
+  readonly dns: boolean;
+  /** Ports of the program's own servers that may be dialled from outside. */
+  readonly published: readonly number[];
+}
+
 /** A rule class this launch holds only as a snapshot, or not at all. */
 export interface Reduction {
   readonly rule: string;
@@ -52,6 +67,8 @@ export interface LaunchPlan {
   readonly cwd: AbsolutePath;
   readonly environment: readonly (readonly [name: string, value: string])[];
   readonly network: "off" | "restricted" | "full";
+  /** Null where nothing is to be reached from inside, nor anything inside from here. */
+  readonly door: DoorPlan | null;
   readonly mounts: readonly MountStep[];
   readonly expectations: readonly Expectation[];
   /** The ids the program runs as. */

@@ -84,6 +84,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     cwd,
     environment: environment.variables,
     network: resolved.networkMode,
+    door: null,
     mounts: tree.mounts,
     expectations: tree.expectations.map((expectation) => settled(expectation)),
     ids: { uid, gid },

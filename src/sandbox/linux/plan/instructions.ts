@@ -1,4 +1,4 @@
-import type { LaunchPlan } from "../../plan.ts";
+import type { DoorPlan, LaunchPlan } from "../../plan.ts";
 
 /** What the launch adds to a plan for the guard: places on the host that a plan does not fix. */
 export interface GuardInstructions {
@@ -22,6 +22,7 @@ export function guardInstructions(plan: LaunchPlan, launch: GuardInstructions): 
     ["owner", String(plan.ids.uid), String(plan.ids.gid)],
     ["stderr", launch.listenToErrors ? "tee" : "pass"],
     ["terminal", plan.terminal],
+    ...(plan.door === null ? [] : [["door"]]),
     ...launch.placeholders.map((path) => ["placeholder", path]),
     ...launch.quarantine.map(({ path, to }) => ["quarantine", path, to]),
   ]);
@@ -34,6 +35,7 @@ export function initInstructions(plan: LaunchPlan): Buffer {
   return encode([
     ["namespaces", isolated ? "yes" : "no"],
     ["network", plan.network],
+    ...doorRecords(plan.door),
     ["id", String(plan.ids.uid), String(plan.ids.gid)],
     ["idmap", plan.fullIdRange ? "full" : "one"],
     ["terminal", plan.terminal],
@@ -62,6 +64,17 @@ export function initInstructions(plan: LaunchPlan): Buffer {
     ...plan.readable.map((path) => ["readable", path]),
     ...plan.writable.map((path) => ["writable", path]),
   ]);
+}
+
+function doorRecords(door: DoorPlan | null): readonly Record[] {
+  if (door === null) return [];
+  return [
+    ["route", "all"],
+    ["listen", "door", String(door.proxyPort)],
+    ...door.transparentPorts.map((port) => ["listen", "tcp", String(port)]),
+    ...(door.dns ? [["listen", "dns", "53"]] : []),
+    ...door.published.map((port) => ["dial", String(port)]),
+  ];
 }
 
 function encode(records: readonly Record[]): Buffer {
