@@ -1,57 +1,81 @@
+import { parseAddress } from "./address.ts";
+import type { AddressBlock } from "./address.ts";
 import type { Decision, ReasonCode, Suggestion, Where } from "./decision.ts";
 import type { PathOracle } from "./decide-path.ts";
 import { isForeign } from "./effective.ts";
-import { covers, parseDomainPattern, parseHost } from "./host.ts";
-import type { DomainPattern, Host } from "./host.ts";
+import { parseHost } from "./host.ts";
+import type { Host } from "./host.ts";
+import { pathSegments } from "./http-path.ts";
 import { isDangerousSocket } from "./lists.ts";
-import type { DomainRule, UnixSocketRule } from "./model.ts";
-import { components, isWithin, normalise } from "./path.ts";
+import type { DomainRule, HttpRule, UnixSocketRule } from "./model.ts";
+import { compileNetworkLayer, leadsTo, requestRuleFor, rulesFor, socketRules } from "./network-layer.ts";
+import type { CompiledRule, NetworkLayer } from "./network-layer.ts";
+import { components } from "./path.ts";
 import type { AbsolutePath } from "./path.ts";
 import { canonicalOf } from "./resolve-target.ts";
-import type { Places, ResolvedLayer, ResolvedPolicy } from "./resolved.ts";
+import type { Places, Reach, RequestDecision, ResolvedLayer, ResolvedPolicy } from "./resolved.ts";
 import { advice, homeShort } from "./suggest.ts";
 
-interface CompiledRule {
-  readonly pattern: DomainPattern;
-  readonly rule: DomainRule;
-}
-
-interface CompiledSocket {
-  readonly path: AbsolutePath;
-  readonly subtree: boolean;
-  readonly rule: UnixSocketRule;
-}
-
-interface CompiledLayer {
-  readonly layer: ResolvedLayer;
-  /** By the name in the pattern; a look-up goes through the host and the domains above it. */
-  readonly byName: ReadonlyMap<string, readonly CompiledRule[]>;
-  readonly blocks: readonly CompiledRule[];
-  readonly sockets: readonly CompiledSocket[];
+/** What one layer says of a destination. */
+interface LayerAnswer {
+  readonly decision: Decision;
+  /** Refused for want of a rule, by somebody who can be asked for one. */
+  readonly isMiss: boolean;
+  /** The rules that allow it; none where the layer allows all. */
+  readonly granting: readonly CompiledRule[];
 }
 
 /** Answers what may be reached. */
 export class NetworkOracle {
   readonly #policy: ResolvedPolicy;
   readonly #paths: PathOracle;
-  readonly #layers: readonly CompiledLayer[];
+  readonly #layers: readonly NetworkLayer[];
 
   constructor(policy: ResolvedPolicy, paths: PathOracle) {
     this.#policy = policy;
     this.#paths = paths;
-    this.#layers = policy.layers.map((layer) => compileLayer(layer, policy.places));
+    this.#layers = policy.layers.map((layer) => compileNetworkLayer(layer, policy.places));
   }
 
   /** `port` null asks for the name alone. */
   decideHost(text: string, port: number | null): Decision {
+    return combined(this.#ask(parseHost(text), text, port)).decision;
+  }
+
+  reach(text: string, port: number | null): Reach {
     const host = parseHost(text);
-    let allowed: Decision = allow("granted", 'mode = "full"', null);
-    for (const compiled of this.#layers) {
-      const decision = decideLayer(compiled, host, text, port);
-      if (decision.effect !== "allow") return decision;
-      if (decision.provenance?.layer !== "invariant") allowed = decision;
-    }
-    return allowed;
+    const answers = this.#ask(host, text, port);
+    const { decision, isMiss } = combined(answers);
+    const rules = host === null || port === null ? [] : this.#layers.map((layer) => requestRuleFor(layer, host, port));
+    const limiting = rules.flatMap((rule) => (rule === null ? [] : [rule]));
+    const saying = answers.filter(({ granting }) => granting.length > 0);
+    return {
+      decision,
+      isMiss,
+      sni:
+        saying.length > 0 && saying.every(({ granting }) => granting.some(({ rule }) => rule.sni === "any"))
+          ? "any"
+          : "name",
+      limitsRequests: limiting.some(({ rule, paths }) => rule.methods !== null || paths !== null),
+      request: (method, path) => {
+        const segments = pathSegments(path);
+        for (const { rule, paths } of limiting) {
+          if (rule.methods?.includes(method) === false) return refuseRequest(rule, "method");
+          const isMeant = paths === null || (segments !== null && paths.some((matches) => matches(segments)));
+          if (!isMeant) return refuseRequest(rule, "path");
+        }
+        return { decision, refused: null };
+      },
+      mayLeadTo: (address, range) =>
+        host !== null &&
+        decision.effect === "allow" &&
+        saying.length > 0 &&
+        leadsEverywhere(saying, host, address, range),
+    };
+  }
+
+  #ask(host: Host | null, text: string, port: number | null): readonly LayerAnswer[] {
+    return this.#layers.map((layer) => decideLayer(layer, host, text, port));
   }
 
   /** Ports below 1024 included: in a network of its own a program may listen where it likes. */
@@ -72,15 +96,13 @@ export class NetworkOracle {
     if (access !== "deny" && where === "private")
       return allow("granted", "a private place", verdict.entry?.provenance ?? null, "private");
     let allowed: UnixSocketRule | null = null;
-    for (const { sockets, layer } of this.#layers) {
-      const matching = sockets.filter((socket) =>
-        socket.subtree ? isWithin(path, socket.path) : socket.path === path,
-      );
-      const refusing = matching.find(({ rule }) => rule.access === "deny")?.rule;
-      const granting = matching.find(({ rule }) => rule.access === "allow")?.rule;
+    for (const compiled of this.#layers) {
+      const matching = socketRules(compiled, path);
+      const refusing = matching.find((rule) => rule.access === "deny");
+      const granting = matching.find((rule) => rule.access === "allow");
       const isDangerous = granting?.dangerous !== true && isDangerousSocket(components(path));
       if (refusing !== undefined || granting === undefined || isDangerous) {
-        return refuseSocket(path, places, layer, refusing ?? granting ?? null, isDangerous);
+        return refuseSocket(path, places, compiled.layer, refusing ?? granting ?? null, isDangerous);
       }
       if (granting.provenance.layer !== "invariant") allowed ??= granting;
     }
@@ -92,55 +114,65 @@ export class NetworkOracle {
   }
 }
 
-function compileLayer(layer: ResolvedLayer, places: Places): CompiledLayer {
-  const byName = new Map<string, CompiledRule[]>();
-  const blocks: CompiledRule[] = [];
-  for (const rule of layer.network.domains) {
-    const pattern = parseDomainPattern(rule.pattern);
-    if (pattern.what.kind === "block") blocks.push({ pattern, rule });
-    else byName.set(pattern.what.name, [...(byName.get(pattern.what.name) ?? []), { pattern, rule }]);
+/** A refusal that stands comes before a mere lack of a rule: asking somebody could not change it. */
+function combined(answers: readonly LayerAnswer[]): { readonly decision: Decision; readonly isMiss: boolean } {
+  let allowed: Decision = allow("granted", 'mode = "full"', null);
+  let miss: Decision | null = null;
+  for (const { decision, isMiss } of answers) {
+    if (decision.effect === "allow") {
+      if (decision.provenance?.layer !== "invariant") allowed = decision;
+    } else if (!isMiss) return { decision, isMiss: false };
+    else miss ??= decision;
   }
-  const sockets = layer.network.unixSockets.flatMap((rule): CompiledSocket[] => {
-    const subtree = rule.path.endsWith("/**");
-    const spelled = normalise(subtree ? rule.path.slice(0, -3) || "/" : rule.path);
-    if (spelled === null) return [];
-    // A path that cannot be resolved allows nothing; what it denies stays denied by its spelling.
-    const path = places.canonical(spelled) ?? (rule.access === "deny" ? spelled : null);
-    return path === null ? [] : [{ path, subtree, rule }];
-  });
-  return { layer, byName, blocks, sockets };
+  return { decision: miss ?? allowed, isMiss: miss !== null };
 }
 
-function decideLayer(compiled: CompiledLayer, host: Host | null, text: string, port: number | null): Decision {
+function leadsEverywhere(saying: readonly LayerAnswer[], host: Host, address: string, range: AddressBlock): boolean {
+  const bits = parseAddress(address);
+  if (bits === null) return false;
+  return saying.every(({ granting }) => granting.some((rule) => leadsTo(rule, host, bits, range)));
+}
+
+function decideLayer(compiled: NetworkLayer, host: Host | null, text: string, port: number | null): LayerAnswer {
   const { mode, modeProvenance } = compiled.layer.network;
-  if (mode === "off") return refuse("network_off", 'mode = "off"', compiled, modeProvenance, text, port);
+  const refused = (decision: Decision, isMiss = false): LayerAnswer => ({ decision, isMiss, granting: [] });
+  if (mode === "off") return refused(refuse("network_off", 'mode = "off"', compiled, modeProvenance, text, port));
   if (host === null)
-    return deny("network_not_allowed", "no host name", null, advice("write a plain host name or address"));
-  const matching = rulesFor(compiled, host).filter(({ pattern }) => covers(pattern, host, port));
+    return refused(deny("network_not_allowed", "no host name", null, advice("write a plain host name or address")));
+  const matching = rulesFor(compiled, host, port);
   const refusing = matching.find(
     ({ rule, pattern }) => rule.access === "deny" && (port !== null || pattern.port === null),
   )?.rule;
   if (refusing !== undefined)
-    return refuse("network_not_allowed", domainText(refusing), compiled, refusing.provenance, text, port);
-  const granting = matching.find(({ rule }) => rule.access === "allow")?.rule;
-  if (granting !== undefined) return allow("granted", domainText(granting), granting.provenance);
-  if (mode === "full") return allow("granted", 'mode = "full"', modeProvenance);
-  return refuse("network_not_allowed", 'mode = "restricted"', compiled, modeProvenance, text, port);
+    return refused(refuse("network_not_allowed", domainText(refusing), compiled, refusing.provenance, text, port));
+  const granting = matching.filter(({ rule }) => rule.access === "allow");
+  const [first] = granting;
+  if (first !== undefined) {
+    return { decision: allow("granted", domainText(first.rule), first.rule.provenance), isMiss: false, granting };
+  }
+  if (mode === "full")
+    return { decision: allow("granted", 'mode = "full"', modeProvenance), isMiss: false, granting: [] };
+  const isMiss = !isForeign(compiled.layer.layer) && !isForeign(modeProvenance.layer);
+  return refused(refuse("network_not_allowed", 'mode = "restricted"', compiled, modeProvenance, text, port), isMiss);
 }
 
-function rulesFor({ byName, blocks }: CompiledLayer, host: Host): readonly CompiledRule[] {
-  if (host.kind === "address") return blocks;
-  const found: CompiledRule[] = [];
-  for (let name = host.name; ; name = name.slice(name.indexOf(".") + 1)) {
-    found.push(...(byName.get(name) ?? []));
-    if (!name.includes(".")) return found;
-  }
+function refuseRequest(rule: HttpRule, refused: "method" | "path"): RequestDecision {
+  const listed =
+    refused === "method" ? `methods = ${JSON.stringify(rule.methods)}` : `paths = ${JSON.stringify(rule.paths)}`;
+  const text = `http.${JSON.stringify(rule.pattern)} ${listed}`;
+  const suggestion = isForeign(rule.provenance.layer)
+    ? advice(`this is up to ${rule.provenance.owner}; no option of yours changes it`)
+    : {
+        argv: [],
+        config: `[permissions.NAME.network.http.${JSON.stringify(rule.pattern)}] ${listed}, with what is missing`,
+      };
+  return { decision: deny("network_not_allowed", text, rule.provenance, suggestion), refused };
 }
 
 function refuse(
   reason: ReasonCode,
   text: string,
-  { layer }: CompiledLayer,
+  { layer }: NetworkLayer,
   provenance: Decision["provenance"],
   host: string,
   port: number | null,

@@ -27,8 +27,14 @@ export interface ErrorDetail {
   readonly denial?: Denial;
 }
 
-/** The only error a user is shown: what, which path or host, from which line of which file, what to do. */
+const brand = Symbol.for("sandboxed-run.error");
+
+/**
+ * The only error a user is shown: what, which path or host, from which line of which file, what to do. The built
+ * commands come in several files that each hold this class, and know each other's errors by the brand.
+ */
 export class SandboxedError extends Error {
+  readonly [brand] = true;
   readonly code: ErrorCode;
   readonly hint: string | null;
   readonly denial: Denial | null;
@@ -39,5 +45,9 @@ export class SandboxedError extends Error {
     this.code = code;
     this.hint = detail.hint ?? null;
     this.denial = detail.denial ?? null;
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && brand in value;
   }
 }

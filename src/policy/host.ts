@@ -38,6 +38,7 @@ export function parseDomainPattern(text: string): DomainPattern {
   const { host, port } = splitPort(text);
   const block = parseBlock(host);
   if (block !== null) return { what: { kind: "block", block }, port };
+  if (host === "*") throw everywhere(text);
   const [, stars = "", rest = ""] = /^(\*\*\.|\*\.)?(.*)$/.exec(host.toLowerCase()) ?? [];
   const name = rest.replace(/\.$/, "");
   if (!isName(name)) throw invalid(text);
@@ -61,7 +62,10 @@ export function parseNetwork(text: string): AddressBlock {
 /** Whether the pattern covers the host; `port` null asks for the name alone, as a DNS question does. */
 export function covers(pattern: DomainPattern, host: Host, port: number | null): boolean {
   if (port !== null && (pattern.port === null ? port !== 80 && port !== 443 : port !== pattern.port)) return false;
-  const { what } = pattern;
+  return coversHost(pattern, host);
+}
+
+export function coversHost({ what }: DomainPattern, host: Host): boolean {
   if (what.kind === "block") return host.kind === "address" && inBlock(host.bits, what.block);
   if (host.kind === "address") return false;
   if (host.name === what.name) return what.kind !== "below";
@@ -75,6 +79,12 @@ function splitPort(text: string): { readonly host: string; readonly port: number
   const port = match[3] === undefined ? null : Number(match[3]);
   if (port === 0 || (port ?? 1) > 65_535) throw invalid(text);
   return { host: match[1] ?? match[2] ?? "", port };
+}
+
+function everywhere(text: string): SandboxedError {
+  return new SandboxedError("policy_invalid", `${JSON.stringify(text)} covers every host`, {
+    hint: 'to allow all, write mode = "full"; to deny all, allow nothing: what no rule allows is refused',
+  });
 }
 
 function invalid(text: string): SandboxedError {

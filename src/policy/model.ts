@@ -14,6 +14,18 @@ export interface DomainRule {
   readonly pattern: string;
   readonly access: "allow" | "deny";
   readonly resolveTo: readonly string[];
+  /** The name in a TLS greeting need not be the one that was asked for. */
+  readonly sni?: "any";
+  readonly provenance: Provenance;
+}
+
+/** What may be asked of the hosts that the pattern covers, on whatever port unless it names one; grants nothing. */
+export interface HttpRule {
+  readonly pattern: string;
+  /** Null: any. */
+  readonly methods: readonly string[] | null;
+  /** Patterns of whole paths, `*` within a segment and `**` across them. Null: any. */
+  readonly paths: readonly string[] | null;
   readonly provenance: Provenance;
 }
 
@@ -29,6 +41,7 @@ export interface NetworkPolicy {
   readonly mode: NetworkMode;
   readonly modeProvenance: Provenance;
   readonly domains: readonly DomainRule[];
+  readonly http: readonly HttpRule[];
   readonly bundles: readonly string[];
   readonly unixSockets: readonly UnixSocketRule[];
 }
@@ -96,6 +109,7 @@ export interface ProfilePatch {
     readonly mode?: { readonly value: NetworkMode; readonly provenance: Provenance };
     readonly bundles?: readonly string[];
     readonly domains?: readonly DomainRule[];
+    readonly http?: readonly HttpRule[];
     readonly unixSockets?: readonly UnixSocketRule[];
   };
   readonly environment?: Partial<Omit<EnvironmentPolicy, "provenance" | "bounds">> & {

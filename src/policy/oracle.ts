@@ -8,24 +8,25 @@ import type { Oracle, ResolvedPolicy } from "./resolved.ts";
 export function compile(resolved: ResolvedPolicy): Oracle {
   const paths = new PathOracle(resolved);
   let network: NetworkOracle | null = null;
-  const reach = (): NetworkOracle => (network ??= new NetworkOracle(resolved, paths));
+  const hosts = (): NetworkOracle => (network ??= new NetworkOracle(resolved, paths));
   return {
     decide: (query: Query): Decision => {
       switch (query.op) {
         case "connect":
-          return reach().decideHost(query.host, query.port);
+          return hosts().decideHost(query.host, query.port);
         case "dns":
-          return reach().decideHost(query.name, null);
+          return hosts().decideHost(query.name, null);
         case "connect_unix":
-          return reach().decideSocket(query.path);
+          return hosts().decideSocket(query.path);
         case "bind":
-          return reach().decideBind();
+          return hosts().decideBind();
         case "env":
           return decideVariable(resolved.environment, query.name);
         default:
           return paths.decide(query.op, query.path);
       }
     },
+    reach: (host, port) => hosts().reach(host, port),
     materialise: () => paths.tree.steps,
   };
 }

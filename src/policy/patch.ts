@@ -27,7 +27,7 @@ export function mergePatches(lower: ProfilePatch, higher: ProfilePatch): Profile
   const entries = [...without(lower.entries ?? [], higher.entries ?? []), ...(higher.entries ?? [])];
   const environment = { ...lower.environment, ...higher.environment };
   const protect = { ...lower.protect, ...higher.protect };
-  const { domains, unixSockets } = { ...lower.network, ...higher.network };
+  const { domains, http, unixSockets } = { ...lower.network, ...higher.network };
   return {
     ...lower,
     ...higher,
@@ -38,6 +38,7 @@ export function mergePatches(lower: ProfilePatch, higher: ProfilePatch): Profile
             ...lower.network,
             ...higher.network,
             ...(domains && { domains: overlay(lower.network?.domains ?? [], higher.network?.domains, patternOf) }),
+            ...(http && { http: overlay(lower.network?.http ?? [], higher.network?.http, patternOf) }),
             ...(unixSockets && {
               unixSockets: overlay(lower.network?.unixSockets ?? [], higher.network?.unixSockets, pathOf),
             }),
@@ -98,6 +99,7 @@ function applyNetwork(base: NetworkPolicy, patch: ProfilePatch["network"]): Netw
     modeProvenance: patch.mode?.provenance ?? base.modeProvenance,
     bundles: [...new Set([...base.bundles, ...(patch.bundles ?? [])])],
     domains: overlay(base.domains, patch.domains, patternOf),
+    http: overlay(base.http, patch.http, patternOf),
     unixSockets: overlay(base.unixSockets, patch.unixSockets, pathOf),
   };
 }

@@ -40,7 +40,7 @@ export function emptyProfile(name: string): Profile {
     name,
     description: "",
     filesystem: { kind: "restricted", entries: credentialEntries() },
-    network: { mode: "restricted", modeProvenance: own, domains: [], bundles: [], unixSockets: [] },
+    network: { mode: "restricted", modeProvenance: own, domains: [], http: [], bundles: [], unixSockets: [] },
     environment: { inherit: "core", include: [], exclude: [], set: new Map(), provenance: own },
     limits: defaultLimits,
     protect: { git: "metadata", off: new Set(), missing: "watch", provenance: own },

@@ -1,7 +1,8 @@
 import { parseDomainPattern, parseNetwork } from "./host.ts";
 import { SandboxedError } from "./error.ts";
 import { isDangerousSocket } from "./lists.ts";
-import type { DomainRule, ProfilePatch, UnixSocketRule } from "./model.ts";
+import { checkMethod, compilePath } from "./http-path.ts";
+import type { DomainRule, HttpRule, ProfilePatch, UnixSocketRule } from "./model.ts";
 import { didYouMean } from "./nearest.ts";
 import { absolutePath, components, joinPath } from "./path.ts";
 import { at, locating } from "./place.ts";
@@ -23,6 +24,7 @@ export function readNetwork(raw: RawNetwork, place: PlaceOf): NonNullable<Profil
     ...(raw.mode !== undefined && { mode: { value: raw.mode, provenance: place("mode") } }),
     ...(raw.bundles && { bundles: raw.bundles }),
     ...(raw.domains && { domains: readDomains(raw.domains, (...keys) => place("domains", ...keys)) }),
+    ...(raw.http && { http: readHttp(raw.http, (...keys) => place("http", ...keys)) }),
     ...(raw.unix_sockets && {
       unixSockets: readSockets(raw.unix_sockets, (...keys) => place("unix_sockets", ...keys)),
     }),
@@ -32,12 +34,24 @@ export function readNetwork(raw: RawNetwork, place: PlaceOf): NonNullable<Profil
 function readDomains(raw: NonNullable<RawNetwork["domains"]>, place: PlaceOf): readonly DomainRule[] {
   return Object.entries(raw).map(([pattern, value]) => {
     const provenance = place(pattern);
-    const { access, resolve_to: resolveTo = [] } = typeof value === "string" ? { access: value } : value;
+    const { access, resolve_to: resolveTo = [], sni } = typeof value === "string" ? { access: value } : value;
     locating(provenance, () => {
       parseDomainPattern(pattern);
       for (const range of resolveTo) parseNetwork(range);
     });
-    return { pattern, access, resolveTo, provenance };
+    return { pattern, access, resolveTo, ...(sni === "any" && { sni }), provenance };
+  });
+}
+
+function readHttp(raw: NonNullable<RawNetwork["http"]>, place: PlaceOf): readonly HttpRule[] {
+  return Object.entries(raw).map(([pattern, { methods = null, paths = null }]) => {
+    const provenance = place(pattern);
+    locating(provenance, () => {
+      parseDomainPattern(pattern);
+    });
+    locating(place(pattern, "methods"), () => methods?.forEach(checkMethod));
+    locating(place(pattern, "paths"), () => paths?.forEach(compilePath));
+    return { pattern, methods, paths, provenance };
   });
 }
 

@@ -58,6 +58,7 @@ const neutralNetwork: NetworkPolicy = {
   mode: "full",
   modeProvenance: own,
   domains: [],
+  http: [],
   bundles: [],
   unixSockets: [{ path: "/**", access: "allow", dangerous: true, provenance: own }],
 };

@@ -7,6 +7,7 @@ import type {
   NetworkPolicy,
   ProtectPolicy,
 } from "./model.ts";
+import type { AddressBlock } from "./address.ts";
 import type { AbsolutePath } from "./path.ts";
 import type { Access, Entry } from "./rule.ts";
 
@@ -92,9 +93,33 @@ export interface MaterialisedEntry {
   readonly entry: Entry | null;
 }
 
+/** What the door needs to know of a destination beside the decision. */
+export interface Reach {
+  readonly decision: Decision;
+  /** Refused only because layers of the caller's own list nothing for it: the one case that may be asked about. */
+  readonly isMiss: boolean;
+  readonly sni: "name" | "any";
+  /** Some rule looks at methods or paths, so that what cannot be read may not pass. */
+  readonly limitsRequests: boolean;
+  /** `path` as in a request line, with its query. */
+  request(method: string, path: string): RequestDecision;
+  /**
+   * Whether rules name the address although it is not public. A name leads where its `resolve_to` says; for a literal
+   * a block counts that is no wider than `range`.
+   */
+  mayLeadTo(address: string, range: AddressBlock): boolean;
+}
+
+export interface RequestDecision {
+  readonly decision: Decision;
+  readonly refused: "method" | "path" | null;
+}
+
 /** The one oracle. Every question of the form "may this run do X?" is answered here. */
 export interface Oracle {
   decide(query: Query): Decision;
+  /** `port` null asks for the name alone. */
+  reach(host: string, port: number | null): Reach;
   /** Effective access over the union of all anchors, parents before children, redundant steps left out. */
   materialise(): readonly MaterialisedEntry[];
 }

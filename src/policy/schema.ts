@@ -16,7 +16,20 @@ const networkSchema = z.strictObject({
   domains: z
     .record(
       z.string(),
-      z.union([allowOrDeny, z.strictObject({ access: allowOrDeny, resolve_to: z.array(z.string()).optional() })]),
+      z.union([
+        allowOrDeny,
+        z.strictObject({
+          access: allowOrDeny,
+          resolve_to: z.array(z.string()).optional(),
+          sni: z.enum(["name", "any"]).optional(),
+        }),
+      ]),
+    )
+    .optional(),
+  http: z
+    .record(
+      z.string(),
+      z.strictObject({ methods: z.array(z.string()).optional(), paths: z.array(z.string()).optional() }),
     )
     .optional(),
   unix_sockets: z

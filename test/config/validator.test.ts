@@ -34,7 +34,8 @@ const complete = {
       network: {
         mode: "off",
         bundles: ["npm"],
-        domains: { "a.com": "allow", "b.com": { access: "deny", resolve_to: ["10.0.0.0/8"] } },
+        domains: { "a.com": "allow", "b.com": { access: "deny", resolve_to: ["10.0.0.0/8"], sni: "any" } },
+        http: { "a.com": { methods: ["GET"], paths: ["/v1/**"] }, "b.com": {} },
         unix_sockets: { "/s": "deny", "/t": { access: "allow", dangerous: true } },
       },
       environment: { inherit: "all", include: ["A"], exclude: ["B"], set: { C: "d" } },

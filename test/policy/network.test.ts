@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RawProfile } from "../../src/policy/index.ts";
+import type { Profile, RawProfile } from "../../src/policy/index.ts";
 import { builtin, machine, oracle, profile } from "./machine.ts";
 
 type Network = NonNullable<RawProfile["network"]>;
@@ -16,6 +16,9 @@ describe("a destination", () => {
     "10.6.6.6": "deny",
     "[fd00::1]:8080": "allow",
     "203.0.113.7:5432": "allow",
+    "**.many.example:22": "allow",
+    "not.many.example": "deny",
+    "half.many.example:443": "deny",
   };
   const asked = oracle(profile({ network: { mode: "restricted", domains } }));
   it.each<readonly [string, number, string]>([
@@ -52,6 +55,9 @@ describe("a destination", () => {
     ["fd00::1%eth0", 8080, "deny"],
     ["203.0.113.7", 5432, "allow"],
     ["203.0.113.7", 443, "deny"],
+    ["a.many.example", 22, "allow"],
+    ["not.many.example", 22, "deny"],
+    ["half.many.example", 22, "allow"],
     ["user@api.example.com", 443, "deny"],
     ["api.example.com/x", 443, "deny"],
     ["api.example.com\0", 443, "deny"],
@@ -91,6 +97,76 @@ describe("a destination", () => {
       (mode) => oracle(profile({ network: { mode } })).decide({ op: "bind", port: 80 }).where,
     );
     expect(where).toEqual(["private", "private", "host"]);
+  });
+});
+
+describe("a destination that is refused", () => {
+  const mine = {
+    mode: "restricted" as const,
+    domains: { "a.example": "allow" as const, "b.example": "deny" as const },
+  };
+  it.each<readonly [string, Profile | readonly Profile[], string, boolean]>([
+    ["for want of a rule can be asked about", profile({ network: mine }), "c.example", true],
+    ["by a rule cannot", profile({ network: mine }), "b.example", false],
+    ["and is no name cannot", profile({ network: mine }), "127.1", false],
+    ["with the network off cannot", profile({ network: { ...mine, mode: "off" } }), "c.example", false],
+    ["for want of a rule of the organisation cannot", profile({ network: mine }, "requirements"), "c.example", false],
+    [
+      "for want of a rule here and by a rule there cannot",
+      [profile({ network: mine }), profile({ network: { mode: "full", domains: { "c.example": "deny" } } })],
+      "c.example",
+      false,
+    ],
+    ["and allowed is no miss", profile({ network: mine }), "a.example", false],
+  ])("%s", (_, profiles, host, isMiss) => {
+    expect(oracle(profiles).reach(host, 443).isMiss).toBe(isMiss);
+  });
+});
+
+describe("what a name may lead to", () => {
+  const domains: NonNullable<Network["domains"]> = {
+    "**.corp.example": { access: "allow", resolve_to: ["10.0.0.0/8"] },
+    "api.corp.example": { access: "allow", sni: "any" },
+    "plain.example": "allow",
+    "10.1.0.0/16": "allow",
+    "0.0.0.0/0": "allow",
+    "127.0.0.1:5432": "allow",
+  };
+  const asked = oracle(profile({ network: { mode: "restricted", domains } }));
+  const range = { first: 0xffff_0a00_0000n, bits: 104 };
+  const loopback = { first: 0xffff_7f00_0000n, bits: 104 };
+  it.each([
+    ["a.corp.example", 443, "10.2.3.4", range, true],
+    ["api.corp.example", 443, "10.2.3.4", range, true],
+    ["a.corp.example", 443, "192.168.1.1", range, false],
+    ["a.corp.example", 22, "10.2.3.4", range, false],
+    ["plain.example", 443, "10.2.3.4", range, false],
+    ["10.1.2.3", 443, "10.1.2.3", range, true],
+    ["10.2.2.3", 443, "10.2.2.3", range, false],
+    ["127.0.0.1", 5432, "127.0.0.1", loopback, true],
+    ["127.0.0.1", 443, "127.0.0.1", loopback, false],
+  ] as const)("%s port %i to %s", (host, port, address, within, expected) => {
+    expect(asked.reach(host, port).mayLeadTo(address, within)).toBe(expected);
+  });
+
+  it("needs every layer that names it, and one that does", () => {
+    const wide = profile({ network: { mode: "full" } });
+    const some = profile({ network: { mode: "restricted", domains } });
+    const bare = profile({ network: { mode: "restricted", domains: { "**.corp.example": "allow" } } });
+    const leads = (profiles: readonly Profile[]): boolean =>
+      oracle(profiles).reach("a.corp.example", 443).mayLeadTo("10.2.3.4", range);
+    expect([leads([some, wide]), leads([some, bare]), leads([wide])]).toEqual([true, false, false]);
+  });
+
+  it("greets with another name only where a rule says so in every layer that names the host", () => {
+    const bare = profile({ network: { mode: "restricted", domains: { "**.corp.example": "allow" } } });
+    const some = profile({ network: { mode: "restricted", domains } });
+    const sni = (profiles: readonly Profile[], host: string): string => oracle(profiles).reach(host, 443).sni;
+    expect([
+      sni([some], "api.corp.example"),
+      sni([some], "a.corp.example"),
+      sni([some, bare], "api.corp.example"),
+    ]).toEqual(["any", "name", "name"]);
   });
 });
 

@@ -69,7 +69,7 @@ describe("a table that cannot be meant", () => {
       'c.toml:5: "https://a.example" is not a host pattern',
     ],
     ["host with a star inside", { network: { domains: { "a.*.example": "allow" } } }, "is not a host pattern"],
-    ["every host", { network: { domains: { "*": "allow" } } }, "is not a host pattern"],
+    ["every host", { network: { domains: { "*": "allow" } } }, "covers every host"],
     ["a whole top-level domain", { network: { domains: { "*.com": "allow" } } }, "covers a whole top-level domain"],
     ["odd address", { network: { domains: { "127.1": "allow" } } }, "is not a host pattern"],
     ["block with bits behind its mask", { network: { domains: { "10.0.0.1/8": "allow" } } }, "is not a host pattern"],
