@@ -24,6 +24,7 @@ export type DoorReason =
   | "sni_mismatch"
   | "host_mismatch"
   | "method_not_allowed"
+  | "credentials_missing"
   | "not_asked"
   | "limit"
   | "draining";
@@ -54,6 +55,8 @@ export interface Passage {
   readonly generation: number;
   /** What the outer SNI must be: equal to the name (`name`), or anything (`any`). Addresses ask for nothing. */
   readonly sni: "name" | "any";
+  /** A rule looks at methods or paths: only what can be read as HTTP may pass. */
+  readonly inspect?: boolean;
 }
 
 export type Answer<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly refusal: Refusal };
