@@ -112,6 +112,8 @@ export interface LaunchRequest {
   readonly direct?: boolean;
   /** The rung where no new /proc may be mounted. */
   readonly outerProc?: boolean;
+  /** The channel of the door is made, and the guard told to pass it on. */
+  readonly door?: boolean;
   readonly stdio?: readonly [Stream, Stream, Stream];
   /** Called for each line; the launch is there to answer. */
   readonly onLine?: (line: string, launch: Launch) => void;
@@ -160,6 +162,7 @@ export function instructions(request: LaunchRequest): { readonly guard: Buffer; 
     ...(request.direct ? [] : bwrap.map((word) => ["arg", word])),
     ...(full && !request.direct ? [["idmap", "full"]] : []),
     ["owner", String(who.runs), String(who.runs)],
+    ...(request.door ? [["door"]] : []),
     ...(request.guard ?? []),
   ];
   const init = [
@@ -201,7 +204,13 @@ export function start(request: LaunchRequest): Started {
   const child = spawn(`${request.native ?? native}/sandbox-guard`, [], {
     env: {},
     cwd: "/",
-    stdio: [...(request.stdio ?? ["ignore", "pipe", "pipe"]), "pipe", "pipe", ...files],
+    stdio: [
+      ...(request.stdio ?? ["ignore", "pipe", "pipe"]),
+      "pipe",
+      "pipe",
+      ...files,
+      ...(request.door ? ["ipc" as const] : []),
+    ],
     ...(who.starts === self ? {} : { uid: who.starts, gid: who.starts }),
   });
   for (const fd of files) closeSync(fd);

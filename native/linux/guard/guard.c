@@ -30,7 +30,9 @@
 enum {
 	CONTROL = 4,
 	INSTRUCTIONS = 5,
-	FIRST_UNKNOWN_FD = 8,
+	FIRST_OPTIONAL_FD = 8,
+	CHANNEL = 8,
+	FIRST_UNKNOWN_FD = 9,
 	MOST_ARGUMENTS = 64 * 1024,
 	MOST_PATHS = 8 * 1024,
 	MOST_DIAGNOSTICS = 4 * 1024,
@@ -44,7 +46,7 @@ struct instructions {
 	struct command command;
 	uid_t owner;
 	gid_t group;
-	bool listen;
+	bool listen, door;
 	enum { TERMINAL_INHERIT, TERMINAL_OWN, TERMINAL_NONE } terminal;
 	int placeholders, quarantines;
 	const char *placeholder[MOST_PATHS], *quarantine[MOST_PATHS][2];
@@ -93,6 +95,8 @@ static void read_instructions(void)
 			told.listen = record_choice(errors) == 1;
 		} else if (strcmp(name, "terminal") == 0) {
 			told.terminal = record_choice(terminals);
+		} else if (strcmp(name, "door") == 0) {
+			told.door = true;
 		} else if (strcmp(name, "placeholder") == 0 && told.placeholders < MOST_PATHS) {
 			told.placeholder[told.placeholders++] = record_path();
 		} else if (strcmp(name, "quarantine") == 0 && told.quarantines < MOST_PATHS) {
@@ -104,6 +108,16 @@ static void read_instructions(void)
 	}
 	if (told.command.program == NULL || (told.command.direct && told.command.count > 0))
 		records_refuse("neither bwrap nor direct");
+}
+
+/* What stands there without being told of was left open by somebody, and is nobody's business inside. */
+static void take_channel(void)
+{
+	told.command.channel = told.door ? move_high(CHANNEL) : -1;
+	if (!told.door)
+		close(CHANNEL);
+	else if (told.command.channel < 0)
+		fail("door", errno, "channel");
 }
 
 /*
@@ -222,6 +236,8 @@ static void release_streams(void)
 	close(3);
 	close(6);
 	close(7);
+	if (told.command.channel >= 0)
+		close(told.command.channel);
 	if (pipe_inner >= 0)
 		close(pipe_inner);
 }
@@ -401,10 +417,11 @@ int main(void)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	syscall(SYS_close_range, FIRST_UNKNOWN_FD, ~0u, 0);
 	for (int fd = 3; fd < FIRST_UNKNOWN_FD; fd++)
-		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+		if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 && fd < FIRST_OPTIONAL_FD)
 			_exit(1);
 	arrange_signals();
 	read_instructions();
+	take_channel();
 	terminal_look();
 	arrange_streams();
 

@@ -22,6 +22,7 @@ enum {
 	PROGRAM_INPUT = 8, /* and 9, 10: output, error */
 	BWRAP_INFO = 11,
 	BWRAP_BLOCK = 12,
+	INIT_CHANNEL = 13,
 	HANDSHAKE_MS = 30 * 1000,
 };
 
@@ -55,6 +56,8 @@ _Noreturn static void become(const struct command *command, char **words, int in
 	place(INIT_CONTROL, INIT_CONTROL);
 	place(INIT_INSTRUCTIONS, INIT_INSTRUCTIONS);
 	place(INIT_SECCOMP, INIT_SECCOMP);
+	if (command->channel >= 0)
+		place(command->channel, INIT_CHANNEL);
 	if (info >= 0) {
 		place(info, BWRAP_INFO);
 		place(block, BWRAP_BLOCK);

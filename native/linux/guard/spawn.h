@@ -16,6 +16,7 @@ struct command {
 	bool map_every_id;
 	const char *last_word;
 	int streams[3];      /* the program's */
+	int channel;         /* of the door; -1 without one */
 	int diagnostics;     /* where bwrap, and init before the start, may print */
 };
 

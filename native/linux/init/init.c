@@ -20,9 +20,12 @@
 #include "../shared/control.h"
 #include "../shared/kernel.h"
 #include "capabilities.h"
+#include "channel.h"
 #include "child.h"
+#include "dial.h"
 #include "instructions.h"
 #include "landlock.h"
+#include "listeners.h"
 #include "mounts.h"
 #include "network.h"
 #include "processes.h"
@@ -31,7 +34,7 @@
 #include "supervise.h"
 #include "watchdog.h"
 
-enum { CONTROL = 3, INSTRUCTIONS = 6, SECCOMP = 7, LAST_KNOWN_FD = 10 };
+enum { CONTROL = 3, INSTRUCTIONS = 6, SECCOMP = 7, LAST_KNOWN_FD = 10, CHANNEL = 13 };
 
 /* Nobody inside may look into this process, and it dies with whoever started it. */
 static void close_shell(void)
@@ -49,7 +52,10 @@ static void check_descriptors(void)
 			fail("init", EBADF, "a descriptor is missing");
 	fcntl(CONTROL, F_SETFD, FD_CLOEXEC);
 	syscall(SYS_close_range, CONTROL + 1, INSTRUCTIONS - 1, 0);
-	syscall(SYS_close_range, LAST_KNOWN_FD + 1, ~0u, 0);
+	syscall(SYS_close_range, LAST_KNOWN_FD + 1, CHANNEL - 1, 0);
+	syscall(SYS_close_range, CHANNEL + 1, ~0u, 0);
+	/* Not there unless the run has a door. */
+	fcntl(CHANNEL, F_SETFD, FD_CLOEXEC);
 }
 
 /* Keys of the person's session (disk encryption, Kerberos) are found through the session keyring. */
@@ -132,6 +138,9 @@ int main(int count, char **words)
 	if (!told->namespaces && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)
 		fail("init", errno, "subreaper");
 
+	if (!channel_use(CHANNEL, told->listeners > 0 || told->dials > 0))
+		fail("init", EBADF, "the door's channel is missing");
+	dial_prepare(told);
 	network_set_up(told);
 	processes_open(told->namespaces);
 	bool proc_locked = false;
@@ -154,6 +163,8 @@ int main(int count, char **words)
 
 	report("ready");
 	wait_for_go();
+	/* Whatever connects waits in the kernel until the launcher accepts: the program need not wait for the launcher. */
+	listeners_hand_over();
 	pid_t program = child_prepare(told);
 	if (proc_locked)
 		mounts_lock_proc();
@@ -161,7 +172,7 @@ int main(int count, char **words)
 	watchdog_start(told);
 	drop_rights(told);
 	close_shell();
-	seccomp_confine_init(told->rebinds > 0);
+	seccomp_confine_init(told->rebinds > 0, told->dials > 0);
 	/* The program's first instruction finds this process as confined as it will ever be. */
 	child_release();
 	report("started");

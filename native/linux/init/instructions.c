@@ -47,6 +47,27 @@ static void read_expectation(void)
 		records_refuse("an expectation's inode");
 }
 
+static void read_listener(void)
+{
+	static const char *const kinds[] = { "door", "tcp", "dns", NULL };
+	if (told.listeners == MOST_PORTS)
+		records_refuse("too many listeners");
+	struct listener *listener = &told.listener[told.listeners++];
+	listener->kind = record_choice(kinds);
+	listener->port = (uint16_t)record_number(UINT16_MAX);
+	if (listener->port == 0 && listener->kind != LISTEN_DOOR)
+		records_refuse("a listener's port");
+}
+
+static void read_dial(void)
+{
+	if (told.dials == MOST_PORTS)
+		records_refuse("too many ports to dial");
+	told.dial[told.dials] = (uint16_t)record_number(UINT16_MAX);
+	if (told.dial[told.dials++] == 0)
+		records_refuse("a port to dial");
+}
+
 static void add_word(char **list, int *count)
 {
 	if (*count == MOST_WORDS)
@@ -57,12 +78,19 @@ static void add_word(char **list, int *count)
 static void read_record(const char *name)
 {
 	static const char *const networks[] = { "off", "restricted", "full", NULL };
+	static const char *const routes[] = { "all", NULL };
 	static const char *const maps[] = { "one", "full", NULL };
 	static const char *const terminals[] = { "inherit", "own", "none", NULL };
 	if (strcmp(name, "namespaces") == 0)
 		told.namespaces = record_choice(yes_no);
 	else if (strcmp(name, "network") == 0)
 		told.network = record_choice(networks);
+	else if (strcmp(name, "route") == 0)
+		told.route_all = record_choice(routes) == 0;
+	else if (strcmp(name, "listen") == 0)
+		read_listener();
+	else if (strcmp(name, "dial") == 0)
+		read_dial();
 	else if (strcmp(name, "id") == 0) {
 		told.uid = (uid_t)record_number(UINT32_MAX - 1);
 		told.gid = (gid_t)record_number(UINT32_MAX - 1);
@@ -127,6 +155,8 @@ const struct instructions *instructions_read(int fd, int seccomp_fd, bool take_f
 		records_refuse("exec, cwd, arg or id is missing");
 	if (!told.namespaces && (told.rebinds > 0 || told.expectations > 0 || !told.landlock))
 		records_refuse("expect, rebind, remask and landlock no need namespaces");
+	if ((told.route_all || told.listeners > 0 || told.dials > 0) && (!told.namespaces || told.network != NETWORK_RESTRICTED))
+		records_refuse("route, listen and dial need a restricted network and namespaces");
 	if (told.namespaces && told.readable.count > 0)
 		records_refuse("readable is for runs without namespaces");
 	read_filter(seccomp_fd);

@@ -9,7 +9,7 @@
 
 #include "../shared/kernel.h"
 
-enum { MOST_WORDS = 64 * 1024, MOST_PATHS = 8 * 1024, MOST_REBINDS = 1024 };
+enum { MOST_WORDS = 64 * 1024, MOST_PATHS = 8 * 1024, MOST_REBINDS = 1024, MOST_PORTS = 128 };
 
 struct expectation {
 	enum { EXPECT_READ, EXPECT_WRITE, EXPECT_MASKED } access;
@@ -23,9 +23,19 @@ struct path_list {
 	const char *path[MOST_PATHS];
 };
 
+/* A socket that is opened for the door. */
+struct listener {
+	enum { LISTEN_DOOR, LISTEN_TCP, LISTEN_DNS } kind;
+	uint16_t port;
+};
+
 struct instructions {
 	bool namespaces, landlock;
 	enum { NETWORK_OFF, NETWORK_RESTRICTED, NETWORK_FULL } network;
+	bool route_all;
+	int listeners, dials;
+	struct listener listener[MOST_PORTS];
+	uint16_t dial[MOST_PORTS]; /* ports that may be dialled from outside */
 	uid_t uid;
 	gid_t gid;
 	bool map_every_id;

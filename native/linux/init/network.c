@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "../shared/control.h"
+#include "listeners.h"
+#include "route.h"
 
 static void bring_up_loopback(void)
 {
@@ -26,18 +28,13 @@ static void bring_up_loopback(void)
 	close(fd);
 }
 
-/*
- * The door's listeners and the routes that lead every address to them belong here, between a loopback that is up and
- * a program that does not exist yet, while CAP_NET_ADMIN and CAP_NET_BIND_SERVICE are held. Without them a restricted
- * network reaches nothing, which is what it promises at most.
- */
-static void open_door(void) {}
-
 void network_set_up(const struct instructions *told)
 {
 	if (!told->namespaces || told->network == NETWORK_FULL)
 		return;
 	bring_up_loopback();
-	if (told->network == NETWORK_RESTRICTED)
-		open_door();
+	/* Without these a restricted network reaches nothing, which is what it promises at most. */
+	if (told->route_all)
+		route_all();
+	listeners_open(told);
 }

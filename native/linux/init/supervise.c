@@ -12,6 +12,8 @@
 
 #include "../shared/control.h"
 #include "../shared/records.h"
+#include "channel.h"
+#include "dial.h"
 #include "processes.h"
 #include "rebind.h"
 #include "watchdog.h"
@@ -81,21 +83,31 @@ static void obey(void)
 			pass_signal((int)number);
 		else if (strcmp(line, "continue fg") == 0 || strcmp(line, "continue bg") == 0)
 			resume(line[9] == 'f');
+		else if (strncmp(line, "dial ", 5) == 0)
+			dial_start(line + 5);
 	}
+}
+
+static int sooner(int one, int other)
+{
+	return one < 0 ? other : other < 0 || one < other ? one : other;
 }
 
 void supervise(const struct instructions *told, pid_t child, int signals, int tty)
 {
 	(void)told;
+	enum { OWN = 4 };
 	program = child;
 	terminal = tty;
 	for (;;) {
-		struct pollfd entries[] = {
+		struct pollfd entries[OWN + MOST_DIALLING] = {
 			{ .fd = control_fd(), .events = POLLIN },
 			{ .fd = signals, .events = POLLIN },
 			{ .fd = rebind_fd(), .events = POLLIN },
+			{ .fd = channel_fd(), .events = POLLIN },
 		};
-		int ready = poll(entries, 3, watchdog_wait());
+		int dials = dial_entries(entries + OWN);
+		int ready = poll(entries, (nfds_t)(OWN + dials), sooner(watchdog_wait(), dial_wait()));
 		if (ready < 0 && errno != EINTR)
 			fail("poll", errno, "init");
 		if (entries[2].fd >= 0 && entries[2].revents != 0)
@@ -106,6 +118,9 @@ void supervise(const struct instructions *told, pid_t child, int signals, int tt
 			}
 			reap();
 		}
+		dial_look(entries + OWN, dials);
+		if (entries[3].fd >= 0 && entries[3].revents != 0)
+			channel_drain();
 		if (entries[0].revents != 0)
 			obey();
 		watchdog_look();

@@ -55,7 +55,9 @@ struct bpf_program {
 #define SECCOMP_ALLOW 0x7fff0000u
 #define SECCOMP_AT_NUMBER 0
 #define SECCOMP_AT_ARCHITECTURE 4
-#define SECCOMP_AT_ARGUMENT_1 24 /* low half of the second argument, little endian */
+#define SECCOMP_AT_ARGUMENT_0 16 /* low half of the first argument, little endian */
+#define SECCOMP_AT_ARGUMENT_1 24
+#define SECCOMP_AT_ARGUMENT_2 32
 
 /* linux/capability.h */
 struct capability_header {

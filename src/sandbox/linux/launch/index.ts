@@ -81,7 +81,7 @@ export function launch(options: LaunchOptions): Launch {
     const child = spawn(files.guard, [], {
       env: {},
       cwd: "/",
-      stdio: [...options.streams, "pipe", "pipe", guard, init, seccomp],
+      stdio: [...options.streams, "pipe", "pipe", guard, init, seccomp, ...doorChannel(plan)],
     });
     return new RunningLaunch(child, options);
   } finally {
@@ -131,6 +131,14 @@ class RunningLaunch implements Launch {
   toGuard(line: string): void {
     if (!this.#guard.destroyed) this.#guard.write(`${line}\n`);
   }
+}
+
+/**
+ * A Node process receives descriptors through an `ipc` stream alone. Whoever serves the door makes a `DoorChannel` of
+ * the child in the same turn of the event loop.
+ */
+function doorChannel(plan: LaunchPlan): readonly "ipc"[] {
+  return plan.door === null ? [] : ["ipc"];
 }
 
 const INIT_CHANNEL = 3;
