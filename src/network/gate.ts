@@ -24,6 +24,7 @@ export type DoorReason =
   | "sni_mismatch"
   | "host_mismatch"
   | "method_not_allowed"
+  | "path_not_allowed"
   | "credentials_missing"
   | "not_asked"
   | "limit"
