@@ -1,0 +1,93 @@
+import type { Socket } from "node:net";
+
+export interface GatherBounds {
+  readonly bytes: number;
+  /** Milliseconds without a first byte; none when absent. */
+  readonly firstByteTime?: number;
+  /** Milliseconds from the first byte. */
+  readonly time: number;
+}
+
+/** What came, found or not: `ended` the other side finished, `gone` the connection broke. */
+export type Gathered<T> =
+  | { readonly outcome: "found"; readonly value: T; readonly bytes: Buffer }
+  | { readonly outcome: "ended" | "long" | "slow" | "gone"; readonly bytes: Buffer };
+
+/**
+ * Collects a socket's first bytes until `inspect` recognises them. Afterwards the socket is paused and everything
+ * read is in `bytes`, nothing is put back. The socket needs an error listener of its own.
+ */
+export function gather<T>(
+  socket: Socket,
+  head: Buffer,
+  bounds: GatherBounds,
+  inspect: (bytes: Buffer) => T | undefined,
+): Promise<Gathered<T>> {
+  return new Promise((resolve) => {
+    const store = new Growing(head);
+    let timer: NodeJS.Timeout | undefined;
+
+    const settle = (result: Gathered<T>): void => {
+      clearTimeout(timer);
+      socket.off("data", onData).off("end", onEnd).off("close", onClose);
+      socket.pause();
+      resolve(result);
+    };
+    const look = (): boolean => {
+      const bytes = store.bytes();
+      const value = bytes.length === 0 ? undefined : inspect(bytes);
+      if (value !== undefined) settle({ outcome: "found", value, bytes });
+      else if (bytes.length >= bounds.bytes) settle({ outcome: "long", bytes });
+      else return false;
+      return true;
+    };
+    const limit = (milliseconds: number): void => {
+      clearTimeout(timer);
+      timer = setTimeout(() => settle({ outcome: "slow", bytes: store.bytes() }), milliseconds);
+    };
+    const onData = (chunk: Buffer): void => {
+      const first = store.size === 0;
+      store.add(chunk);
+      if (!look() && first) limit(bounds.time);
+    };
+    const onEnd = (): void => settle({ outcome: "ended", bytes: store.bytes() });
+    const onClose = (): void => settle({ outcome: "gone", bytes: store.bytes() });
+
+    if (look()) return;
+    if (socket.destroyed) return onClose();
+    if (socket.readableEnded) return onEnd();
+    if (store.size > 0) limit(bounds.time);
+    else if (bounds.firstByteTime !== undefined) limit(bounds.firstByteTime);
+    socket.on("data", onData).on("end", onEnd).on("close", onClose);
+    socket.resume();
+  });
+}
+
+/** Doubles as it grows: a peer that sends byte by byte costs a copy of each byte or two, not of everything each time. */
+class Growing {
+  #buffer: Buffer;
+  size: number;
+
+  constructor(head: Buffer) {
+    this.#buffer = head;
+    this.size = head.length;
+  }
+
+  add(chunk: Buffer): void {
+    if (this.size === 0) {
+      this.#buffer = chunk;
+    } else {
+      if (this.size + chunk.length > this.#buffer.length) {
+        const larger = Buffer.allocUnsafe(Math.max(256, 2 * (this.size + chunk.length)));
+        this.#buffer.copy(larger, 0, 0, this.size);
+        this.#buffer = larger;
+      }
+      chunk.copy(this.#buffer, this.size);
+    }
+    this.size += chunk.length;
+  }
+
+  bytes(): Buffer {
+    return this.#buffer.subarray(0, this.size);
+  }
+}

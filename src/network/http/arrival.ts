@@ -1,0 +1,9 @@
+import type { Protocol, Target } from "../gate.ts";
+
+/**
+ * How an HTTP connection came. `proxy`: a client that asks for URLs; `pinned`: a connection that leads to one target,
+ * opened by CONNECT, SOCKS or a transparent listener, on which requests have the form servers see.
+ */
+export type HttpArrival =
+  | { readonly kind: "proxy"; readonly protocol: Protocol }
+  | { readonly kind: "pinned"; readonly protocol: Protocol; readonly target: Target };

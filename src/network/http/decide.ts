@@ -1,0 +1,68 @@
+import type { IncomingMessage } from "node:http";
+import type { Refusal } from "../gate.ts";
+import type { DoorParts } from "../parts.ts";
+import { refuse } from "../refusal.ts";
+import { findWay } from "../upstream/way.ts";
+import type { HttpArrival } from "./arrival.ts";
+import type { Exchange } from "./forward.ts";
+import { readHead, type RequestHead } from "./head.ts";
+import { readTarget, type RequestTarget } from "./target.ts";
+
+/** `fatal`: nothing that follows on this connection can be trusted. */
+export type HttpAnswer<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly refusal: Refusal; readonly fatal: boolean };
+
+export interface ReadRequest {
+  readonly head: RequestHead;
+  readonly asked: RequestTarget;
+}
+
+/** Reads what a request asks for; refuses what is ambiguous and who may not ask. */
+export function readRequest(
+  { parseTarget, secret }: DoorParts,
+  request: IncomingMessage,
+  arrival: HttpArrival,
+): HttpAnswer<ReadRequest> {
+  const { protocol } = arrival;
+  const head = readHead(request);
+  if (typeof head === "string") return fatal(refuse(protocol, pinned(arrival), "bad_request", head));
+  if (arrival.kind === "proxy" && secret !== null && !secret.isAuthorization(head.proxyAuthorization)) {
+    return fatal(refuse(protocol, null, "credentials_missing", "This door wants the run's credentials."));
+  }
+  const asked = readTarget(request, head, arrival, parseTarget);
+  if ("reason" in asked) return fatal(refuse(protocol, asked.target, asked.reason, asked.message));
+  return { ok: true, value: { head, asked } };
+}
+
+/** Asks the gate: name, then method and path, then addresses. */
+export async function decideRequest(
+  parts: DoorParts,
+  { head, asked }: ReadRequest,
+  method: string,
+  { protocol }: HttpArrival,
+): Promise<HttpAnswer<Exchange>> {
+  const { gate, traffic } = parts;
+  const admitted = await gate.admit(asked.target, protocol);
+  if (!admitted.ok) return { ...admitted, fatal: false };
+  const permitted = gate.request(admitted.value, method, asked.path);
+  if (!permitted.ok) return { ...permitted, fatal: false };
+  const passage = permitted.value;
+  if (!traffic.hasRoom()) {
+    return fatal(refuse(protocol, asked.target, "limit", "The run's limit of bytes is used up.", 429));
+  }
+  const way = await findWay(parts, passage, protocol, "http");
+  if (!way.ok) return { ...way, fatal: false };
+  if (!gate.stillAllowed(passage)) {
+    return fatal(refuse(protocol, asked.target, "draining", "The policy changed while this was asked."));
+  }
+  return { ok: true, value: { passage, protocol, way: way.value, head, asked } };
+}
+
+function pinned(arrival: HttpArrival): RequestTarget["target"] | null {
+  return arrival.kind === "pinned" ? arrival.target : null;
+}
+
+function fatal(refusal: Refusal): { readonly ok: false; readonly refusal: Refusal; readonly fatal: true } {
+  return { ok: false, refusal, fatal: true };
+}

@@ -1,0 +1,137 @@
+import { request as sendRequest, type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Passage, Protocol } from "../gate.ts";
+import type { DoorParts } from "../parts.ts";
+import { authorityOf, refuse, refusedEvent } from "../refusal.ts";
+import { pump } from "../relay.ts";
+import { dialRefusal, type Way } from "../upstream/way.ts";
+import { answerRefusal } from "./answer.ts";
+import { answerHeaders, type RequestHead } from "./head.ts";
+import { DialError, type Pool, type PooledRequest } from "./pool.ts";
+import type { RequestTarget } from "./target.ts";
+
+/** A request that was decided, with the way it goes. */
+export interface Exchange {
+  readonly passage: Passage;
+  readonly protocol: Protocol;
+  readonly way: Way;
+  readonly head: RequestHead;
+  readonly asked: RequestTarget;
+}
+
+export interface Pools {
+  /** Keeps connections open between requests. */
+  readonly kept: Pool;
+  /** A connection of its own for each request. */
+  readonly fresh: Pool;
+}
+
+/** Methods that may be sent again when a kept connection turns out to be closed. */
+const repeatable = new Set(["GET", "HEAD", "OPTIONS", "TRACE"]);
+
+/** Sends the request on and streams both ways. Everything that happens afterwards is handled here. */
+export function forward(
+  parts: DoorParts,
+  pools: Pools,
+  exchange: Exchange,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const { passage, protocol, head } = exchange;
+  const isRepeatable = head.body === "none" && repeatable.has(request.method ?? "");
+  let current: ClientRequest;
+  let counted: Counted | null = null;
+
+  const fail = (refusal: ReturnType<typeof refuse>): void => {
+    parts.observe(refusedEvent(refusal));
+    answerRefusal(response, refusal, head.body !== "none");
+  };
+  const cut = (): void => {
+    current.destroy();
+    request.socket.destroy();
+  };
+  const overLimit = (): void => {
+    parts.observe(refusedEvent(refuse(protocol, passage.target, "limit", "The run's limit of bytes is used up.")));
+    cut();
+  };
+  const open = parts.passages.hold({ passage, cut });
+  response.once("close", () => {
+    parts.passages.release(open);
+    if (!response.writableFinished) current.destroy();
+    const { target, decision } = passage;
+    const { sent, received } = counted?.now() ?? { sent: 0, received: 0 };
+    parts.observe({ kind: "closed", protocol, target, refusal: null, decision, sent, received });
+  });
+
+  const send = (pool: Pool): void => {
+    current = sendRequest(requestOptions(exchange, request.method ?? "GET", pool));
+    current.on("socket", (socket: Socket) => (counted = countFrom(socket)));
+    current.on("continue", () => response.writeContinue());
+    current.on("response", (answer) => {
+      if (answerFrom(parts, answer, response, overLimit)) return;
+      fail(refuse(protocol, passage.target, "connect_failed", "The server's answer is malformed."));
+    });
+    current.on("error", (error: Error) => {
+      if (response.headersSent || response.destroyed) return void response.destroy();
+      if (error instanceof DialError) return fail(dialRefusal(error.failure, passage, protocol));
+      if (isRepeatable && current.reusedSocket && pool === pools.kept) return send(pools.fresh);
+      fail(refuse(protocol, passage.target, "connect_failed", "The server broke off or answered malformed."));
+    });
+    if (head.body === "none") return void current.end();
+    if (head.expectsContinue) current.flushHeaders();
+    pump(request, current, (bytes) => parts.traffic.send(bytes), overLimit);
+    request.on("end", () => {
+      if (request.rawTrailers.length > 0) current.addTrailers(pairs(request.rawTrailers));
+      current.end();
+    });
+  };
+  // A request that may not be repeated does not trust in a connection that may be closed meanwhile.
+  send(isRepeatable ? pools.kept : pools.fresh);
+}
+
+export function requestOptions({ way, head, asked, passage }: Exchange, method: string, agent: Pool): PooledRequest {
+  const headers = ["Host", asked.hostLine, ...head.headers];
+  if (head.body === "chunked") headers.push("Transfer-Encoding", "chunked");
+  if (way.absolute?.authorization) headers.push("Proxy-Authorization", way.absolute.authorization);
+  const path = way.absolute === null ? asked.path : `http://${authorityOf(passage.target, 80)}${asked.path}`;
+  return { agent, way, method, path, headers, setHost: false, insecureHTTPParser: false };
+}
+
+/** Streams the answer; false when it cannot be written. */
+export function answerFrom(
+  { traffic }: DoorParts,
+  answer: IncomingMessage,
+  response: ServerResponse,
+  overLimit: () => void,
+): boolean {
+  if (response.destroyed) return true;
+  try {
+    response.sendDate = false;
+    response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", answerHeaders(answer.rawHeaders));
+  } catch {
+    answer.destroy();
+    return false;
+  }
+  pump(answer, response, (bytes) => traffic.receive(bytes), overLimit);
+  answer.on("end", () => {
+    if (answer.rawTrailers.length > 0) response.addTrailers(pairs(answer.rawTrailers));
+    response.end();
+  });
+  answer.on("close", () => {
+    if (!answer.complete) response.destroy();
+  });
+  return true;
+}
+
+function pairs(raw: readonly string[]): [string, string][] {
+  return Array.from({ length: raw.length >> 1 }, (_, index) => [raw[2 * index] ?? "", raw[2 * index + 1] ?? ""]);
+}
+
+interface Counted {
+  now(): { readonly sent: number; readonly received: number };
+}
+
+function countFrom(socket: Socket): Counted {
+  const { bytesWritten, bytesRead } = socket;
+  return { now: () => ({ sent: socket.bytesWritten - bytesWritten, received: socket.bytesRead - bytesRead }) };
+}

@@ -1,0 +1,110 @@
+import type { IncomingMessage } from "node:http";
+
+/** A request's head, read in one pass. `headers` are name and value in turn, without `Host` and what ends at each hop. */
+export interface RequestHead {
+  readonly headers: readonly string[];
+  readonly hosts: readonly string[];
+  readonly body: "none" | "sized" | "chunked";
+  readonly upgrade: string | null;
+  readonly expectsContinue: boolean;
+  readonly proxyAuthorization: string | null;
+}
+
+/** What belongs to one connection alone (RFC 9110, section 7.6.1), and credentials for the door. */
+const hopByHop = new Set([
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "proxy-authorization",
+  "proxy-authenticate",
+  "proxy-authentication-info",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+  "http2-settings",
+]);
+
+/** Framing and routing, which no `Connection` line can declare to be a matter of one hop. */
+const untouchable = new Set(["host", "content-length", "trailer", "expect", "authorization", "cookie"]);
+
+/** Reads a head the parser let pass, or says in a sentence what about it is ambiguous. */
+export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestHead | string {
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") return `HTTP/${httpVersion} is not spoken here.`;
+  const headers: string[] = [];
+  const hosts: string[] = [];
+  const named: string[] = [];
+  let lengths = 0;
+  let length = "";
+  let encodings = 0;
+  let upgrade: string | null = null;
+  let expectsContinue = false;
+  let proxyAuthorization: string | null = null;
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    const value = rawHeaders[index + 1] ?? "";
+    const lower = name.toLowerCase();
+    switch (lower) {
+      case "host":
+        hosts.push(value);
+        continue;
+      case "content-length":
+        lengths += 1;
+        length = value;
+        break;
+      case "transfer-encoding":
+        encodings += 1;
+        if (value.toLowerCase() !== "chunked") return "No transfer encoding but chunked is taken.";
+        break;
+      case "connection":
+        named.push(...value.toLowerCase().split(/[ \t]*,[ \t]*/));
+        break;
+      case "upgrade":
+        upgrade = value.toLowerCase();
+        break;
+      case "expect":
+        expectsContinue = true;
+        break;
+      case "proxy-authorization":
+        proxyAuthorization = value;
+        break;
+      default:
+    }
+    if (!hopByHop.has(lower)) headers.push(name, value);
+  }
+  if (lengths > 1 || encodings > 1 || (lengths > 0 && encodings > 0)) {
+    return "The length of the body is stated more than once.";
+  }
+  if (encodings > 0 && httpVersion === "1.0") return "HTTP/1.0 has no chunked bodies.";
+  if (hosts.length > 1) return "Host stands there more than once.";
+  if (named.some((name) => untouchable.has(name))) return "Connection names a header that is not the connection's.";
+  return {
+    headers: withoutNamed(headers, named),
+    hosts,
+    body: encodings > 0 ? "chunked" : lengths > 0 && !/^0+$/.test(length) ? "sized" : "none",
+    upgrade: named.includes("upgrade") ? upgrade : null,
+    expectsContinue,
+    proxyAuthorization,
+  };
+}
+
+/** Headers of an answer, name and value in turn, without what ends at this hop. */
+export function answerHeaders(rawHeaders: readonly string[]): string[] {
+  const headers: string[] = [];
+  let named: string[] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? "";
+    const value = rawHeaders[index + 1] ?? "";
+    const lower = name.toLowerCase();
+    if (lower === "connection") named = [...named, ...value.toLowerCase().split(/[ \t]*,[ \t]*/)];
+    if (!hopByHop.has(lower)) headers.push(name, value);
+  }
+  return withoutNamed(
+    headers,
+    named.filter((name) => !untouchable.has(name)),
+  );
+}
+
+function withoutNamed(headers: string[], named: readonly string[]): string[] {
+  if (named.every((name) => name === "keep-alive" || name === "close" || name === "upgrade")) return headers;
+  return headers.filter((_, index) => !named.includes((headers[index - (index % 2)] ?? "").toLowerCase()));
+}

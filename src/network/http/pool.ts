@@ -1,0 +1,59 @@
+import { Agent, type ClientRequestArgs, type RequestOptions } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Way } from "../upstream/way.ts";
+import { isFailure, type DialFailure } from "../upstream/dial.ts";
+
+export interface PooledRequest extends RequestOptions {
+  readonly way: Way;
+}
+
+/** A dial that failed, as the request's error. */
+export class DialError extends Error {
+  readonly failure: DialFailure;
+
+  constructor(failure: DialFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
+/** Connections to servers, kept for requests that go the same way and for no others. */
+export class Pool extends Agent {
+  override getName(options?: RequestOptions): string {
+    return wayOf(options).key;
+  }
+
+  override createConnection(
+    options: ClientRequestArgs,
+    done?: (error: Error | null, socket: Duplex) => void,
+  ): Duplex | null | undefined {
+    void wayOf(options)
+      .open()
+      .then((dialled) => {
+        // Node looks at the socket only when there is no error.
+        if (isFailure(dialled)) done?.(new DialError(dialled), new Socket());
+        else {
+          // A server that closes an idle connection has closed it for the pool too.
+          dialled.allowHalfOpen = false;
+          done?.(null, dialled);
+        }
+      });
+    return undefined;
+  }
+
+  /** Drops the connections that wait for a request. */
+  drain(): void {
+    for (const sockets of Object.values(this.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+  }
+}
+
+/** Each request to a pool is made with `PooledRequest`; node hands its options on as they are. */
+function wayOf(options: ClientRequestArgs | undefined): Way {
+  if (options === undefined || !hasWay(options)) throw new Error("a request to a pool that does not say its way");
+  return options.way;
+}
+
+function hasWay(options: ClientRequestArgs): options is PooledRequest {
+  return "way" in options;
+}

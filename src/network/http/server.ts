@@ -1,0 +1,191 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { DoorParts } from "../parts.ts";
+import { refuse, refusedEvent } from "../refusal.ts";
+import { sever } from "../relay.ts";
+import { openTunnel } from "../tunnel.ts";
+import { answerRefusal, sayRefusal } from "./answer.ts";
+import type { HttpArrival } from "./arrival.ts";
+import { readConnect } from "./connect.ts";
+import { decideRequest, readRequest, type HttpAnswer } from "./decide.ts";
+import { forward, type Pools } from "./forward.ts";
+import { HeaderClock } from "./header-clock.ts";
+import { isOwnHost } from "./own-host.ts";
+import { Pool } from "./pool.ts";
+import { forwardUpgrade } from "./upgrade.ts";
+import { withoutUpgrade } from "./without-upgrade.ts";
+
+/** What is known of an HTTP connection. */
+interface Line {
+  readonly arrival: HttpArrival;
+  /** Requests not answered yet. */
+  pending: number;
+}
+
+/** The door's HTTP: a server that never listens and is handed connections. */
+export class HttpDoor {
+  readonly #parts: DoorParts;
+  readonly #server: Server;
+  readonly #lines = new WeakMap<Socket, Line>();
+  readonly #clock: HeaderClock;
+  readonly #pools: Pools = {
+    kept: new Pool({ keepAlive: true, maxFreeSockets: 64, timeout: 4000 }),
+    fresh: new Pool({ keepAlive: false }),
+  };
+
+  constructor(parts: DoorParts) {
+    this.#parts = parts;
+    this.#clock = new HeaderClock(parts.limits.headerTime, (socket) => this.#expire(socket));
+    this.#server = createServer({
+      insecureHTTPParser: false,
+      requireHostHeader: false,
+      maxHeaderSize: parts.limits.headerBytes,
+      keepAliveTimeout: 0,
+      headersTimeout: 0,
+      requestTimeout: 0,
+      noDelay: false,
+    });
+    // Headers past this number would be obeyed by the parser and hidden from us; their size bounds them.
+    this.#server.maxHeadersCount = 0;
+    this.#server.on("request", (request, response) => this.#request(request, response));
+    this.#server.on("checkContinue", (request, response) => this.#request(request, response));
+    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, asSocket(socket), head));
+    this.#server.on("connect", (request, socket, head) => this.#connect(request, asSocket(socket), head));
+    this.#server.on("clientError", (error, socket) => this.#malformed(error, asSocket(socket)));
+  }
+
+  /** Serves a connection of which `head` was read already. */
+  serve(socket: Socket, arrival: HttpArrival, head: Buffer): void {
+    this.#lines.set(socket, { arrival, pending: 0 });
+    const { headerTime, firstByteTime } = this.#parts.limits;
+    this.#clock.begin(socket, head.length > 0 ? headerTime : firstByteTime);
+    this.#server.emit("connection", socket);
+    if (head.length > 0) socket.emit("data", head);
+    if (!socket.destroyed) socket.resume();
+  }
+
+  /** Forgets connections to servers that a new policy may not allow. */
+  drain(): void {
+    this.#pools.kept.drain();
+  }
+
+  close(): void {
+    this.#clock.stop();
+    this.#pools.kept.destroy();
+    this.#pools.fresh.destroy();
+  }
+
+  #request(request: IncomingMessage, response: ServerResponse): void {
+    const parts = this.#parts;
+    const { socket } = request;
+    const line = this.#lineOf(socket);
+    this.#clock.arrived(socket);
+    line.pending += 1;
+    response.once("close", () => {
+      line.pending -= 1;
+      if (line.pending === 0) this.#clock.wait(socket);
+    });
+    if (parts.session !== null && isForSession(request, line)) return parts.session.request(request, response);
+    if (line.pending > parts.limits.pipelined) {
+      const refusal = refuse(line.arrival.protocol, null, "limit", "Too many requests wait on this connection.", 429);
+      return this.#refuse(response, { ok: false, refusal, fatal: true });
+    }
+    const read = readRequest(parts, request, line.arrival);
+    if (!read.ok) return this.#refuse(response, read);
+    void decideRequest(parts, read.value, request.method ?? "", line.arrival).then((decided) => {
+      if (!decided.ok) return this.#refuse(response, decided);
+      const { protocol, passage } = decided.value;
+      const { target, decision } = passage;
+      if (response.destroyed) return undefined;
+      parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
+      return forward(parts, this.#pools, decided.value, request, response);
+    });
+  }
+
+  #refuse(response: ServerResponse, { refusal, fatal }: HttpAnswer<never> & { readonly ok: false }): void {
+    this.#parts.observe(refusedEvent(refusal));
+    answerRefusal(response, refusal, fatal);
+  }
+
+  #upgrade(request: IncomingMessage, client: Socket, head: Buffer): void {
+    const parts = this.#parts;
+    const line = this.#lineOf(client);
+    this.#clock.arrived(client);
+    if (line.pending > 0) return sever(client);
+    const read = readRequest(parts, request, line.arrival);
+    if (!read.ok) return this.#say(client, read);
+    // Other protocols than WebSocket would go on unread; a server may ignore an offer, so the offer is left out.
+    if (read.value.head.upgrade !== "websocket" || request.method !== "GET" || read.value.head.body !== "none") {
+      return this.serve(client, line.arrival, Buffer.concat([withoutUpgrade(request), head]));
+    }
+    void decideRequest(parts, read.value, "GET", line.arrival).then((decided) => {
+      if (!decided.ok) return this.#say(client, decided);
+      const { protocol, passage } = decided.value;
+      const { target, decision } = passage;
+      if (client.destroyed) return undefined;
+      parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
+      return forwardUpgrade(parts, this.#pools, decided.value, request, client, head);
+    });
+  }
+
+  #connect(request: IncomingMessage, client: Socket, head: Buffer): void {
+    const parts = this.#parts;
+    const { arrival, pending } = this.#lineOf(client);
+    this.#clock.arrived(client);
+    if (pending > 0) return sever(client);
+    const read = readConnect(parts, request, arrival);
+    if (!read.ok) return this.#say(client, read);
+    void openTunnel(parts, {
+      client,
+      head,
+      target: read.value,
+      protocol: "https",
+      peeksFirst: false,
+      ready: () => void client.write("HTTP/1.1 200 Connection Established\r\n\r\n"),
+      fail: (refusal) => sayRefusal(client, refusal),
+    });
+  }
+
+  #say(client: Socket, { refusal }: HttpAnswer<never> & { readonly ok: false }): void {
+    this.#parts.observe(refusedEvent(refusal));
+    sayRefusal(client, refusal);
+  }
+
+  #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
+    const line = this.#lines.get(socket);
+    // Something is being answered on it: one more answer would be taken for that one's.
+    if (line === undefined || line.pending > 0 || !socket.writable || error.code === "ECONNRESET") {
+      return void socket.destroy();
+    }
+    const refusal =
+      error.code === "HPE_HEADER_OVERFLOW"
+        ? refuse(line.arrival.protocol, null, "limit", "The request's head is too large.", 431)
+        : refuse(line.arrival.protocol, null, "bad_request", "The request is malformed.");
+    this.#say(socket, { ok: false, refusal, fatal: true });
+  }
+
+  #expire(socket: Socket): void {
+    const line = this.#lines.get(socket);
+    if (line === undefined || line.pending > 0) return sever(socket);
+    const refusal = refuse(line.arrival.protocol, null, "limit", "The request's head did not come in time.", 408);
+    return this.#say(socket, { ok: false, refusal, fatal: true });
+  }
+
+  #lineOf(socket: Socket): Line {
+    const line = this.#lines.get(socket);
+    if (line === undefined) throw new Error("a connection that was not handed to the door");
+    return line;
+  }
+}
+
+/** A request to the door itself, by one of its own addresses: a web page's idea of its name is none of them. */
+function isForSession(request: IncomingMessage, { arrival }: Line): boolean {
+  return arrival.kind === "proxy" && (request.url ?? "").startsWith("/v1/") && isOwnHost(request);
+}
+
+/** Every connection handed in is a socket of `net`; node's types allow for other streams. */
+function asSocket(stream: Duplex): Socket {
+  if (!(stream instanceof Socket)) throw new Error("a connection that was not handed to the door");
+  return stream;
+}

@@ -1,0 +1,69 @@
+import { request as sendRequest, type IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { DoorParts } from "../parts.ts";
+import { refuse, refusedEvent } from "../refusal.ts";
+import { sever } from "../relay.ts";
+import { splice } from "../splice.ts";
+import { dialRefusal } from "../upstream/way.ts";
+import { responseOn, sayRefusal } from "./answer.ts";
+import { answerFrom, requestOptions, type Exchange, type Pools } from "./forward.ts";
+import { answerHeaders } from "./head.ts";
+import { DialError } from "./pool.ts";
+
+/** A WebSocket: the request goes on with its `Upgrade`, and after a 101 the bytes are nobody's but the two ends'. */
+export function forwardUpgrade(
+  parts: DoorParts,
+  pools: Pools,
+  exchange: Exchange,
+  request: IncomingMessage,
+  client: Socket,
+  clientHead: Buffer,
+): void {
+  const { passage, protocol, head } = exchange;
+  const headers = [...head.headers, "Connection", "Upgrade", "Upgrade", "websocket"];
+  const outgoing = sendRequest(requestOptions({ ...exchange, head: { ...head, headers } }, "GET", pools.fresh));
+  const cut = (): void => {
+    outgoing.destroy();
+    sever(client);
+  };
+  const open = parts.passages.hold({ passage, cut });
+  const release = (): void => parts.passages.release(open);
+  const abandon = (): void => {
+    release();
+    outgoing.destroy();
+  };
+  client.on("close", abandon);
+
+  outgoing.on("upgrade", (answer: IncomingMessage, server: Socket, serverHead: Buffer) => {
+    client.off("close", abandon);
+    release();
+    if (client.destroyed) return void server.destroy();
+    server.allowHalfOpen = true;
+    if (serverHead.length > 0) server.unshift(serverHead);
+    client.write(switchingProtocols(answer.rawHeaders));
+    splice(parts, { client, server, head: clientHead, passage, protocol });
+  });
+  outgoing.on("response", (answer) => {
+    // The server declined: an ordinary answer, and the last on this connection.
+    const response = responseOn(client, request);
+    if (!answerFrom(parts, answer, response, cut)) sever(client);
+  });
+  outgoing.on("error", (error) => {
+    release();
+    if (client.destroyed || client.bytesWritten > 0) return void client.destroy();
+    const refusal =
+      error instanceof DialError
+        ? dialRefusal(error.failure, passage, protocol)
+        : refuse(protocol, passage.target, "connect_failed", "The server broke off or answered malformed.");
+    parts.observe(refusedEvent(refusal));
+    sayRefusal(client, refusal);
+  });
+  outgoing.end();
+}
+
+function switchingProtocols(rawHeaders: readonly string[]): string {
+  const headers = [...answerHeaders(rawHeaders), "Connection", "Upgrade", "Upgrade", "websocket"];
+  let text = "HTTP/1.1 101 Switching Protocols\r\n";
+  for (let index = 0; index + 1 < headers.length; index += 2) text += `${headers[index]}: ${headers[index + 1]}\r\n`;
+  return `${text}\r\n`;
+}

@@ -1,0 +1,59 @@
+import type { Socket } from "node:net";
+import type { Readable, Writable } from "node:stream";
+
+/** Told of each piece; false cuts the connection. */
+export type Meter = (bytes: number) => boolean;
+
+/**
+ * Moves bytes one way with back-pressure and nothing else: ends and failures are the caller's.
+ * `cut` is called once `meter` has said no.
+ */
+export function pump(from: Readable, to: Writable, meter: Meter, cut: () => void): () => void {
+  const onData = (chunk: Buffer): void => {
+    if (!meter(chunk.length)) cut();
+    else if (!to.write(chunk)) from.pause();
+  };
+  const onDrain = (): void => void from.resume();
+  from.on("data", onData);
+  to.on("drain", onDrain);
+  from.resume();
+  return () => {
+    from.off("data", onData);
+    to.off("drain", onDrain);
+  };
+}
+
+/** One direction of a tunnel: bytes, then the half-close; a broken sender breaks the receiver. Returns how to stop. */
+export function relay(from: Socket, to: Socket, meter: Meter, cut: () => void): () => void {
+  const onEnd = (): void => void to.end();
+  const onClose = (): void => {
+    if (!from.readableEnded) sever(to);
+  };
+  if (from.destroyed) {
+    sever(to);
+    return () => {};
+  }
+  const stop = pump(from, to, meter, cut);
+  from.on("end", onEnd).on("close", onClose);
+  if (from.readableEnded) to.end();
+  return () => {
+    stop();
+    from.off("end", onEnd).off("close", onClose);
+  };
+}
+
+/** Ends a connection so that the other side sees a failure, not an end. */
+export function sever(socket: Socket): void {
+  if (socket.connecting || socket.destroyed) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
+/** Says a last word and closes, reading on for a moment: unread bytes would make the kernel throw the word away. */
+export function farewell(socket: Socket, word: string | Buffer, linger = 1000): void {
+  if (socket.destroyed || !socket.writable) return void socket.destroy();
+  const timer = setTimeout(() => socket.destroy(), linger);
+  socket.on("close", () => clearTimeout(timer));
+  socket.on("end", () => socket.destroySoon());
+  socket.end(word);
+  socket.resume();
+}

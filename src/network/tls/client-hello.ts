@@ -1,0 +1,116 @@
+/** The outer server name of a ClientHello; null when it names none. */
+export interface ClientHello {
+  readonly serverName: string | null;
+}
+
+const handshakeRecord = 0x16;
+const clientHelloMessage = 0x01;
+const serverNameExtension = 0;
+const largestRecord = 16_384;
+
+/** Whether these first bytes are a TLS record; undefined while there are too few. */
+export function looksLikeTls(bytes: Buffer): boolean | undefined {
+  if (bytes[0] !== handshakeRecord) return false;
+  return bytes.length < 2 ? undefined : bytes[1] === 3;
+}
+
+/**
+ * Reads the ClientHello (RFC 8446, section 4.1.2) from the start of a connection, put together from as many records
+ * as it was cut into. Undefined while incomplete, "malformed" for what no honest client sends. Extensions other than
+ * the server name, GREASE and encrypted hellos among them, are passed over.
+ */
+export function readClientHello(bytes: Buffer): ClientHello | "malformed" | undefined {
+  const message = joinRecords(bytes);
+  if (message === "malformed" || message === undefined) return message;
+  if (message[0] !== clientHelloMessage) return "malformed";
+  if (message.length < 4) return undefined;
+  const length = message.readUIntBE(1, 3);
+  if (message.length < 4 + length) return undefined;
+  return readBody(new Fields(message.subarray(4, 4 + length)));
+}
+
+/** The handshake bytes of all whole records and of the part of the last one that is there. */
+function joinRecords(bytes: Buffer): Buffer | "malformed" | undefined {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < bytes.length;) {
+    if (bytes[at] !== handshakeRecord || (bytes.length > at + 1 && bytes[at + 1] !== 3)) return endOf(parts);
+    if (bytes.length < at + 5) break;
+    const length = bytes.readUInt16BE(at + 3);
+    if (length === 0 || length > largestRecord) return endOf(parts);
+    parts.push(bytes.subarray(at + 5, at + 5 + length));
+    at += 5 + length;
+  }
+  if (parts.length === 0) return undefined;
+  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+}
+
+/** Records of another kind may follow a whole ClientHello (early data), but not stand inside one. */
+function endOf(parts: readonly Buffer[]): Buffer | "malformed" {
+  const message = Buffer.concat(parts);
+  const isWhole = message.length >= 4 && message.length >= 4 + message.readUIntBE(1, 3);
+  return isWhole ? message : "malformed";
+}
+
+function readBody(fields: Fields): ClientHello | "malformed" {
+  fields.skip(2 + 32);
+  fields.vector(1);
+  fields.vector(2);
+  fields.vector(1);
+  if (fields.isEmpty) return { serverName: null };
+  const extensions = new Fields(fields.vector(2));
+  let serverName: string | null = null;
+  while (extensions.holds) {
+    const type = extensions.number(2);
+    const content = extensions.vector(2);
+    if (type !== serverNameExtension) continue;
+    if (serverName !== null) return "malformed";
+    serverName = readServerName(content);
+    if (serverName === null) return "malformed";
+  }
+  return fields.isEmpty && extensions.isEmpty ? { serverName } : "malformed";
+}
+
+/** RFC 6066, section 3: a list, of which every client sends one entry. */
+function readServerName(content: Buffer): string | null {
+  const outer = new Fields(content);
+  const list = new Fields(outer.vector(2));
+  const type = list.number(1);
+  const name = list.vector(2);
+  if (type !== 0 || name.length === 0 || !list.isEmpty || !outer.isEmpty) return null;
+  return name.every((byte) => byte > 0x20 && byte < 0x7f) ? name.toString("latin1").toLowerCase() : null;
+}
+
+/** Reads on without ever throwing; one short read spoils everything after it. */
+class Fields {
+  readonly #bytes: Buffer;
+  #at = 0;
+  #short = false;
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes;
+  }
+
+  skip(count: number): Buffer {
+    const from = this.#at;
+    this.#at += count;
+    if (this.#at > this.#bytes.length) this.#short = true;
+    return this.#bytes.subarray(from, this.#at);
+  }
+
+  number(width: number): number {
+    const bytes = this.skip(width);
+    return this.#short ? 0 : bytes.readUIntBE(0, width);
+  }
+
+  vector(width: number): Buffer {
+    return this.skip(this.number(width));
+  }
+
+  get isEmpty(): boolean {
+    return !this.#short && this.#at === this.#bytes.length;
+  }
+
+  get holds(): boolean {
+    return !this.#short && this.#at < this.#bytes.length;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Passage } from "../gate.ts";
+import type { DoorReason } from "../gate.ts";
+import { looksLikeTls, readClientHello } from "./client-hello.ts";
+
+/** What a client's first bytes inside a tunnel are. `http2` is HTTP/2 without TLS and without asking. */
+export type Opening =
+  | { readonly kind: "tls"; readonly serverName: string | null }
+  | { readonly kind: "broken_tls" }
+  | { readonly kind: "http" }
+  | { readonly kind: "http2" }
+  | { readonly kind: "other" };
+
+/** A word and a place, as a request line starts; blank lines before it are what servers pass over. */
+const requestLine = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+[^\0\r\n]*$/;
+const requestStart = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}$/;
+const longestLine = 16_384;
+
+/** Recognises an opening, or asks for more. */
+export function readOpening(bytes: Buffer): Opening | undefined {
+  const tls = looksLikeTls(bytes);
+  if (tls === undefined) return undefined;
+  if (tls) {
+    const hello = readClientHello(bytes);
+    if (hello === undefined) return undefined;
+    return hello === "malformed" ? { kind: "broken_tls" } : { kind: "tls", serverName: hello.serverName };
+  }
+  return readRequestLine(bytes.subarray(0, longestLine).toString("latin1"));
+}
+
+function readRequestLine(text: string): Opening | undefined {
+  const start = text.search(/[^\r\n]/);
+  const end = start === -1 ? -1 : text.indexOf("\n", start);
+  if (end !== -1) {
+    const line = text.slice(start, end).replace(/\r$/, "");
+    if (!requestLine.test(line) || !/[ \t]HTTP\/[0-9.]+[ \t]*$/.test(line)) return { kind: "other" };
+    return { kind: line.startsWith("PRI ") ? "http2" : "http" };
+  }
+  const unfinished = text.replace(/\r$/, "");
+  const mayBecome = requestStart.test(unfinished) || requestLine.test(unfinished);
+  return mayBecome && text.length < longestLine ? undefined : { kind: "other" };
+}
+
+/** Why an opening may not pass towards a target, or null. `http` is for the caller to hand to the parser. */
+export function openingProblem(
+  opening: Opening,
+  { target, sni, inspect }: Passage,
+): { readonly reason: DoorReason; readonly message: string } | null {
+  const isNamed = !target.isAddress && sni === "name";
+  if (opening.kind === "tls") {
+    if (inspect === true) return unreadable(target.host);
+    if (!isNamed || opening.serverName === target.host) return null;
+    return opening.serverName === null
+      ? { reason: "sni_missing", message: `The TLS handshake names no server; ${target.host} was asked for.` }
+      : { reason: "sni_mismatch", message: `The TLS handshake names another server than ${target.host}.` };
+  }
+  if (opening.kind === "http") {
+    return isNamed && target.port === 443
+      ? { reason: "sni_missing", message: `Port 443 of ${target.host} takes TLS, not plain HTTP.` }
+      : null;
+  }
+  if (inspect === true) return unreadable(target.host);
+  if (!isNamed) return null;
+  if (opening.kind === "broken_tls") return { reason: "bad_request", message: "The TLS handshake is malformed." };
+  if (opening.kind === "http2") {
+    return { reason: "bad_request", message: "HTTP/2 without TLS hides which host each request is for." };
+  }
+  if (target.port === 443) return { reason: "sni_missing", message: `Port 443 of ${target.host} takes TLS alone.` };
+  if (target.port === 80) return { reason: "bad_request", message: `Port 80 of ${target.host} takes HTTP alone.` };
+  return null;
+}
+
+function unreadable(host: string): { readonly reason: DoorReason; readonly message: string } {
+  return { reason: "method_not_allowed", message: `A rule looks at the requests to ${host}; these cannot be read.` };
+}
+
+/** A fatal alert, access_denied (RFC 8446, section 6.2): clients say so instead of "connection reset". */
+export const accessDenied = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x31]);
