@@ -43,6 +43,12 @@ export function parseAuthority(input: Uint8Array | string, defaultPort: number |
   return text.ok ? authority(text.value, defaultPort) : text;
 }
 
+/** The same for text of Node's HTTP parser, in which each character is a byte; null for every fault. */
+export function targetOf(latin1: string, defaultPort: number): Target | null {
+  const parsed = parseAuthority(Buffer.from(latin1, "latin1"), defaultPort);
+  return parsed.ok ? parsed.value : null;
+}
+
 /** An absolute URL of HTTP or WebSocket, without user information and fragment. Strings as in `parseAuthority`. */
 export function parseAbsoluteTarget(input: Uint8Array | string): Parsed<AbsoluteTarget> {
   const text = textOf(input, LONGEST_URL);
