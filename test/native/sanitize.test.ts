@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, chmodSync, chownSync, renameSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { open, PLAN, python } from "./door.ts";
 import { asRoot, build, everybody, inode, remove, run, workFolder } from "./launch.ts";
 import type { LaunchRequest, Outcome } from "./launch.ts";
 
@@ -91,6 +92,18 @@ describe.each(everybody)("with sanitizers, started by $name", (who) => {
     const outcome = await run({ who, work, native, run: "true", ...more });
     expect(outcome.lines.at(-1)).toMatch(last);
     clean(outcome);
+  });
+
+  it("a door, and dialling through it", async () => {
+    const script = "get('93.184.216.34', 443)\nask('8.8.8.8')\nprint('up', flush=True)\nsys.stdin.read()";
+    const request = { who, work, native, run: python(script), stdio: ["pipe", "pipe", "pipe"] } as const;
+    const { channel, launch, outcome } = open(request);
+    await channel.door;
+    await expect(Promise.all(PLAN.published.map((port) => channel.dial(port)))).rejects.toThrow("ECONNREFUSED");
+    await expect(channel.dial(9)).rejects.toThrow("EACCES");
+    launch.input?.end();
+    expect((await outcome).out).toBe("::ffff:93.184.216.34:443\nHELLO\nup\n");
+    clean(await outcome);
   });
 
   // Where a slow build is late to look, the run ends instead of going on: refused all the same, so it may try again.

@@ -33,12 +33,14 @@ export class Entrance {
 
   /** Closes the listener; connections already accepted go on. */
   close(): void {
-    // A handle that nobody served has no owner that could close it.
-    const server = this.#server ?? new Server().listen(this.#handle);
+    // A handle that nobody serves is closed by somebody who might.
+    const server = this.#server ?? new Server().on("error", ignore).listen(this.#handle);
     this.#server = server;
     if (server.listening) server.close();
   }
 }
+
+function ignore(): void {}
 
 /** How many datagrams are kept for whoever serves them; a client that got no answer asks again. */
 const MOST_EARLY = 256;
@@ -67,7 +69,10 @@ export class DatagramEntrance {
     this.#early = [];
     this.#socket.off("message", this.#keep);
     this.#socket.on("message", onMessage);
-    for (const [message, from] of early) onMessage(message, from);
+    // After the caller has the socket to answer with, before anything new arrives.
+    process.nextTick(() => {
+      for (const [message, from] of early) onMessage(message, from);
+    });
     return this.#socket;
   }
 
