@@ -6,6 +6,7 @@ import { defaultLimits, Traffic, type DoorLimits } from "./limits.ts";
 import type { DoorParts, ParseTarget, SessionProtocol } from "./parts.ts";
 import { OpenPassages } from "./passages.ts";
 import { refuse, refusedEvent } from "./refusal.ts";
+import { remember } from "./remember.ts";
 import { sever } from "./relay.ts";
 import { Secret } from "./secret.ts";
 import { serveSocks } from "./socks/serve.ts";
@@ -42,12 +43,12 @@ export interface Door {
 /** Opens a door behind which `gate` decides. */
 export function openDoor(options: DoorOptions): Door {
   const limits: DoorLimits = { ...defaultLimits, ...options.limits };
-  const { gate, parseTarget, observe } = options;
+  const { gate, observe } = options;
   const clients = new Set<Socket>();
   const servers = new Map<Server, (socket: Socket) => void>();
   const parts: DoorParts = {
     gate,
-    parseTarget,
+    parseTarget: remember(options.parseTarget),
     observe,
     limits,
     upstream: options.upstream ?? null,
@@ -73,7 +74,7 @@ export function openDoor(options: DoorOptions): Door {
     clients.add(socket);
     socket.on("close", () => clients.delete(socket));
     if (role === "proxy") serveFirst(parts, socket);
-    else void serveTransparent(parts, socket, originalOf);
+    else serveTransparent(parts, socket, originalOf).catch(() => sever(socket));
   };
 
   return {
@@ -107,7 +108,8 @@ function serveFirst(parts: DoorParts, socket: Socket): void {
   socket.once("data", (head: Buffer) => {
     clearTimeout(timer);
     socket.off("end", onEnd);
-    if (head[0] === 0x05) return void serveSocks(parts, socket, head);
+    // A gate that fails lets nothing through.
+    if (head[0] === 0x05) return void serveSocks(parts, socket, head).catch(() => sever(socket));
     if (head[0] === 0x7b && parts.session !== null) {
       socket.pause();
       return parts.session.lines(socket, head);

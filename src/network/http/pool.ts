@@ -20,6 +20,8 @@ export class DialError extends Error {
 
 /** Connections to servers, kept for requests that go the same way and for no others. */
 export class Pool extends Agent {
+  #unused = new Map<Socket, number>();
+
   override getName(options?: RequestOptions): string {
     return wayOf(options).key;
   }
@@ -44,7 +46,18 @@ export class Pool extends Agent {
 
   /** Drops the connections that wait for a request. */
   drain(): void {
-    for (const sockets of Object.values(this.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+    for (const socket of this.#waiting()) socket.destroy();
+  }
+
+  /** Drops the connections that nobody has used since it was called last. */
+  sweep(): void {
+    const waiting = this.#waiting();
+    for (const socket of waiting) if (this.#unused.get(socket) === socket.bytesRead) socket.destroy();
+    this.#unused = new Map(waiting.map((socket) => [socket, socket.bytesRead]));
+  }
+
+  #waiting(): Socket[] {
+    return Object.values(this.freeSockets).flatMap((sockets) => sockets ?? []);
   }
 }
 

@@ -16,6 +16,9 @@ import { Pool } from "./pool.ts";
 import { forwardUpgrade } from "./upgrade.ts";
 import { withoutUpgrade } from "./without-upgrade.ts";
 
+/** Milliseconds after which a connection to a server that nobody uses is closed, twice at most. */
+const idleTime = 4000;
+
 /** What is known of an HTTP connection. */
 interface Line {
   readonly arrival: HttpArrival;
@@ -30,9 +33,11 @@ export class HttpDoor {
   readonly #lines = new WeakMap<Socket, Line>();
   readonly #clock: HeaderClock;
   readonly #pools: Pools = {
-    kept: new Pool({ keepAlive: true, maxFreeSockets: 64, timeout: 4000 }),
+    kept: new Pool({ keepAlive: true, maxFreeSockets: 64 }),
     fresh: new Pool({ keepAlive: false }),
   };
+
+  readonly #sweeping = setInterval(() => this.#pools.kept.sweep(), idleTime).unref();
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
@@ -72,6 +77,7 @@ export class HttpDoor {
 
   close(): void {
     this.#clock.stop();
+    clearInterval(this.#sweeping);
     this.#pools.kept.destroy();
     this.#pools.fresh.destroy();
   }
@@ -93,14 +99,17 @@ export class HttpDoor {
     }
     const read = readRequest(parts, request, line.arrival);
     if (!read.ok) return this.#refuse(response, read);
-    void decideRequest(parts, read.value, request.method ?? "", line.arrival).then((decided) => {
-      if (!decided.ok) return this.#refuse(response, decided);
-      const { protocol, passage } = decided.value;
-      const { target, decision } = passage;
-      if (response.destroyed) return undefined;
-      parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
-      return forward(parts, this.#pools, decided.value, request, response);
-    });
+    void decideRequest(parts, read.value, request.method ?? "", line.arrival).then(
+      (decided) => {
+        if (!decided.ok) return this.#refuse(response, decided);
+        const { protocol, passage } = decided.value;
+        const { target, decision } = passage;
+        if (response.destroyed) return undefined;
+        parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
+        return forward(parts, this.#pools, decided.value, request, response);
+      },
+      () => sever(socket),
+    );
   }
 
   #refuse(response: ServerResponse, { refusal, fatal }: HttpAnswer<never> & { readonly ok: false }): void {
@@ -119,14 +128,17 @@ export class HttpDoor {
     if (read.value.head.upgrade !== "websocket" || request.method !== "GET" || read.value.head.body !== "none") {
       return this.serve(client, line.arrival, Buffer.concat([withoutUpgrade(request), head]));
     }
-    void decideRequest(parts, read.value, "GET", line.arrival).then((decided) => {
-      if (!decided.ok) return this.#say(client, decided);
-      const { protocol, passage } = decided.value;
-      const { target, decision } = passage;
-      if (client.destroyed) return undefined;
-      parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
-      return forwardUpgrade(parts, this.#pools, decided.value, request, client, head);
-    });
+    void decideRequest(parts, read.value, "GET", line.arrival).then(
+      (decided) => {
+        if (!decided.ok) return this.#say(client, decided);
+        const { protocol, passage } = decided.value;
+        const { target, decision } = passage;
+        if (client.destroyed) return undefined;
+        parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
+        return forwardUpgrade(parts, this.#pools, decided.value, request, client, head);
+      },
+      () => sever(client),
+    );
   }
 
   #connect(request: IncomingMessage, client: Socket, head: Buffer): void {
@@ -136,7 +148,7 @@ export class HttpDoor {
     if (pending > 0) return sever(client);
     const read = readConnect(parts, request, arrival);
     if (!read.ok) return this.#say(client, read);
-    void openTunnel(parts, {
+    openTunnel(parts, {
       client,
       head,
       target: read.value,
@@ -144,7 +156,7 @@ export class HttpDoor {
       peeksFirst: false,
       ready: () => void client.write("HTTP/1.1 200 Connection Established\r\n\r\n"),
       fail: (refusal) => sayRefusal(client, refusal),
-    });
+    }).catch(() => sever(client));
   }
 
   #say(client: Socket, { refusal }: HttpAnswer<never> & { readonly ok: false }): void {

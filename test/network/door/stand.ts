@@ -1,20 +1,10 @@
 import { createServer, type IncomingMessage, type RequestListener } from "node:http";
-import { connect, createServer as createTcpServer, isIP, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer as createTcpServer, isIP, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import type { Decision } from "../../../src/policy/index.ts";
 import type { Answer, DoorEvent, Gate, Passage, Refusal, Target } from "../../../src/network/gate.ts";
+import { targetOf } from "../../../src/network/authority.ts";
 import { openDoor, type Door, type DoorOptions, type Role } from "../../../src/network/door.ts";
-
-/** A host parser strict enough for these tests: letters, digits, hyphens and dots, or an address. */
-export function parseTarget(text: string, defaultPort: number): Target | null {
-  const [, v6, plain, portText] = /^(?:\[([0-9a-f:.]+)\]|([a-z0-9.-]+))(?::([1-9]\d{0,4}))?$/i.exec(text) ?? [];
-  const port = Number(portText ?? defaultPort);
-  if (port > 65_535 || (v6 === undefined) === (plain === undefined)) return null;
-  if (v6 !== undefined)
-    return isIP(v6) === 6 ? { host: new URL(`http://[${v6}]`).hostname.slice(1, -1), isAddress: true, port } : null;
-  const host = (plain ?? "").toLowerCase().replace(/\.$/, "");
-  return /^$|\.\.|^\.|\.$/.test(host) ? null : { host, isAddress: isIP(host) === 4, port };
-}
 
 export const decision: Decision = {
   effect: "allow",
@@ -105,7 +95,7 @@ export async function openStand({
 } = {}): Promise<Stand> {
   const gate = new SmallGate(allow);
   const events: DoorEvent[] = [];
-  const door = openDoor({ gate, parseTarget, observe: (event) => events.push(event), ...options });
+  const door = openDoor({ gate, parseTarget: targetOf, observe: (event) => events.push(event), ...options });
   onTestFinished(() => door.close());
   const server = createTcpServer();
   const port = await listen(server, at);
@@ -116,8 +106,9 @@ export async function openStand({
 export async function listen(server: Server, host = "127.0.0.1", port = 0): Promise<number> {
   await new Promise<void>((resolve, reject) => server.listen(port, host, resolve).on("error", reject));
   onTestFinished(() => void server.close());
-  const { port: bound } = server.address() as AddressInfo;
-  return bound;
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("not a TCP server");
+  return address.port;
 }
 
 /** An HTTP server that remembers what reached it. */
