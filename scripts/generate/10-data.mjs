@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { parse } from "smol-toml";
 
-/** sandbox-profiles/*.toml -> src/generated/data.ts, one constant a file, with its text for line numbers. */
+/** sandbox-profiles/*.toml -> src/generated/data.ts: for each file its value, and apart from it its text, for line numbers. */
 export async function generate(root) {
   const folder = new URL("sandbox-profiles/", root);
   const constants = [];
@@ -10,8 +10,10 @@ export async function generate(root) {
     parse(text);
     const plain = file.replace(/\.toml$/, "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
     const name = plain === "protected" ? "protected_" : plain; // a reserved word
+    const constant = (name, value) => `export const ${name} = ${JSON.stringify(value, null, 2)} as const;\n`;
     constants.push(
-      `/** \`sandbox-profiles/${file}\`, parsed and as written. */\nexport const ${name} = ${JSON.stringify({ file: `sandbox-profiles/${file}`, text, value: parse(text) }, null, 2)} as const;\n`,
+      `/** \`sandbox-profiles/${file}\`. */\n${constant(name, parse(text))}`,
+      constant(`${plain}Source`, { file: `sandbox-profiles/${file}`, text }),
     );
   }
   await mkdir(new URL("src/generated/", root), { recursive: true });

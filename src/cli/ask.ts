@@ -1,5 +1,4 @@
 import { newSessionId } from "../audit/index.ts";
-import { SandboxedError } from "../policy/index.ts";
 import { prepare } from "../sandbox/index.ts";
 import type { Prepared } from "../sandbox/index.ts";
 import type { Asked } from "./policy-flags.ts";
@@ -18,14 +17,6 @@ export function prepareToAsk({ config, cwd, environment }: Asked): Prepared {
     workspace: config.profile.workspace,
     backend: null,
     terminal: "never",
-    streams: ["ignore", "ignore", "ignore"],
-    session: {
-      id: newSessionId(),
-      openJournal: () => {
-        throw new SandboxedError("internal", "a question was about to become a run");
-      },
-    },
-    explain: false,
-    attended: false,
+    session: { id: newSessionId() },
   });
 }

@@ -1,43 +1,27 @@
-import { realpathSync, statSync } from "node:fs";
-import { userInfo } from "node:os";
-import { isAbsolute, resolve } from "node:path";
-import { findWorkspace, loadConfig } from "../config/index.ts";
-import type { Config, ConfigFlags } from "../config/index.ts";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { loadConfig } from "../config/index.ts";
+import type { Config, ConfigFlags, ConfigRequest } from "../config/index.ts";
 import type { NetworkMode } from "../policy/index.ts";
 import { allValues, lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
 import type { PolicyOption } from "./run-options.ts";
+import { surroundingsOf } from "./surroundings.ts";
+import type { Surroundings } from "./surroundings.ts";
 
 /** What was asked for, and from where. */
-export interface Asked {
+export interface Asked extends Surroundings {
   readonly config: Config;
-  readonly cwd: string;
-  readonly environment: ReadonlyMap<string, string>;
 }
 
 /** Reads the configuration as the options of a command have it. Errors: those of `loadConfig`, `usage`. */
-export async function askedFor(parsed: Parsed<string>): Promise<Asked> {
-  const environment = callersEnvironment();
-  const cwd = workingDirectory(last(parsed, "cd"));
-  const home = homeOf(environment);
-  const workspace = findWorkspace(cwd, home);
-  const config = await loadConfig({ environment, home, cwd, workspace, flags: flagsOf(parsed) });
-  return { config, cwd, environment };
+export async function askedFor(
+  parsed: Parsed<string>,
+  surroundings: Surroundings = surroundingsOf(parsed),
+  how: Pick<ConfigRequest, "read"> = {},
+): Promise<Asked> {
+  return { ...surroundings, config: await loadConfig({ ...surroundings, ...how, flags: flagsOf(parsed) }) };
 }
 
-export function callersEnvironment(): ReadonlyMap<string, string> {
-  const pairs = Object.entries(process.env);
-  return new Map(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
-}
-
-/** `$HOME` when it is absolute, else what the account database says. */
-export function homeOf(environment: ReadonlyMap<string, string>): string {
-  const home = environment.get("HOME") ?? "";
-  return isAbsolute(home) ? home : userInfo().homedir;
-}
-
-export function flagsOf(parsed: Parsed<string>): ConfigFlags {
+function flagsOf(parsed: Parsed<string>): ConfigFlags {
   return {
     permissions: last(parsed, "permissions"),
     read: all(parsed, "read"),
@@ -68,27 +52,4 @@ function all(parsed: Parsed<string>, id: PolicyOption): readonly string[] {
 /** The table allows these values alone. */
 function networkMode(value: string | null): NetworkMode | null {
   return value === "off" || value === "restricted" || value === "full" ? value : null;
-}
-
-function workingDirectory(given: string | null): string {
-  const here = currentDirectory();
-  if (given === null) return here;
-  const path = resolve(here, given);
-  if (given === "" || statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new SandboxedError("usage", `--cd ${escapeText(given)}: there is no such directory`, {
-      hint: "check the path",
-    });
-  }
-  return realpathSync(path);
-}
-
-function currentDirectory(): string {
-  try {
-    return process.cwd();
-  } catch (error) {
-    throw new SandboxedError("usage", "the working directory does not exist any more", {
-      hint: "change to another one, or name one with --cd",
-      cause: error,
-    });
-  }
 }

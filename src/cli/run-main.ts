@@ -1,16 +1,20 @@
+import { newSessionId, openSession } from "../audit/index.ts";
+import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
-import type { Backend, RunOutcome } from "../sandbox/index.ts";
+import { StaleLaunch, start } from "../sandbox/index.ts";
+import type { RunOutcome, StartRequest } from "../sandbox/index.ts";
+import type { AskedRun, DecidedRun } from "./decided.ts";
 import { exitStatus } from "./exit-status.ts";
 import { chooseProgram } from "./interpreter.ts";
 import { outcomeText, planText } from "./outcome-text.ts";
 import { lastValue, parseOptions } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
-import { askedFor } from "./policy-flags.ts";
+import { questionOf, recallRun } from "./recall.ts";
 import { openReport } from "./report-file.ts";
+import type { ReportFile } from "./report-file.ts";
 import { runOptions } from "./run-options.ts";
 import type { RunOption } from "./run-options.ts";
-import { execute, prepareRun } from "./start.ts";
-import type { PreparedRun } from "./start.ts";
+import { surroundingsOf } from "./surroundings.ts";
 import { describe, voiceOf, writeOutput } from "./voice.ts";
 import type { Voice } from "./voice.ts";
 
@@ -27,7 +31,6 @@ export async function runMain(words: readonly string[], command: string): Promis
       return 0;
     }
     if (has(parsed, "version")) {
-      const { version } = await import("../generated/version.ts");
       writeOutput(`sandboxed-run ${version}\n`);
       return 0;
     }
@@ -48,28 +51,32 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
     });
   }
   if (program === "") throw new SandboxedError("program_not_found", "the name of the program is empty");
-  const asked = await askedFor(parsed);
+  const surroundings = surroundingsOf(parsed);
   const path = lastValue(parsed, "report");
-  const report = path === null ? null : openReport(path, asked.cwd);
+  const report = path === null ? null : openReport(path, surroundings.cwd);
   try {
-    const prepared = prepareRun({
-      ...asked,
-      program: chooseProgram([program, ...rest], asked.cwd, process.versions.node),
-      backend: backendOf(lastValue(parsed, "backend")),
-      terminal: terminalOf(lastValue(parsed, "tty")),
-      ephemeral: has(parsed, "ephemeral"),
-    });
-    announce(prepared, asked.config.warnings, parsed, voice);
+    const wanted = {
+      parsed,
+      surroundings,
+      program: chooseProgram([program, ...rest], surroundings.cwd, process.versions.node),
+      session: newSessionId(),
+    };
+    const asked: AskedRun = { ...wanted, question: questionOf(wanted) };
+    const recalled = recallRun(asked);
+    const again = recalled === null ? null : await execute(asked, recalled);
+    if (recalled !== null && again !== null) return conclude(again, recalled, report, parsed, voice);
+    const decided = await (await import("./decide.ts")).decideRun(asked);
+    announce(decided, parsed, voice);
     if (has(parsed, "dry-run")) {
       const { dryRunText } = await import("./dry-run.ts");
-      const { plan, warnings } = prepared.prepared;
+      const { launchable, warnings } = decided;
+      const { plan } = launchable;
       writeOutput(has(parsed, "json") ? `${JSON.stringify({ schemaVersion: 1, plan, warnings })}\n` : dryRunText(plan));
       return 0;
     }
-    const outcome = await execute(prepared);
-    report?.write(outcome);
-    conclude(outcome, prepared, parsed, voice);
-    return outcome.status;
+    const outcome = await execute(asked, decided);
+    if (outcome === null) throw new SandboxedError("internal", "what was decided just now is out of date");
+    return conclude(outcome, decided, report, parsed, voice);
   } catch (error) {
     report?.write({ schemaVersion: 1, status: exitStatus(error), error: describe(error) });
     throw error;
@@ -78,23 +85,50 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
   }
 }
 
+/** Null when a recalled run does not fit the host any more; nothing of the program ran. */
+async function execute(asked: AskedRun, { launchable, remember }: DecidedRun): Promise<RunOutcome | null> {
+  try {
+    const running = start(startRequest(asked), launchable);
+    remember();
+    return await running.outcome;
+  } catch (error) {
+    if (error instanceof StaleLaunch) return null;
+    throw error;
+  }
+}
+
+function startRequest({ parsed, surroundings, program, session: id }: AskedRun): StartRequest {
+  const { cwd, environment } = surroundings;
+  const ephemeral = has(parsed, "ephemeral");
+  const argv = [program.program, ...program.arguments];
+  return {
+    streams: ["inherit", "inherit", "inherit"],
+    session: { id, openJournal: () => openSession({ id, ephemeral, argv, cwd, version, environment }).journal },
+    explain: true,
+    attended: true,
+  };
+}
+
 /** Before the start. A run without a sandbox is told even when quiet was asked for. */
-function announce(
-  { prepared }: PreparedRun,
-  warnings: readonly string[],
-  parsed: Parsed<RunOption>,
-  voice: Voice,
-): void {
-  const { plan, environment } = prepared;
-  if (!has(parsed, "quiet") || plan.backend === "none") voice.warn(...warnings, ...prepared.warnings);
-  const dropped = environment.dropped.map(({ name }) => name);
+function announce({ launchable, warnings, dropped }: DecidedRun, parsed: Parsed<RunOption>, voice: Voice): void {
+  const { plan } = launchable;
+  if (!has(parsed, "quiet") || plan.backend === "none") voice.warn(...warnings);
   if (has(parsed, "verbose")) voice.say(...planText(plan, dropped));
 }
 
-function conclude(outcome: RunOutcome, { prepared }: PreparedRun, parsed: Parsed<RunOption>, voice: Voice): void {
-  const places = { cwd: prepared.plan.cwd, home: prepared.facts.account.home };
+/** Returns the status to exit with. */
+function conclude(
+  outcome: RunOutcome,
+  { launchable }: DecidedRun,
+  report: ReportFile | null,
+  parsed: Parsed<RunOption>,
+  voice: Voice,
+): number {
+  report?.write(outcome);
+  const places = { cwd: launchable.plan.cwd, home: launchable.home };
   if (has(parsed, "json")) voice.report(outcome);
   else if (!has(parsed, "quiet")) voice.say(...outcomeText(outcome, has(parsed, "verbose"), places));
+  return outcome.status;
 }
 
 function has(parsed: Parsed<RunOption>, id: RunOption): boolean {
@@ -104,13 +138,4 @@ function has(parsed: Parsed<RunOption>, id: RunOption): boolean {
 function indexOfEnd(words: readonly string[]): number {
   const end = words.indexOf("--");
   return end < 0 ? words.length : end;
-}
-
-/** The table allows these values alone. */
-function backendOf(value: string | null): Backend | null {
-  return value === "bwrap" || value === "bwrap-outer-proc" || value === "landlock" ? value : null;
-}
-
-function terminalOf(value: string | null): "auto" | "always" | "never" {
-  return value === "always" || value === "never" ? value : "auto";
 }

@@ -8,3 +8,5 @@ export { checkConfigFile } from "./check.ts";
 export { parseDocument } from "./document.ts";
 export { findWorkspace } from "./workspace.ts";
 export { projectConfigFile, userConfigFile } from "./layers.ts";
+export { readConfigFile } from "./read.ts";
+export type { Trust } from "./read.ts";

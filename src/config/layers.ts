@@ -35,6 +35,8 @@ export interface SourcesRequest {
   readonly overrides: readonly string[];
   /** The administrator's file; another one for tests. */
   readonly systemFile?: string;
+  /** How a file is read; `readConfigFile` by default. */
+  readonly read?: typeof readConfigFile;
 }
 
 /**
@@ -42,17 +44,18 @@ export interface SourcesRequest {
  * Errors: `config_parse`, `config_schema`, `config_permissions`, `policy_invalid`, `usage`.
  */
 export async function readSources(request: SourcesRequest): Promise<Sources> {
+  const { read = readConfigFile } = request;
   const system = request.systemFile ?? systemFile;
   const user = userConfigFile(request.environment, request.home);
   const documents = [
-    fileDocument(system, "system", "the administrator"),
-    fileDocument(user, "user", "you"),
-    request.file === null ? null : namedDocument(resolve(request.cwd, request.file), request.file),
+    fileDocument(read, system, "system", "the administrator"),
+    fileDocument(read, user, "user", "you"),
+    request.file === null ? null : namedDocument(resolve(request.cwd, request.file), request.file, read),
     readOverrides(request.overrides),
   ];
   const own: ConfigLayer[] = [];
   for (const document of documents) if (document !== null) own.push(await readLayer(document));
-  return { own, project: await readProject(request.workspace, user, documents) };
+  return { own, project: await readProject(read, request.workspace, user, documents) };
 }
 
 /** `$SANDBOXED_HOME/config.toml`, else `$XDG_CONFIG_HOME/sandboxed/config.toml`, else the same below `~/.config`. */
@@ -88,27 +91,28 @@ export async function readLayer(document: Document): Promise<ConfigLayer> {
 }
 
 /** A file that somebody named; it has to be there. */
-export function namedDocument(path: string, written: string): Document {
-  const document = fileDocument(path, "file", "you");
+export function namedDocument(path: string, written: string, read = readConfigFile): Document {
+  const document = fileDocument(read, path, "file", "you");
   if (document !== null) return document;
   throw new SandboxedError("usage", `there is no file ${escapeText(written)}`, { hint: "check the path" });
 }
 
-function fileDocument(path: string, layer: Layer, owner: string): Document | null {
-  const text = readConfigFile(path, "trusted");
+function fileDocument(read: typeof readConfigFile, path: string, layer: Layer, owner: string): Document | null {
+  const text = read(path, "trusted");
   return text === null ? null : parseDocument(text, path, layer, owner);
 }
 
 async function readProject(
+  read: typeof readConfigFile,
   workspace: string | null,
   user: string,
-  read: readonly (Document | null)[],
+  others: readonly (Document | null)[],
 ): Promise<ConfigLayer | null> {
   if (workspace === null) return null;
   const path = projectConfigFile(workspace);
   // A home directory under version control: the user's file stays the user's.
-  if (read.some((document) => document?.file === path)) return null;
-  const text = readConfigFile(path, "anyone");
+  if (others.some((document) => document?.file === path)) return null;
+  const text = read(path, "anyone");
   if (text === null) return null;
   const layer = await readLayer(parseDocument(text, path, "project", "the project"));
   checkProjectKeys(layer.document, user);

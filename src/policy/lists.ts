@@ -1,4 +1,11 @@
-import { credentials, environment, protected_ as protection } from "../generated/data.ts";
+import {
+  credentials,
+  credentialsSource,
+  environment,
+  environmentSource,
+  protected_ as protection,
+  protectedSource,
+} from "../generated/data.ts";
 import type { Provenance } from "./decision.ts";
 import { compileGlob } from "./glob.ts";
 import type { CompiledGlob } from "./glob.ts";
@@ -23,8 +30,8 @@ export interface HandOffList {
 /** What lets somebody act as the user elsewhere. */
 export function credentialPaths(): readonly CredentialPath[] {
   return [
-    ...credentials.value.home.map((name) => ({ pattern: `~/${name}`, provenance: listed(credentials, name) })),
-    ...credentials.value.system.map((path) => ({ pattern: path, provenance: listed(credentials, path) })),
+    ...credentials.home.map((name) => ({ pattern: `~/${name}`, provenance: listed(credentialsSource, name) })),
+    ...credentials.system.map((path) => ({ pattern: path, provenance: listed(credentialsSource, path) })),
   ];
 }
 
@@ -46,22 +53,22 @@ let sockets: readonly CompiledGlob[] | null = null;
 
 /** Sockets that hand out the host to whoever connects: Docker, D-Bus, X11, tmux. */
 export function isDangerousSocket(names: readonly string[]): boolean {
-  sockets ??= credentials.value.dangerous_sockets.map((path) => compileGlob(path.startsWith("/") ? path : `/${path}`));
+  sockets ??= credentials.dangerous_sockets.map((path) => compileGlob(path.startsWith("/") ? path : `/${path}`));
   return sockets.some((glob) => glob.matchDepth(names) > 0);
 }
 
 /** `git`: relative to a work tree. `tools`: at the top of every writable root. */
 export function protectedNames(): { readonly git: readonly string[]; readonly tools: readonly string[] } {
-  return { git: protection.value.git, tools: protection.value.tools };
+  return { git: protection.git, tools: protection.tools };
 }
 
 /** Where a protected name is listed. */
 export function protectedProvenance(name: string): Provenance {
-  return listed(protection, name);
+  return listed(protectedSource, name);
 }
 
 export function handOffLists(): readonly HandOffList[] {
-  return protection.value.hand_off;
+  return protection.hand_off;
 }
 
 /** Most patterns are one name at any depth: those are found by the name, the rest one after the other. */
@@ -95,10 +102,10 @@ function indexHandOff(): HandOffIndex {
 }
 
 /** Patterns of variable names, as `sandbox-profiles/environment.toml` lists them. */
-export const variables = environment.value;
+export const variables = environment;
 
 export function variableProvenance(pattern: string): Provenance {
-  return listed(environment, pattern);
+  return listed(environmentSource, pattern);
 }
 
 /** The line is looked up when somebody asks for it: few entries are ever shown. */

@@ -1,4 +1,13 @@
-import { dangerFullAccess, isolated, readOnly, workspace } from "../generated/data.ts";
+import {
+  dangerFullAccess,
+  dangerFullAccessSource,
+  isolated,
+  isolatedSource,
+  readOnly,
+  readOnlySource,
+  workspace,
+  workspaceSource,
+} from "../generated/data.ts";
 import type { Provenance } from "./decision.ts";
 import { SandboxedError } from "./error.ts";
 import { credentialEntries, lazily } from "./lists.ts";
@@ -13,10 +22,10 @@ import { placeOfKey } from "./toml-place.ts";
 export const builtinProfileNames = [":isolated", ":workspace", ":read-only", ":danger-full-access"] as const;
 
 const files = {
-  ":isolated": isolated,
-  ":workspace": workspace,
-  ":read-only": readOnly,
-  ":danger-full-access": dangerFullAccess,
+  ":isolated": { value: isolated, source: isolatedSource },
+  ":workspace": { value: workspace, source: workspaceSource },
+  ":read-only": { value: readOnly, source: readOnlySource },
+  ":danger-full-access": { value: dangerFullAccess, source: dangerFullAccessSource },
 };
 
 const GiB = 1024 ** 3;
@@ -62,7 +71,10 @@ export function builtinProfile(name: string): Profile | null {
 }
 
 function build(name: (typeof builtinProfileNames)[number]): Profile {
-  const { file, text, value } = files[name];
+  const {
+    value,
+    source: { file, text },
+  } = files[name];
   const tables: Readonly<Record<string, RawProfile>> = value.permissions;
   const patch = readProfile(name, tables[name] ?? {}, (path) => lazily(file, () => placeOfKey(text, path)));
   return applyPatch(emptyProfile(name), { ...patch, kind: value.kind });

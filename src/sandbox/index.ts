@@ -1,35 +1,44 @@
 /** How an operating system enforces a policy: facts, then a plan, then a launch. */
 import { SandboxedError } from "../policy/index.ts";
 import type { RunOutcome } from "./outcome.ts";
-import * as linux from "./linux/run/index.ts";
-import type { RunRequest } from "./request.ts";
+import type { Disk } from "./linux/facts/index.ts";
+import { prepare as prepareOnLinux, start as startOnLinux } from "./linux/run/index.ts";
+import type { Launchable, Prepared, Running } from "./linux/run/index.ts";
+export { StaleLaunch } from "./linux/run/index.ts";
+import type { PrepareRequest, RunRequest, StartRequest } from "./request.ts";
 
 export type { HostFacts } from "./facts.ts";
+export { keep, notingDisk, recall } from "./linux/recall/index.ts";
+export type { KeptLaunch } from "./linux/recall/index.ts";
+export { keepOwnFile, readOwnFile } from "./own-file.ts";
 export { toolFolders } from "./folders.ts";
 export type { ToolFolders } from "./folders.ts";
 export type { HandOff, Repair, RunOutcome } from "./outcome.ts";
 export type { Backend, LaunchPlan, Reduction } from "./plan.ts";
 export { printRefusal } from "./refusals/index.ts";
-export type { RunRequest, RunSession, Stream } from "./request.ts";
-export type { Prepared, Running } from "./linux/run/index.ts";
+export type { PrepareRequest, RunRequest, RunSession, StartRequest, Stream } from "./request.ts";
+export type { Launchable, Prepared, Running } from "./linux/run/index.ts";
 
 /** Decides everything and starts nothing; `start` and `run` take the result. Errors: see `linux/run/prepare`. */
-export function prepare(request: RunRequest): linux.Prepared {
-  return backendOfThisSystem().prepare(request);
+export function prepare(request: PrepareRequest, disk?: Disk): Prepared {
+  requireSupported();
+  return prepareOnLinux(request, disk);
 }
 
-/** Starts the program; the result streams. */
-export function start(request: RunRequest, prepared?: linux.Prepared): linux.Running {
-  return backendOfThisSystem().start(request, prepared);
+/** Starts the program of a launch that was prepared or recalled; the result streams. */
+export function start(request: StartRequest, launchable: Launchable): Running {
+  requireSupported();
+  return startOnLinux(request, launchable);
 }
 
 /** Runs the program to its end. */
 export async function run(request: RunRequest): Promise<RunOutcome> {
-  return start(request).outcome;
+  return start(request, prepare(request)).outcome;
 }
 
-function backendOfThisSystem(): typeof linux {
-  if (process.platform === "linux") return linux;
+/** The other systems get their branches here, function by function, so that a start loads nothing of deciding. */
+function requireSupported(): void {
+  if (process.platform === "linux") return;
   throw new SandboxedError("not_supported", `sandboxes on ${process.platform} are not supported yet`, {
     hint: "Linux on x86-64 and arm64 is",
   });

@@ -9,8 +9,11 @@ export interface RunSession {
 
 export type Stream = "inherit" | "pipe" | "ignore" | number;
 
-/** One run of one program. Paths may be relative to `cwd`, which is absolute. */
-export interface RunRequest {
+/** One run of one program: what is decided, and how it is started. */
+export type RunRequest = PrepareRequest & StartRequest;
+
+/** What a run is decided from. Paths may be relative to `cwd`, which is absolute. */
+export interface PrepareRequest {
   readonly policy: Policy;
   readonly program: string;
   /** Without the program's name. */
@@ -26,6 +29,11 @@ export interface RunRequest {
   /** Null takes the highest rung of the ladder this host reaches. */
   readonly backend: Backend | null;
   readonly terminal: "auto" | "always" | "never";
+  readonly session: { readonly id: string };
+}
+
+/** How a decided run is started. */
+export interface StartRequest {
   readonly streams: readonly [input: Stream, output: Stream, error: Stream];
   readonly session: RunSession;
   /** Listen to standard error for refusals. */

@@ -6,6 +6,7 @@ import type { Access, Query } from "../../src/policy/index.ts";
 import { builtinProfile, entryFrom } from "../../src/policy/index.ts";
 import type { Policy, Provenance } from "../../src/policy/index.ts";
 import { prepare } from "../../src/sandbox/index.ts";
+import type { RunRequest } from "../../src/sandbox/index.ts";
 import { onStage, people } from "../stage/index.ts";
 import type { Person, Stage } from "../stage/index.ts";
 
@@ -72,7 +73,7 @@ function request(
   stage: Stage,
   root: string,
   entries: readonly (readonly [string, Access])[],
-): Parameters<typeof prepare>[0] {
+): RunRequest {
   const base = builtinProfile(":isolated");
   if (base === null) throw new Error("no :isolated");
   const added = entries.map(([path, how]) => entryFrom(join(root, path), how, provenance, `--${how} ${path}`));

@@ -12,7 +12,10 @@ const configured = (stage: Stage): boolean => stage.read(".vscode/tasks.json") !
 const noLandlock = (): SwitchOff => inPlan(() => ({ landlock: false }));
 const noWatch = (): SwitchOff => (prepared) => ({
   ...prepared,
-  survey: { ...prepared.survey, protection: { ...prepared.survey.protection, paths: [] } },
+  survey: () => {
+    const found = prepared.survey();
+    return found === null ? null : { ...found, protection: { ...found.protection, paths: [] } };
+  },
 });
 const noSweep = (): SwitchOff => inPlan(() => ({ missing: [] }));
 

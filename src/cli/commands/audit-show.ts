@@ -2,7 +2,7 @@ import { listSessions, readJournal } from "../../audit/index.ts";
 import type { JournalRecord } from "../../audit/index.ts";
 import { escapeText } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
-import { callersEnvironment } from "../policy-flags.ts";
+import { callersEnvironment } from "../surroundings.ts";
 import { outputOptions } from "../run-options.ts";
 import { findSession } from "../session-name.ts";
 

@@ -9,7 +9,8 @@ import { builtFolder } from "../../sandbox/linux/run/index.ts";
 import { version } from "../../generated/version.ts";
 import type { Command } from "../command.ts";
 import { lastValue } from "../parse.ts";
-import { askedFor, callersEnvironment } from "../policy-flags.ts";
+import { askedFor } from "../policy-flags.ts";
+import { callersEnvironment } from "../surroundings.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 import { describe } from "../voice.ts";
 

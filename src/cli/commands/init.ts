@@ -5,7 +5,7 @@ import { escapeText, SandboxedError } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
 import { installedSchema } from "../installed.ts";
 import { lastValue } from "../parse.ts";
-import { callersEnvironment, homeOf } from "../policy-flags.ts";
+import { callersEnvironment, homeOf } from "../surroundings.ts";
 import { outputOptions } from "../run-options.ts";
 
 export const init: Command = {

@@ -41,6 +41,12 @@ export interface Watch {
 /** After so many repairs while running the watch leaves the rest to the sweep: a program may fight over a name. */
 const liveLimit = 200;
 
+/**
+ * How long a run goes on before it is watched, in milliseconds. Most end sooner and need the sweep alone; and the kernel
+ * takes ten of them to end a process that has watches.
+ */
+const settling = 100;
+
 /** Starts watching; call it before the program starts. */
 export function startWatch(options: WatchOptions): Watch {
   const { survey, onRepair } = options;
@@ -55,20 +61,26 @@ export function startWatch(options: WatchOptions): Watch {
       onRepair(found);
     }
   };
-  for (const [directory, names] of watchedDirectories(survey.protection)) {
-    try {
-      const watcher = watchDirectory(directory, { persistent: false }, (_, name) => check(names, name));
-      watcher.on("error", () => watcher.close());
-      watchers.push(watcher);
-    } catch {
-      reductions.push({
-        rule: `watch of ${directory}`,
-        holds: "snapshot",
-        why: "no watch to be had; looked at when the run has ended",
-      });
+  const begin = (): void => {
+    for (const [directory, names] of watchedDirectories(survey.protection)) {
+      try {
+        const watcher = watchDirectory(directory, { persistent: false }, (_, name) => check(names, name));
+        watcher.on("error", () => watcher.close());
+        watchers.push(watcher);
+      } catch {
+        reductions.push({
+          rule: `watch of ${directory}`,
+          holds: "snapshot",
+          why: "no watch to be had; looked at when the run has ended",
+        });
+      }
+      // What came before the watch did.
+      check(names, null);
     }
-  }
+  };
+  const timer = setTimeout(begin, settling).unref();
   const close = (): void => {
+    clearTimeout(timer);
     for (const watcher of watchers.splice(0)) watcher.close();
   };
   return {

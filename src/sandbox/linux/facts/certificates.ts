@@ -15,7 +15,7 @@ export function certificateFiles(
   disk: Disk,
 ): readonly AbsolutePath[] {
   const found = new Set<AbsolutePath>();
-  for (const name of lists.value.certificates) {
+  for (const name of lists.certificates) {
     const value = environment.get(name);
     const path = value === undefined ? null : normalise(value);
     const real = path === null ? null : disk.canonical(path);

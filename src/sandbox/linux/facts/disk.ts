@@ -1,4 +1,5 @@
 import {
+  accessSync,
   closeSync,
   constants,
   fstatSync,
@@ -8,11 +9,13 @@ import {
   readlinkSync,
   readSync,
   realpathSync,
+  statSync,
 } from "node:fs";
 import type { BigIntStats, Dirent } from "node:fs";
-import { normalise, parentPath, rootPath } from "../../../policy/index.ts";
+import { joinPath, normalise, parentPath, rootPath } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { Identity, PathKind } from "../../facts.ts";
+import { boundSockets } from "./sockets.ts";
 
 export interface Look {
   readonly kind: PathKind;
@@ -21,7 +24,7 @@ export interface Look {
   readonly gid: number;
   /** Permission bits; 0 for what is missing. */
   readonly mode: number;
-  /** When the inode last changed, in nanoseconds: nobody can set it back. */
+  /** When a file's inode last changed, in nanoseconds: nobody can set it back. Empty for a directory. */
   readonly changed: string;
 }
 
@@ -41,7 +44,13 @@ export interface Disk {
   readonly link: (path: AbsolutePath) => string | null;
   /** A regular file of at most `limit` bytes; symlinks are followed, a FIFO does not block. */
   readonly text: (path: AbsolutePath, limit?: number) => string | null;
+  /** Whether a path, symlinks followed, could be executed by this user. */
+  readonly program: (path: AbsolutePath) => ProgramKind;
+  /** Pathname sockets that somebody listens on, see `boundSockets`. */
+  readonly sockets: () => readonly AbsolutePath[];
 }
+
+export type ProgramKind = "executable" | "file" | "directory" | "missing";
 
 const TEXT_LIMIT = 64 * 1024;
 const SMALLEST_BUFFER = 8 * 1024;
@@ -49,17 +58,28 @@ const LONGEST_NAME = 255;
 const LONGEST_PATH = 4095;
 const MOST_LINKS = 40;
 
+/** What is known of the names that were met on the way to a canonical form. */
+export type KnownNames = ReadonlyMap<AbsolutePath, Found | null>;
+
+/** A canonical path, and what stands there. */
+export interface Found {
+  readonly path: AbsolutePath;
+  readonly is: "directory" | "other" | "missing";
+}
+
 /** The real disk. Canonical forms are remembered: all facts of one gathering agree with each other. */
-export function openDisk(): Disk {
-  const known = new Map<AbsolutePath, AbsolutePath | null>();
-  const remembered = (path: AbsolutePath): AbsolutePath | null => {
+export function openDisk(): Disk & { readonly known: KnownNames } {
+  const known = new Map<AbsolutePath, Found | null>();
+  const find = (path: AbsolutePath): Found | null => {
     const found = known.get(path);
     if (found !== undefined) return found;
-    const real = canonical(path, remembered);
+    const real = path === rootPath ? root : findBelow(path, find(parentPath(path)));
     known.set(path, real);
     return real;
   };
-  return { look, link, list, text, canonical: remembered };
+  const canonical = (path: AbsolutePath): AbsolutePath | null => find(path)?.path ?? null;
+  const disk = { look, link, list, text, program, canonical, known, sockets: () => boundSockets(disk) };
+  return disk;
 }
 
 const MISSING: Look = { kind: "missing", identity: null, uid: -1, gid: -1, mode: 0, changed: "" };
@@ -73,7 +93,7 @@ function look(path: AbsolutePath): Look {
     uid: Number(stat.uid),
     gid: Number(stat.gid),
     mode: Number(stat.mode & 0o7777n),
-    changed: String(stat.ctimeNs),
+    changed: stat.isDirectory() ? "" : String(stat.ctimeNs),
   };
 }
 
@@ -109,6 +129,20 @@ function text(path: AbsolutePath, limit = TEXT_LIMIT): string | null {
   });
 }
 
+function program(path: AbsolutePath): ProgramKind {
+  try {
+    if (statSync(path).isDirectory()) return "directory";
+  } catch {
+    return "missing";
+  }
+  try {
+    accessSync(path, constants.X_OK);
+    return "executable";
+  } catch {
+    return "file";
+  }
+}
+
 /** Reads to the end whatever the size says: files of /proc say 0 and have contents all the same. */
 function readAll(descriptor: number, size: number, limit: number): string | null {
   let buffer = Buffer.allocUnsafe(Math.max(size + 1, SMALLEST_BUFFER));
@@ -122,17 +156,35 @@ function readAll(descriptor: number, size: number, limit: number): string | null
   }
 }
 
-/** Most paths asked for do not exist, and an exception costs ten times a look: so look first. */
-function canonical(path: AbsolutePath, known: (path: AbsolutePath) => AbsolutePath | null): AbsolutePath | null {
+const root: Found = { path: rootPath, is: "directory" };
+
+/** One look at one name in a directory whose canonical form is known; only a symlink takes more. */
+function findBelow(path: AbsolutePath, parent: Found | null): Found | null {
+  if (parent === null || parent.is === "other") return null;
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  const at = joinPath(parent.path, name);
   try {
-    if (lstatSync(path, { throwIfNoEntry: false }) === undefined) {
-      const parent = known(parentPath(path));
-      const file = parent !== null && lstatSync(parent, { throwIfNoEntry: false })?.isDirectory() === false;
-      return parent === null || file ? null : missing(parent, [path.slice(path.lastIndexOf("/") + 1)]);
-    }
-    return fromBytes(realpathSync.native(path, "buffer"));
+    const stat = parent.is === "missing" ? undefined : lstatSync(at, { throwIfNoEntry: false });
+    if (stat === undefined) return missing(parent.path, [name]) === null ? null : { path: at, is: "missing" };
+    if (!stat.isSymbolicLink()) return { path: at, is: stat.isDirectory() ? "directory" : "other" };
+    const real = followed(at);
+    return real === null ? null : { path: real, is: kindAt(real) };
+  } catch {
+    return null;
+  }
+}
+
+function kindAt(path: AbsolutePath): Found["is"] {
+  const stat = lstatSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return "missing";
+  return stat.isDirectory() ? "directory" : "other";
+}
+
+function followed(link: AbsolutePath): AbsolutePath | null {
+  try {
+    return fromBytes(realpathSync.native(link, "buffer"));
   } catch (error) {
-    return codeOf(error) === "ENOENT" ? throughMissing(path) : null;
+    return codeOf(error) === "ENOENT" ? throughMissing(link) : null;
   }
 }
 

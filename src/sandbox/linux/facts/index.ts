@@ -1,4 +1,3 @@
-import { accessSync, constants, statSync } from "node:fs";
 import { totalmem } from "node:os";
 import { normalise, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
@@ -10,11 +9,10 @@ import { openDisk } from "./disk.ts";
 import type { Disk } from "./disk.ts";
 import { readKernel } from "./kernel.ts";
 import { readPlatform } from "./platform.ts";
-import { boundSockets } from "./sockets.ts";
 import { unsafeWorkspace, workspaceOf } from "./workspace.ts";
 
 export { openDisk } from "./disk.ts";
-export type { Disk, Look } from "./disk.ts";
+export type { Disk, KnownNames, Look } from "./disk.ts";
 export { explainRefusal, OLDEST_BWRAP, readSettings } from "./refusal.ts";
 export type { NamespaceSettings, Refusal } from "./refusal.ts";
 export { assertToolSafe, replaceableBy, toolLocations } from "./tool.ts";
@@ -85,11 +83,11 @@ export function readFacts(request: FactsRequest): Gathered {
     toolchains,
     repositories: [],
     protectedPaths: [],
-    sockets: boundSockets(disk),
+    sockets: disk.sockets(),
     memoryBytes: memory(),
     look: disk.look,
     canonical: disk.canonical,
-    program,
+    program: disk.program,
   };
   return { facts, workspace: { path, unsafe: unsafeWorkspace(path, facts) } };
 }
@@ -116,18 +114,4 @@ function directory(path: string | undefined, disk: Disk): AbsolutePath | null {
 function memory(): number {
   const limit = process.constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-}
-
-function program(path: AbsolutePath): "executable" | "file" | "directory" | "missing" {
-  try {
-    if (statSync(path).isDirectory()) return "directory";
-  } catch {
-    return "missing";
-  }
-  try {
-    accessSync(path, constants.X_OK);
-    return "executable";
-  } catch {
-    return "file";
-  }
 }

@@ -11,7 +11,7 @@ export type Platform = Pick<HostFacts, "platform" | "platformLinks">;
  * Directories are listed rather than names looked up: far fewer calls.
  */
 export function readPlatform(disk: Disk): Platform {
-  const { trees, tops, etc, never } = minimal.value;
+  const { trees, tops, etc, never } = minimal;
   const known = new Map<string, ReadonlyMap<string, PathKind>>();
   const listed = (folder: AbsolutePath): ReadonlyMap<string, PathKind> => {
     const names = known.get(folder) ?? disk.list(folder);

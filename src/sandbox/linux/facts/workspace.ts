@@ -45,7 +45,7 @@ function holdsRepository(directory: AbsolutePath, owners: ReadonlySet<number>, d
  * `--write` says it explicitly and does not ask here.
  */
 export function unsafeWorkspace(path: AbsolutePath, surroundings: Surroundings): string | null {
-  const { places, trees, home_places: homePlaces, home_trees: homeTrees } = workspaces.value;
+  const { places, trees, home_places: homePlaces, home_trees: homeTrees } = workspaces;
   const { account, platform, toolchains, tmpdir } = surroundings;
   if (path === rootPath) return "is the whole system";
   for (const home of [account.home, ...(account.otherHomes ?? [])]) {

@@ -1,7 +1,7 @@
-import { readdirSync } from "node:fs";
-import type { Dirent } from "node:fs";
 import { compileGlob, components, isWithin, joinPath, rootPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedGlob, ResolvedPolicy } from "../../../policy/index.ts";
+import type { PathKind } from "../../facts.ts";
+import type { Disk } from "../facts/index.ts";
 
 /** How many names are looked at before a launch with deny globs is refused. */
 const LIMIT = 20_000;
@@ -20,6 +20,7 @@ export function expandDenyGlobs(
   resolved: ResolvedPolicy,
   oracle: Oracle,
   writable: readonly AbsolutePath[],
+  disk: Disk,
 ): readonly MaterialisedEntry[] {
   const patterns = resolved.layers.flatMap(({ denyGlobs }) =>
     denyGlobs.map((glob): Pattern => ({ glob, compiled: compileGlob(glob.pattern) })),
@@ -28,7 +29,7 @@ export function expandDenyGlobs(
   const { home, workspaceRoots } = resolved.places;
   const places = [...new Set([...workspaceRoots, ...writable, home])];
   const starts = new Set(patterns.flatMap(({ compiled }) => startsOf(compiled.base, places)));
-  const search = new Search(patterns, oracle, resolved.denyGlob === "strict");
+  const search = new Search(patterns, oracle, disk, resolved.denyGlob === "strict");
   for (const start of starts) if (isShown(start, oracle)) search.walk(start);
   return search.found;
 }
@@ -49,13 +50,15 @@ class Search {
   readonly found: MaterialisedEntry[] = [];
   readonly #patterns: readonly Pattern[];
   readonly #oracle: Oracle;
+  readonly #disk: Disk;
   readonly #strict: boolean;
   readonly #walked = new Set<AbsolutePath>();
   #seen = 0;
 
-  constructor(patterns: readonly Pattern[], oracle: Oracle, strict: boolean) {
+  constructor(patterns: readonly Pattern[], oracle: Oracle, disk: Disk, strict: boolean) {
     this.#patterns = patterns;
     this.#oracle = oracle;
+    this.#disk = disk;
     this.#strict = strict;
   }
 
@@ -66,27 +69,20 @@ class Search {
     const [first] = this.#patterns.filter(({ compiled }) => compiled.mayMatchBelow(here));
     if (first === undefined) return;
     if (this.#strict) throw refusal(first.glob, "this host cannot cover files that appear later");
-    for (const entry of list(directory)) {
+    // What this user cannot list, the program of this user cannot either.
+    for (const [name, kind] of this.#disk.list(directory)) {
       this.#seen += 1;
       if (this.#seen > LIMIT) throw refusal(first.glob, `more than ${LIMIT} files stand where it may match`);
-      this.#visit(joinPath(directory, entry.name), entry);
+      this.#visit(joinPath(directory, name), kind);
     }
   }
 
-  #visit(path: AbsolutePath, entry: Dirent): void {
+  #visit(path: AbsolutePath, kind: PathKind): void {
     const names = components(path);
     const matches = this.#patterns.some(({ compiled }) => compiled.matchDepth(names) > 0);
     if (matches && this.#oracle.decide({ op: "read", path }).effect === "deny") {
       this.found.push({ path, access: "deny", where: "masked", entry: null });
-    } else if (entry.isDirectory() && isShown(path, this.#oracle)) this.walk(path);
-  }
-}
-
-function list(directory: AbsolutePath): readonly Dirent[] {
-  try {
-    return readdirSync(directory, { withFileTypes: true });
-  } catch {
-    return []; // What this user cannot list, the program of this user cannot either.
+    } else if (kind === "directory" && isShown(path, this.#oracle)) this.walk(path);
   }
 }
 

@@ -1,12 +1,12 @@
 import { closeSync, constants, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { SandboxedError } from "../../../policy/index.ts";
-import type { HostFacts } from "../../facts.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { LaunchFiles } from "../launch/index.ts";
 import { seccompFileName } from "../seccomp/file-name.ts";
 import type { SeccompVariant } from "../seccomp/index.ts";
+import type { Launchable } from "./launchable.ts";
 
 /** Errors: `setup_failed` when one of the tool's own folders cannot be made. */
 export function makeFolders(folders: ToolFolders): void {
@@ -26,13 +26,13 @@ export function makeFolders(folders: ToolFolders): void {
 }
 
 /** Errors: `setup_failed` when the native programs were not built. */
-export function launchFiles(folders: ToolFolders, facts: HostFacts, plan: LaunchPlan): LaunchFiles {
+export function launchFiles({ folders, kernel, plan }: Launchable): LaunchFiles {
   const built = builtFolder();
-  const { bwrap, arch } = facts.kernel;
+  const { bwrap, arch } = kernel;
   return {
     guard: join(built, "native/sandbox-guard"),
     init: join(built, "native/sandbox-init"),
-    seccomp: join(built, "seccomp", seccompFileName(arch, seccompVariant(plan, facts))),
+    seccomp: join(built, "seccomp", seccompFileName(arch, seccompVariant(plan, kernel))),
     bwrap: "path" in bwrap ? bwrap.path : "",
     scratch: folders.cache,
     emptyFile: emptyFile(folders.cache),
@@ -42,11 +42,11 @@ export function launchFiles(folders: ToolFolders, facts: HostFacts, plan: Launch
 /** Landlock keeps abstract sockets in from its sixth ABI on; before, a shared network takes all Unix sockets away. */
 const SCOPED_SOCKETS_ABI = 6;
 
-function seccompVariant(plan: LaunchPlan, facts: HostFacts): SeccompVariant {
+function seccompVariant(plan: LaunchPlan, kernel: Launchable["kernel"]): SeccompVariant {
   const shared = plan.network === "full";
   if (plan.backend === "landlock") return shared ? "landlock-network" : "landlock";
   if (!shared) return "namespaced";
-  return facts.kernel.landlockAbi >= SCOPED_SOCKETS_ABI ? "shared-network" : "landlock-network";
+  return kernel.landlockAbi >= SCOPED_SOCKETS_ABI ? "shared-network" : "landlock-network";
 }
 
 /** `dist/`, whether this code runs from there, from a bundle in `dist/bin`, or from the sources. */

@@ -1,15 +1,20 @@
 import { absolutePath, credentialPaths } from "../../../policy/index.ts";
+import type { AbsolutePath } from "../../../policy/index.ts";
 import { hardLinks } from "../../protection/index.ts";
-import type { Prepared } from "./prepare.ts";
+import type { Known } from "./launchable.ts";
 
 /** A second name in a writable place gives away what its first name denies; no mount can help. */
-export function linkNotices({ oracle, facts, survey }: Prepared): readonly string[] {
+export function linkNotices(denied: readonly AbsolutePath[], roots: readonly AbsolutePath[]): readonly string[] {
+  return hardLinks(denied, roots).flatMap(({ path, aliases }) =>
+    aliases.map((alias) => `${path} is denied, but readable as ${alias}: a hard link to the same file`),
+  );
+}
+
+/** What a policy denies by name, whether it is there or not. */
+export function deniedFiles({ oracle, facts }: Known): readonly AbsolutePath[] {
   const denied = oracle.materialise().flatMap(({ access, path }) => (access === "deny" && path !== "/" ? [path] : []));
   const secret = credentialPaths().flatMap(({ pattern }) =>
     pattern.includes("*") ? [] : [absolutePath(pattern.replace(/^~/, facts.account.home))],
   );
-  const there = [...new Set([...denied, ...secret])].filter((path) => facts.look(path).kind !== "missing");
-  return hardLinks(there, survey.roots).flatMap(({ path, aliases }) =>
-    aliases.map((alias) => `${path} is denied, but readable as ${alias}: a hard link to the same file`),
-  );
+  return [...new Set([...denied, ...secret])];
 }

@@ -1,9 +1,9 @@
 import { absolutePath } from "../../../policy/index.ts";
-import type { Journal } from "../../../policy/index.ts";
-import type { HandOff, Repair, RunOutcome } from "../../outcome.ts";
+import type { AbsolutePath, Journal } from "../../../policy/index.ts";
+import type { Repair, RunOutcome } from "../../outcome.ts";
 import { handOff, makePlaceholders, removePlaceholders, startWatch } from "../../protection/index.ts";
-import { findRefusals, toDenial } from "../../refusals/index.ts";
-import type { RunRequest } from "../../request.ts";
+import type { Survey, Watch } from "../../protection/index.ts";
+import type { StartRequest } from "../../request.ts";
 import { watchHomeSize } from "../launch/home-size.ts";
 import { launch } from "../launch/index.ts";
 import type { Launch } from "../launch/index.ts";
@@ -13,17 +13,20 @@ import { Supervisor } from "../launch/supervise.ts";
 import type { Ending } from "../launch/supervise.ts";
 import { launchFiles, makeFolders } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
-import { prepare } from "./prepare.ts";
-import type { Prepared } from "./prepare.ts";
+import type { Launchable } from "./launchable.ts";
 
 export { builtFolder } from "./files.ts";
 export { chooseBackend, reachableBackends } from "./ladder.ts";
 export { prepare } from "./prepare.ts";
 export type { Prepared } from "./prepare.ts";
+export type { Known, Launchable } from "./launchable.ts";
+
+/** A recalled launch does not fit the host any more: prepare it anew. Nothing of the program ran. */
+export class StaleLaunch extends Error {}
 
 /** A run under way, for hosts that stream. */
 export interface Running {
-  readonly prepared: Prepared;
+  readonly launchable: Launchable;
   readonly launch: Launch;
   readonly outcome: Promise<RunOutcome>;
 }
@@ -32,25 +35,19 @@ export interface Running {
  * Starts a program in its sandbox. The journal has the launch on disk before the program's first instruction.
  * Errors: everything `prepare` throws; `setup_failed`, `backend_refused`, `journal_unwritable` (nothing ran).
  */
-export function start(request: RunRequest, prepared: Prepared = prepare(request)): Running {
-  const { plan, facts, folders } = prepared;
+export function start(request: StartRequest, launchable: Launchable): Running {
+  const { plan, home, folders } = launchable;
   const began = performance.now();
   const beganAt = Date.now();
   makeFolders(folders);
-  preparePrivateHome(plan, facts.account.home);
+  preparePrivateHome(plan, home);
   const supervisor = new Supervisor(request.attended ? stopJob : () => {});
   const quarantine = `${folders.state}/quarantine/${request.session.id}`;
-  const repairs: Repair[] = [];
-  const watch = startWatch({
-    survey: prepared.survey,
-    folder: absolutePath(quarantine),
-    onRepair: (finding) => repairs.push(finding),
-  });
-  const placeholders = makePlaceholders(prepared.survey.protection);
+  const placeholders = plan.placeholders.length === 0 ? [] : placeholdersOf(launchable);
   const launched = launch({
     plan,
     placeholders,
-    files: launchFiles(folders, facts, plan),
+    files: launchFiles(launchable),
     streams: request.streams,
     listenToErrors: request.explain,
     quarantine: plan.missing.map((path, index) => ({
@@ -62,30 +59,57 @@ export function start(request: RunRequest, prepared: Prepared = prepare(request)
   });
   supervisor.attach(launched);
   const outcome = complete();
-  return { prepared, launch: launched, outcome };
+  return { launchable, launch: launched, outcome };
 
   async function complete(): Promise<RunOutcome> {
-    const loosen = bounds(request, prepared, supervisor);
+    const undo = [...bounds(request, launchable, supervisor), () => removePlaceholders(placeholders)];
     try {
-      const journal = openJournal(request, prepared, launched);
-      const notices = linkNotices(prepared);
+      // The kernel is busy with the sandbox meanwhile.
+      const survey = await confirmed(launchable, launched);
+      const repairs: Repair[] = [];
+      const watch = startWatch({
+        survey,
+        folder: absolutePath(quarantine),
+        onRepair: (finding) => repairs.push(finding),
+      });
+      undo.push(() => watch.close());
+      const journal = openJournal(request, launchable, launched);
+      const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
       const ending = supervisor.ending();
       repairs.push(...ending.quarantined.map(({ path, to }): Repair => ({ path, action: "quarantined", kept: to })));
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
-      const summary = summarise(request, prepared, ending, repairs, { began, beganAt });
+      const summary = await summarise(request, launchable, { survey, watch }, ending, repairs, { began, beganAt });
       return record(journal, { ...summary, notices: [...notices, ...ending.notices, ...watch.notices] });
     } finally {
-      loosen();
-      removePlaceholders(placeholders);
-      watch.close();
+      undo.forEach((step) => step());
     }
   }
 }
 
+/** A recalled launch has none: it must not make anything before it is confirmed. */
+function placeholdersOf({ survey }: Launchable): readonly AbsolutePath[] {
+  const found = survey();
+  return found === null ? [] : makePlaceholders(found.protection);
+}
+
+/** What the program must not change. Errors: `StaleLaunch`, and nothing of the program ran. */
+async function confirmed(launchable: Launchable, launched: Launch): Promise<Survey> {
+  try {
+    const survey = launchable.survey();
+    if (survey !== null) return survey;
+  } catch (error) {
+    launched.abort();
+    throw error;
+  }
+  launched.abort();
+  await launched.ended;
+  throw new StaleLaunch();
+}
+
 /** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
-function openJournal(request: RunRequest, { plan }: Prepared, launched: Launch): Journal {
+function openJournal(request: StartRequest, { plan }: Launchable, launched: Launch): Journal {
   try {
     const journal = request.session.openJournal();
     journal.append(
@@ -109,7 +133,7 @@ function openJournal(request: RunRequest, { plan }: Prepared, launched: Launch):
 }
 
 /** Time, size and outside ends of a run. Returns what takes them away again. */
-function bounds(request: RunRequest, { plan }: Prepared, supervisor: Supervisor): () => void {
+function bounds(request: StartRequest, { plan }: Launchable, supervisor: Supervisor): (() => void)[] {
   const undo: (() => void)[] = [];
   if (request.attended) undo.push(tieSignals(supervisor));
   if (request.cancel !== undefined) {
@@ -126,7 +150,7 @@ function bounds(request: RunRequest, { plan }: Prepared, supervisor: Supervisor)
   if (plan.privateHome !== null) {
     undo.push(watchHomeSize(plan.privateHome.folder, homeSize, (used) => supervisor.exceed("home_size", used)));
   }
-  return () => undo.forEach((step) => step());
+  return undo;
 }
 
 /** SHA-256, hex. The module costs milliseconds to load: by now the kernel is busy with the sandbox anyway. */
@@ -134,31 +158,31 @@ function fingerprint(text: string): string {
   return process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
 }
 
+/** What was looked at, before and since. */
+interface Watching {
+  readonly survey: Survey;
+  readonly watch: Watch;
+}
+
 interface Clock {
   readonly began: number;
   readonly beganAt: number;
 }
 
-function summarise(
-  request: RunRequest,
-  prepared: Prepared,
+async function summarise(
+  request: StartRequest,
+  launchable: Launchable,
+  { survey, watch }: Watching,
   ending: Ending,
   repairs: readonly Repair[],
   clock: Clock,
-): RunOutcome {
-  const { plan, facts, oracle } = prepared;
-  const refusals =
+): Promise<RunOutcome> {
+  const { plan, warnings } = launchable;
+  // Most runs are refused nothing: what explains refusals is loaded when there is something to explain.
+  const denials =
     ending.errors.length === 0
       ? []
-      : findRefusals({
-          text: ending.errors,
-          oracle,
-          cwd: plan.cwd,
-          home: facts.account.home,
-          environment: facts.environment,
-          exists: (path) => facts.look(path).kind !== "missing",
-        });
-  const now = new Date().toISOString();
+      : (await import("./explain.ts")).explain(ending.errors, plan.cwd, await launchable.known(), request.session.id);
   return {
     schemaVersion: 1,
     session: request.session.id,
@@ -173,20 +197,16 @@ function summarise(
       setup: Math.max(0, ending.startedAt - clock.beganAt),
       wall: Math.round(performance.now() - clock.began),
     },
-    denials: refusals.map((refusal) => toDenial(refusal, { session: request.session.id, time: now })),
+    denials,
     repairs,
-    handOff: handOffList(prepared, clock.beganAt),
-    reductions: plan.reductions,
-    warnings: prepared.warnings,
+    handOff: handOff(survey.roots, clock.beganAt, survey.scan),
+    reductions: [...plan.reductions, ...watch.reductions],
+    warnings,
     notices: [],
   };
 }
 
-function handOffList(prepared: Prepared, since: number): readonly HandOff[] {
-  return handOff(prepared.survey.roots, since, prepared.survey.scan);
-}
-
-type Limits = Prepared["plan"]["limits"];
+type Limits = Launchable["plan"]["limits"];
 
 function allowed(limits: Limits, name: NonNullable<Ending["limit"]>["name"]): number | null {
   switch (name) {

@@ -4,27 +4,26 @@ import type { AbsolutePath, Entry, Oracle, Places, Policy, ResolvedPolicy } from
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
-import type { LaunchPlan } from "../../plan.ts";
-import { gitEnvironment, survey as surveyOf } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
-import type { RunRequest } from "../../request.ts";
-import { assertToolSafe, readFacts, toolLocations } from "../facts/index.ts";
+import type { PrepareRequest } from "../../request.ts";
+import { assertToolSafe, openDisk, readFacts, toolLocations } from "../facts/index.ts";
+import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
 import { expandDenyGlobs } from "./deny-globs.ts";
 import { builtFolder } from "./files.ts";
+import { deniedFiles } from "./hard-links.ts";
 import { chooseBackend } from "./ladder.ts";
+import type { Known, Launchable } from "./launchable.ts";
+import { surveyFor, withoutFreed } from "./survey.ts";
+import type { SurveyRequest } from "./survey.ts";
 
-/** A run that could start now: everything is decided, nothing has happened. */
-export interface Prepared {
-  readonly plan: LaunchPlan;
-  readonly oracle: Oracle;
+/** A run that could start now, and all that was known when it was decided. */
+export interface Prepared extends Launchable, Known {
   readonly resolved: ResolvedPolicy;
-  readonly facts: HostFacts;
-  readonly folders: ToolFolders;
-  readonly survey: Survey;
   readonly environment: ProgramEnvironment;
-  readonly warnings: readonly string[];
+  /** What the survey was asked, and all it said. */
+  readonly surveyed: { readonly asked: SurveyRequest; readonly said: Survey };
 }
 
 /**
@@ -32,7 +31,7 @@ export interface Prepared {
  * Errors: `workspace_unsafe`, `tool_unsafe`, `backend_missing`, `backend_refused`, `policy_unenforceable`,
  * `program_not_found`, `program_not_executable`, `policy_invalid`.
  */
-export function prepare(request: RunRequest): Prepared {
+export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepared {
   const { environment } = request;
   const built = builtFolder();
   const folders = toolFolders(environment);
@@ -42,6 +41,7 @@ export function prepare(request: RunRequest): Prepared {
     workspace: request.workspace,
     cache: folders.cache,
     init: absolutePath(`${built}/native/sandbox-init`),
+    disk,
   });
   const open = request.policy.layers.every(({ profile }) => profile.filesystem.kind !== "restricted");
   const backend = open ? "none" : chooseBackend(request.backend, host.kernel);
@@ -61,7 +61,12 @@ export function prepare(request: RunRequest): Prepared {
   const first = resolve(policy, places);
   const roots = open ? [] : writableRoots(compile(first));
   assertToolSafe(roots, toolLocations(installation(built), host));
-  const surveyed = surveyRoots(roots, first, host);
+  const toSurvey: SurveyRequest = {
+    roots: roots.filter((root) => host.look(root).kind === "directory"),
+    protect: first.protect,
+    home: host.account.home,
+  };
+  const surveyed = surveyFor(toSurvey, environment);
   const facts: HostFacts = {
     ...host,
     repositories: surveyed.scan.repositories,
@@ -90,20 +95,25 @@ export function prepare(request: RunRequest): Prepared {
     terminal: request.terminal === "auto" ? "inherit" : request.terminal === "always" ? "own" : "none",
     backend,
     homes: absolutePath(`${folders.cache}/homes`),
-    denied: expandDenyGlobs(resolved, oracle, roots),
+    denied: expandDenyGlobs(resolved, oracle, roots, disk),
     placeholders: surveyed.protection.placeholders,
   });
   const survey = withoutFreed(surveyed, plan);
   warnings.push(...networkWarnings(resolved));
+  const known: Known = { oracle, facts };
   return {
+    ...known,
     plan: { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] },
-    oracle,
     resolved,
-    facts,
     folders,
-    survey,
+    home: facts.account.home,
+    kernel: facts.kernel,
+    survey: () => survey,
+    surveyed: { asked: toSurvey, said: surveyed },
     environment: variables,
     warnings,
+    denied: () => deniedFiles(known),
+    known: () => Promise.resolve(known),
   };
 }
 
@@ -144,7 +154,7 @@ function requireGranted(policy: Policy, { account, canonical, look }: HostFacts)
 }
 
 /** The script a person named is readable where its directory grants nothing by itself. */
-function withScript({ policy, script }: RunRequest, { workspaceRoots, cwd }: Places): Policy {
+function withScript({ policy, script }: PrepareRequest, { workspaceRoots, cwd }: Places): Policy {
   if (script === null || workspaceRoots.length > 0) return policy;
   const path = absolutePath(script.startsWith("/") ? script : `${cwd}/${script}`);
   const entry: Entry = {
@@ -169,18 +179,6 @@ function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
     .filter(({ access, where }) => access === "write" && where === "host")
     .map(({ path }) => path);
   return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
-}
-
-function surveyRoots(roots: readonly AbsolutePath[], { protect }: ResolvedPolicy, facts: HostFacts): Survey {
-  const directories = roots.filter((root) => facts.look(root).kind === "directory");
-  return surveyOf(directories, protect, gitEnvironment(facts.account.home, facts.environment));
-}
-
-/** A protected name that the person gave free by its own name is not watched either. */
-function withoutFreed(survey: Survey, plan: LaunchPlan): Survey {
-  const watched = new Set(plan.missing);
-  const paths = survey.protection.paths.filter(({ path, kind }) => kind !== "missing" || watched.has(path));
-  return { ...survey, protection: { ...survey.protection, paths } };
 }
 
 /** Rules for single hosts are read and checked; nothing enforces them yet, so nothing is reached. */

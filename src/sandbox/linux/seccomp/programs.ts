@@ -7,7 +7,7 @@ import { parseTable, seccompArchs, seccompVariants } from "./table.ts";
 
 /** Assembles every program of `sandbox-profiles/seccomp.toml` into `outdir` and returns the paths written. */
 export function writeSeccompPrograms(outdir: string): readonly string[] {
-  const table = parseTable(seccomp.value);
+  const table = parseTable(seccomp);
   mkdirSync(outdir, { recursive: true });
   return seccompArchs.flatMap((arch) =>
     seccompVariants.map((variant) => {

@@ -22,7 +22,7 @@ export interface Manager {
   readonly choose?: Choice;
 }
 
-export const managers: readonly Manager[] = data.value.manager;
+export const managers: readonly Manager[] = data.manager;
 
 /** `~` is the home, under each name it has. */
 export interface RootContext {

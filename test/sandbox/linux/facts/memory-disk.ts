@@ -66,5 +66,9 @@ export function memoryDisk(tree: Readonly<Record<string, Content | MemoryEntry>>
     const content = entries.get(canonical(path) ?? path)?.content;
     return typeof content === "string" ? content : null;
   };
-  return { look, canonical, list, link, text };
+  const program = (path: AbsolutePath): "executable" | "file" | "directory" | "missing" => {
+    const { kind, mode } = look(canonical(path) ?? path);
+    return kind === "file" ? ((mode & 0o111) === 0 ? "file" : "executable") : kind === "directory" ? kind : "missing";
+  };
+  return { look, canonical, list, link, text, program, sockets: () => [] };
 }

@@ -14,6 +14,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { absolutePath } from "../../../../src/policy/index.ts";
 import type { AbsolutePath } from "../../../../src/policy/index.ts";
 import { explainRefusal, openDisk } from "../../../../src/sandbox/linux/facts/index.ts";
+import type { Disk } from "../../../../src/sandbox/linux/facts/index.ts";
 import type { NamespaceSettings } from "../../../../src/sandbox/linux/facts/index.ts";
 import { atLeast, landlockAbi, probe } from "../../../../src/sandbox/linux/facts/probe.ts";
 import { keepProbe, readProbe } from "../../../../src/sandbox/linux/facts/probe-cache.ts";
@@ -33,7 +34,7 @@ function shim(script: string): AbsolutePath {
   return path;
 }
 
-const ask = (bwrap: AbsolutePath, disk = openDisk()) =>
+const ask = (bwrap: AbsolutePath, disk: Disk = openDisk()) =>
   probe({ bwrap, init: null, release: "6.18.0", uid: 1000, disk });
 
 const settings = (texts: Record<string, string>) =>

@@ -1,0 +1,46 @@
+// The two commands as CommonJS files for a quick start: what every start needs in one, and what only some need (deciding
+// afresh, explaining refusals, help) in files of their own beside it.
+import { build } from "esbuild";
+
+const late = {
+  decide: "src/cli/decide.ts",
+  explain: "src/sandbox/linux/run/explain.ts",
+  help: "src/cli/help.ts",
+  "dry-run": "src/cli/dry-run.ts",
+};
+
+const loadedLate = {
+  name: "loaded-late",
+  setup(bundle) {
+    bundle.onResolve({ filter: new RegExp(`^\\./(${Object.keys(late).join("|")})\\.ts$`) }, ({ path, kind }) =>
+      kind === "dynamic-import" ? { path: path.replace(".ts", ".cjs"), external: true } : null,
+    );
+  },
+};
+
+/** Returns esbuild's result. */
+export async function bundle(options) {
+  return build({
+    entryPoints: {
+      "sandboxed-run": "src/cli/sandboxed-run.ts",
+      sandboxed: "src/cli/sandboxed.ts",
+      ...late,
+    },
+    outExtension: { ".js": ".cjs" },
+    bundle: true,
+    platform: "node",
+    target: "node20.19",
+    format: "cjs",
+    // The loader of ES modules takes longer to start than any of these files to read.
+    supported: { "dynamic-import": false },
+    define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
+    // Words an error about a configuration, and is found beside the tool.
+    external: ["zod", "micromatch"],
+    plugins: [loadedLate],
+    banner: { js: "#!/usr/bin/env node" },
+    logLevel: "warning",
+    // Where a module asks for its own place, it asks the CommonJS way first.
+    logOverride: { "empty-import-meta": "silent" },
+    ...options,
+  });
+}

@@ -1,0 +1,74 @@
+import { readConfigFile } from "../config/index.ts";
+import type { Config, Trust } from "../config/index.ts";
+import { SandboxedError } from "../policy/index.ts";
+import { keep, notingDisk, prepare } from "../sandbox/index.ts";
+import type { Backend } from "../sandbox/index.ts";
+import type { AskedRun, DecidedRun } from "./decided.ts";
+import { lastValue } from "./parse.ts";
+import { askedFor } from "./policy-flags.ts";
+import { rememberRun } from "./recall.ts";
+import type { ConfigAnswer } from "./recall.ts";
+
+/** Decides a run from its configuration and the host. Errors: those of `loadConfig` and `prepare`, `usage`. */
+export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
+  const { parsed, surroundings, program, session } = asked;
+  const files: ConfigAnswer[] = [];
+  const read = (path: string, trust: Trust): string | null => {
+    const text = readConfigFile(path, trust);
+    files.push([path, trust, text]);
+    return text;
+  };
+  const { config } = await askedFor(parsed, surroundings, { read });
+  const backend = backendOf(lastValue(parsed, "backend"));
+  checkOptions(config, backend, lastValue(parsed, "ephemeral") !== null);
+  const noting = notingDisk();
+  const prepared = prepare(
+    {
+      policy: config.policy,
+      program: program.program,
+      arguments: program.arguments,
+      script: program.script,
+      cwd: surroundings.cwd,
+      environment: surroundings.environment,
+      workspaceRoots: null,
+      workspace: config.profile.workspace,
+      backend,
+      terminal: terminalOf(lastValue(parsed, "tty")),
+      session: { id: session },
+    },
+    noting.disk,
+  );
+  const warnings = [...config.warnings, ...prepared.warnings];
+  return {
+    launchable: prepared,
+    warnings,
+    dropped: prepared.environment.dropped.map(({ name }) => name),
+    remember: () => {
+      const answers = warnings.length > 0 ? null : noting.answers();
+      const launch = answers === null ? null : keep(prepared, answers);
+      if (launch !== null) rememberRun(asked, { files, launch });
+    },
+  };
+}
+
+function checkOptions(config: Config, backend: Backend | null, ephemeral: boolean): void {
+  if (ephemeral && config.audit === "required") {
+    throw new SandboxedError("usage", '--ephemeral is refused: the configuration says audit = "required"', {
+      hint: "leave --ephemeral out",
+    });
+  }
+  if (backend === "landlock" && !config.features.use_legacy_landlock) {
+    throw new SandboxedError("usage", "--backend landlock has to be enabled: it holds less than the others", {
+      hint: "add --enable use_legacy_landlock",
+    });
+  }
+}
+
+/** The table allows these values alone. */
+function backendOf(value: string | null): Backend | null {
+  return value === "bwrap" || value === "bwrap-outer-proc" || value === "landlock" ? value : null;
+}
+
+function terminalOf(value: string | null): "auto" | "always" | "never" {
+  return value === "always" || value === "never" ? value : "auto";
+}

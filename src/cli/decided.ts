@@ -1,0 +1,27 @@
+import type { Launchable } from "../sandbox/index.ts";
+import type { ChosenProgram } from "./interpreter.ts";
+import type { Parsed } from "./parse.ts";
+import type { RunOption } from "./run-options.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** A run as the command line asks for it. */
+export interface AskedRun {
+  readonly parsed: Parsed<RunOption>;
+  readonly surroundings: Surroundings;
+  readonly program: ChosenProgram;
+  /** Of the session it will be. */
+  readonly session: string;
+  /** What recalls it, see `recall.ts`; null for a run that is always decided afresh. */
+  readonly question: string | null;
+}
+
+/** Everything is decided, nothing has happened. */
+export interface DecidedRun {
+  readonly launchable: Launchable;
+  /** Of the configuration and of the launch. */
+  readonly warnings: readonly string[];
+  /** Names in the caller's environment that the program does not get; empty in a recalled run, which nobody asked. */
+  readonly dropped: readonly string[];
+  /** Kept for the next run of the same kind, once this one is under way. */
+  readonly remember: () => void;
+}
