@@ -1,6 +1,7 @@
 import type { Answer } from "dns-packet";
 import { badHost, parseBareHost } from "../authority.ts";
 import type { DoorObserver, Gate, Refusal } from "../gate.ts";
+import { isLocalName } from "../local-names.ts";
 import { isSynthetic } from "../synthetic.ts";
 import type { SyntheticNames } from "../synthetic.ts";
 import { extendedErrors, rcodes } from "./message.ts";
@@ -50,11 +51,6 @@ export async function answer(question: Question, { gate, names, observe }: Answe
 /** So many questions at once are not a program's, but a way of carrying something out or of keeping the door busy. */
 export function tooMany(): Reply {
   return refused("too many questions");
-}
-
-/** Names that mean the own machine and are never asked for anywhere (RFC 6761). */
-export function isLocalName(name: string): boolean {
-  return name === "localhost" || name.endsWith(".localhost");
 }
 
 function localAnswer({ type, name }: Question): Reply {

@@ -1,0 +1,25 @@
+/** The door: who may reach what, by name, and the programs' way there. */
+export type {
+  CheckedAddress,
+  DoorEvent,
+  DoorObserver,
+  DoorReason,
+  Gate,
+  Passage,
+  Protocol,
+  Refusal,
+  Target,
+} from "./gate.ts";
+export type { DecideMiss } from "./misses.ts";
+export type { GateOptions, PolicyGate } from "./policy-gate.ts";
+export type { NameResolver, ResolverOptions } from "./resolver.ts";
+export type { SyntheticNames } from "./synthetic.ts";
+export type { DnsService, DnsServiceOptions } from "./dns/service.ts";
+export { parseAbsoluteTarget, parseAuthority, parseBareHost, targetOf } from "./authority.ts";
+export { kindOfAddress } from "./private-ranges.ts";
+export { refuseBroadPatterns } from "./broad-patterns.ts";
+export { parseHosts } from "./hosts-table.ts";
+export { makeResolver } from "./resolver.ts";
+export { makeSyntheticNames, targetAt } from "./synthetic.ts";
+export { makeGate } from "./policy-gate.ts";
+export { serveDns } from "./dns/service.ts";
