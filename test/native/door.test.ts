@@ -2,11 +2,12 @@ import { execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { readdirSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { once } from "node:events";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { blockFor, open, PLAN, python } from "./door.ts";
-import { everybody, remove, run, somebody, workFolder } from "./launch.ts";
+import { everybody, remove, somebody, start, workFolder } from "./launch.ts";
 import type { Words } from "./launch.ts";
 
 describe.each(everybody)("the door, started by $name", (who) => {
@@ -230,6 +231,54 @@ describe("the program", () => {
   });
 });
 
+describe("the channel of the door", () => {
+  let work = "";
+  beforeAll(() => {
+    work = workFolder(somebody);
+  });
+  afterAll(() => remove(work));
+
+  it("stands beside a terminal and a pipe that the guard makes", async () => {
+    const guard: Words[] = [
+      ["terminal", "own"],
+      ["stderr", "tee"],
+    ];
+    const script = "get('93.184.216.34', 443)\nprint(os.isatty(2), file=sys.stderr)";
+    const init: Words[] = [["terminal", "own"]];
+    const { out, heard } = await open({ who: somebody, work, run: python(script), guard, init }).outcome;
+    expect(out).toMatch(/^::ffff:93\.184\.216\.34:443\r\nTrue\r\n$/);
+    expect(heard).toBe(out);
+  });
+
+  it("is closed where a run has no door", async () => {
+    const script = "ls /proc/self/fd | tr '\\n' ' '; read line";
+    const { child, outcome, input } = start({
+      who: somebody,
+      work,
+      run: script,
+      door: true,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    await once(child, "disconnect");
+    input?.end("\n");
+    expect((await outcome).out).toBe("0 1 2 3 ");
+  });
+
+  it("may end before the run, which goes on", async () => {
+    const request = { who: somebody, work, run: "read line; exit 3", stdio: ["pipe", "pipe", "pipe"] } as const;
+    const { channel, launch, lines } = open(request);
+    await channel.door;
+    const asked = expect(channel.dial(8080)).rejects.toMatchObject({ code: "ECONNRESET" });
+    launch.child.disconnect();
+    await asked;
+    launch.toInit("dial 7 8080");
+    launch.input?.end("\n");
+    // Node never calls a child closed whose channel it left itself.
+    await once(launch.child, "exit");
+    expect(lines.at(-1)).toBe("exit 3");
+  });
+});
+
 /** How many sockets this process holds: a listener of a run would keep the run's namespace alive. */
 function sockets(): number {
   return readdirSync("/proc/self/fd").filter((fd) => {
@@ -240,47 +289,3 @@ function sockets(): number {
     }
   }).length;
 }
-
-describe("instructions for a door", () => {
-  it.each<{ what: string; init: Words[]; without?: Words }>([
-    { what: "port 0 for all addresses", init: [["listen", "tcp", "0"]] },
-    { what: "a port that is none", init: [["listen", "tcp", "65536"]] },
-    { what: "an unknown kind of listener", init: [["listen", "udp", "53"]] },
-    { what: "nothing to dial", init: [["dial", "0"]] },
-    { what: "an unknown route", init: [["route", "some"]] },
-    { what: "too many listeners", init: Array.from({ length: 129 }, (_, i) => ["listen", "tcp", `${1000 + i}`]) },
-    {
-      what: "no network to open it in",
-      init: [
-        ["network", "off"],
-        ["route", "all"],
-      ],
-      without: ["network"],
-    },
-    {
-      what: "the host's network",
-      init: [
-        ["network", "full"],
-        ["listen", "tcp", "80"],
-      ],
-      without: ["network"],
-    },
-    { what: "no channel", init: [["listen", "tcp", "80"]] },
-  ])("with $what start nothing", async ({ init, without }) => {
-    const work = workFolder(somebody);
-    const { lines, out } = await run({ who: somebody, work, run: "echo ran", init, without: without ?? [] });
-    expect([lines.length, out]).toEqual([1, ""]);
-    expect(lines[0]).toMatch(/^failed (instructions|init) /);
-    remove(work);
-  });
-
-  it("may name as many listeners as there is room for", async () => {
-    const work = workFolder(somebody);
-    const plan = { ...PLAN, transparentPorts: Array.from({ length: 126 }, (_, i) => 1000 + i) };
-    const onLine = (line: string): void => void (line === "ready" && blockFor(50));
-    const { channel, outcome } = open({ who: somebody, work, run: python("get('10.9.8.7', 1125)"), onLine }, plan);
-    expect((await outcome).out).toBe("::ffff:10.9.8.7:1125\n");
-    expect((await channel.door).transparent.size).toBe(126);
-    remove(work);
-  });
-});

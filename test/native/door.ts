@@ -28,19 +28,26 @@ export interface Opened {
   readonly channel: DoorChannel;
   /** Where connections wanted to go, in the order they were accepted. */
   readonly visits: readonly string[];
+  /** What the first process has reported so far. */
+  readonly lines: Words;
   readonly outcome: Promise<Outcome>;
 }
 
 /** A launch with a door behind which everybody is told where they wanted to go, and gets datagrams back in capitals. */
 export function open(request: LaunchRequest, plan: DoorPlan = PLAN): Opened {
   const visits: string[] = [];
-  const started = start({ ...request, door: true, init: [...doorRecords(plan), ...(request.init ?? [])] });
+  const lines: string[] = [];
+  const onLine: LaunchRequest["onLine"] = (line, launch) => {
+    lines.push(line);
+    request.onLine?.(line, launch);
+  };
+  const started = start({ ...request, onLine, door: true, init: [...doorRecords(plan), ...(request.init ?? [])] });
   const channel = new DoorChannel(started.child, plan, started.toInit);
   channel.door.then(
     (door) => serve(door, visits),
     () => {},
   );
-  return { launch: started, channel, visits, outcome: started.outcome };
+  return { launch: started, channel, visits, lines, outcome: started.outcome };
 }
 
 function serve(door: Door, visits: string[]): void {

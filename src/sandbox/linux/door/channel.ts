@@ -21,7 +21,8 @@ type Arrival = Extract<DoorMessage, { kind: "entrance" }>;
 
 /**
  * The launcher's end of the door's channel. To be made in the same turn of the event loop as the guard, which is
- * started with an `ipc` stream: what arrives before somebody listens is lost.
+ * started with an `ipc` stream: what arrives before somebody listens is lost. The channel ends with the sandbox; to
+ * call `disconnect` on the child would keep Node from ever calling it closed.
  */
 export class DoorChannel {
   /**
