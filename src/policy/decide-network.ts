@@ -8,7 +8,7 @@ import type { Host } from "./host.ts";
 import { pathSegments } from "./http-path.ts";
 import { isDangerousSocket } from "./lists.ts";
 import type { DomainRule, HttpRule, UnixSocketRule } from "./model.ts";
-import { compileNetworkLayer, leadsTo, requestRuleFor, rulesFor, socketRules } from "./network-layer.ts";
+import { compileNetworkLayer, leadsTo, requestRulesFor, rulesFor, socketRules } from "./network-layer.ts";
 import type { CompiledRule, NetworkLayer } from "./network-layer.ts";
 import { components } from "./path.ts";
 import type { AbsolutePath } from "./path.ts";
@@ -46,8 +46,8 @@ export class NetworkOracle {
     const host = parseHost(text);
     const answers = this.#ask(host, text, port);
     const { decision, isMiss } = combined(answers);
-    const rules = host === null || port === null ? [] : this.#layers.map((layer) => requestRuleFor(layer, host, port));
-    const limiting = rules.flatMap((rule) => (rule === null ? [] : [rule]));
+    const limiting =
+      host === null || port === null ? [] : this.#layers.flatMap((layer) => requestRulesFor(layer, host, port));
     const saying = answers.filter(({ granting }) => granting.length > 0);
     return {
       decision,

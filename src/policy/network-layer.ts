@@ -83,15 +83,14 @@ export function rulesFor({ domains }: NetworkLayer, host: Host, port: number | n
     );
 }
 
-/** The most specific rule about requests to the host; a rule without a port holds on each. */
-export function requestRuleFor({ requests }: NetworkLayer, host: Host, port: number): CompiledRequestRule | null {
-  let best: CompiledRequestRule | null = null;
-  for (const candidate of requests.candidates(host)) {
-    const { pattern } = candidate;
-    if ((pattern.port !== null && pattern.port !== port) || !coversHost(pattern, host)) continue;
-    if (best === null || specificity(pattern) > specificity(best.pattern)) best = candidate;
-  }
-  return best;
+/** The most specific rules about requests to the host, equal ones all; a rule without a port holds on each. */
+export function requestRulesFor({ requests }: NetworkLayer, host: Host, port: number): readonly CompiledRequestRule[] {
+  const matching = requests
+    .candidates(host)
+    .filter(({ pattern }) => (pattern.port === null || pattern.port === port) && coversHost(pattern, host));
+  if (matching.length < 2) return matching;
+  const most = Math.max(...matching.map(({ pattern }) => specificity(pattern)));
+  return matching.filter(({ pattern }) => specificity(pattern) === most);
 }
 
 /** Longer names before shorter, one host before many, a port before all of them. */

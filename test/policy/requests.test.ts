@@ -115,6 +115,18 @@ describe("a request", () => {
     expect(outcome(rules, host, method, "/x", port)).toBe(expected);
   });
 
+  it("to a host that is written in two ways must pass both, in whatever order", () => {
+    const tables = [
+      ["api.example.com", { methods: ["GET"] }],
+      ["API.example.com.", { methods: ["GET", "PUT"] }],
+    ] as const;
+    for (const order of [tables, tables.toReversed()]) {
+      const one = limited(Object.fromEntries(order));
+      expect(outcome(one, "api.example.com", "GET", "/")).toBe("allowed");
+      expect(outcome(one, "api.example.com", "PUT", "/")).toBe("method");
+    }
+  });
+
   it("needs every layer", () => {
     const other = limited({ "api.example.com": { methods: ["GET", "PUT"], paths: ["/exact"] } });
     expect(outcome([rules, other], "api.example.com", "GET", "/exact")).toBe("allowed");
