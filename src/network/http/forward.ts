@@ -39,7 +39,7 @@ export function forward(
 ): void {
   const { passage, protocol, head } = exchange;
   const isRepeatable = head.body === "none" && repeatable.has(request.method ?? "");
-  let current: ClientRequest;
+  let current: ClientRequest | null = null;
   let counted: Counted | null = null;
 
   const fail = (refusal: ReturnType<typeof refuse>): void => {
@@ -47,7 +47,7 @@ export function forward(
     answerRefusal(response, refusal, head.body !== "none");
   };
   const cut = (): void => {
-    current.destroy();
+    current?.destroy();
     request.socket.destroy();
   };
   const overLimit = (): void => {
@@ -57,32 +57,34 @@ export function forward(
   const open = parts.passages.hold({ passage, cut });
   response.once("close", () => {
     parts.passages.release(open);
-    if (!response.writableFinished) current.destroy();
+    if (!response.writableFinished || !request.complete) current?.destroy();
     const { target, decision } = passage;
     const { sent, received } = counted?.now() ?? { sent: 0, received: 0 };
     parts.observe({ kind: "closed", protocol, target, refusal: null, decision, sent, received });
   });
 
   const send = (pool: Pool): void => {
-    current = sendRequest(requestOptions(exchange, request.method ?? "GET", pool));
-    current.on("socket", (socket: Socket) => (counted = countFrom(socket)));
-    current.on("continue", () => response.writeContinue());
-    current.on("response", (answer) => {
+    const outgoing = begin(exchange, request.method ?? "GET", pool);
+    if (outgoing === null) return fail(refuse(protocol, passage.target, "bad_request", "The request is malformed."));
+    current = outgoing;
+    outgoing.on("socket", (socket: Socket) => (counted = countFrom(socket)));
+    outgoing.on("continue", () => response.writeContinue());
+    outgoing.on("response", (answer) => {
       if (answerFrom(parts, answer, response, overLimit)) return;
       fail(refuse(protocol, passage.target, "connect_failed", "The server's answer is malformed."));
     });
-    current.on("error", (error: Error) => {
+    outgoing.on("error", (error: Error) => {
       if (response.headersSent || response.destroyed) return void response.destroy();
       if (error instanceof DialError) return fail(dialRefusal(error.failure, passage, protocol));
-      if (isRepeatable && current.reusedSocket && pool === pools.kept) return send(pools.fresh);
+      if (isRepeatable && outgoing.reusedSocket && pool === pools.kept) return send(pools.fresh);
       fail(refuse(protocol, passage.target, "connect_failed", "The server broke off or answered malformed."));
     });
-    if (head.body === "none") return void current.end();
-    if (head.expectsContinue) current.flushHeaders();
-    pump(request, current, (bytes) => parts.traffic.send(bytes), overLimit);
+    if (head.body === "none") return void outgoing.end();
+    if (head.expectsContinue) outgoing.flushHeaders();
+    pump(request, outgoing, (bytes) => parts.traffic.send(bytes), overLimit);
     request.on("end", () => {
-      if (request.rawTrailers.length > 0) current.addTrailers(pairs(request.rawTrailers));
-      current.end();
+      addTrailers(outgoing, request.rawTrailers);
+      outgoing.end();
     });
   };
   // A request that may not be repeated does not trust in a connection that may be closed meanwhile.
@@ -95,6 +97,15 @@ export function requestOptions({ way, head, asked, passage }: Exchange, method: 
   if (way.absolute?.authorization) headers.push("Proxy-Authorization", way.absolute.authorization);
   const path = way.absolute === null ? asked.path : `http://${authorityOf(passage.target, 80)}${asked.path}`;
   return { agent, way, method, path, headers, setHost: false, insecureHTTPParser: false };
+}
+
+/** Null for a head that the parser let pass and that cannot be sent again. */
+function begin(exchange: Exchange, method: string, pool: Pool): ClientRequest | null {
+  try {
+    return sendRequest(requestOptions(exchange, method, pool));
+  } catch {
+    return null;
+  }
 }
 
 /** Streams the answer; false when it cannot be written. */
@@ -114,7 +125,7 @@ export function answerFrom(
   }
   pump(answer, response, (bytes) => traffic.receive(bytes), overLimit);
   answer.on("end", () => {
-    if (answer.rawTrailers.length > 0) response.addTrailers(pairs(answer.rawTrailers));
+    addTrailers(response, answer.rawTrailers);
     response.end();
   });
   answer.on("close", () => {
@@ -123,8 +134,17 @@ export function answerFrom(
   return true;
 }
 
-function pairs(raw: readonly string[]): [string, string][] {
-  return Array.from({ length: raw.length >> 1 }, (_, index) => [raw[2 * index] ?? "", raw[2 * index + 1] ?? ""]);
+function addTrailers(message: ClientRequest | ServerResponse, raw: readonly string[]): void {
+  const pairs = Array.from({ length: raw.length >> 1 }, (_, index): [string, string] => [
+    raw[2 * index] ?? "",
+    raw[2 * index + 1] ?? "",
+  ]);
+  try {
+    if (pairs.length > 0) message.addTrailers(pairs);
+  } catch {
+    // The parser let pass what cannot be sent again; an end that is cut off is honest.
+    message.destroy();
+  }
 }
 
 interface Counted {

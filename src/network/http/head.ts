@@ -19,13 +19,15 @@ const hopByHop = new Set([
   "proxy-authenticate",
   "proxy-authentication-info",
   "te",
+  // Only announces what follows a chunked body, and node takes it for an error elsewhere.
+  "trailer",
   "transfer-encoding",
   "upgrade",
   "http2-settings",
 ]);
 
 /** Framing and routing, which no `Connection` line can declare to be a matter of one hop. */
-const untouchable = new Set(["host", "content-length", "trailer", "expect", "authorization", "cookie"]);
+const untouchable = new Set(["host", "content-length", "expect", "authorization", "cookie"]);
 
 /** Reads a head the parser let pass, or says in a sentence what about it is ambiguous. */
 export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestHead | string {

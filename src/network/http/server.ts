@@ -9,7 +9,7 @@ import { answerRefusal, sayRefusal } from "./answer.ts";
 import type { HttpArrival } from "./arrival.ts";
 import { readConnect } from "./connect.ts";
 import { decideRequest, readRequest, type HttpAnswer } from "./decide.ts";
-import { forward, type Pools } from "./forward.ts";
+import { forward, type Exchange, type Pools } from "./forward.ts";
 import { HeaderClock } from "./header-clock.ts";
 import { isOwnHost } from "./own-host.ts";
 import { Pool } from "./pool.ts";
@@ -24,6 +24,7 @@ interface Line {
   readonly arrival: HttpArrival;
   /** Requests not answered yet. */
   pending: number;
+  latest: ServerResponse | null;
 }
 
 /** The door's HTTP: a server that never listens and is handed connections. */
@@ -62,12 +63,13 @@ export class HttpDoor {
 
   /** Serves a connection of which `head` was read already. */
   serve(socket: Socket, arrival: HttpArrival, head: Buffer): void {
-    this.#lines.set(socket, { arrival, pending: 0 });
+    this.#lines.set(socket, { arrival, pending: 0, latest: null });
     const { headerTime, firstByteTime } = this.#parts.limits;
     this.#clock.begin(socket, head.length > 0 ? headerTime : firstByteTime);
     this.#server.emit("connection", socket);
+    // First this: a CONNECT in `head` leaves the parser, and its socket must then wait for whoever takes it over.
+    socket.resume();
     if (head.length > 0) socket.emit("data", head);
-    if (!socket.destroyed) socket.resume();
   }
 
   /** Forgets connections to servers that a new policy may not allow. */
@@ -88,6 +90,7 @@ export class HttpDoor {
     const line = this.#lineOf(socket);
     this.#clock.arrived(socket);
     line.pending += 1;
+    line.latest = response;
     response.once("close", () => {
       line.pending -= 1;
       if (line.pending === 0) this.#clock.wait(socket);
@@ -99,17 +102,18 @@ export class HttpDoor {
     }
     const read = readRequest(parts, request, line.arrival);
     if (!read.ok) return this.#refuse(response, read);
-    void decideRequest(parts, read.value, request.method ?? "", line.arrival).then(
-      (decided) => {
+    decideRequest(parts, read.value, request.method ?? "", line.arrival)
+      .then((decided) => {
+        if (response.destroyed || response.writableEnded) return undefined;
         if (!decided.ok) return this.#refuse(response, decided);
-        const { protocol, passage } = decided.value;
-        const { target, decision } = passage;
-        if (response.destroyed) return undefined;
-        parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
+        this.#allow(decided.value);
         return forward(parts, this.#pools, decided.value, request, response);
-      },
-      () => sever(socket),
-    );
+      })
+      .catch(() => sever(socket));
+  }
+
+  #allow({ protocol, passage: { target, decision } }: Exchange): void {
+    this.#parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
   }
 
   #refuse(response: ServerResponse, { refusal, fatal }: HttpAnswer<never> & { readonly ok: false }): void {
@@ -128,17 +132,14 @@ export class HttpDoor {
     if (read.value.head.upgrade !== "websocket" || request.method !== "GET" || read.value.head.body !== "none") {
       return this.serve(client, line.arrival, Buffer.concat([withoutUpgrade(request), head]));
     }
-    void decideRequest(parts, read.value, "GET", line.arrival).then(
-      (decided) => {
-        if (!decided.ok) return this.#say(client, decided);
-        const { protocol, passage } = decided.value;
-        const { target, decision } = passage;
+    decideRequest(parts, read.value, "GET", line.arrival)
+      .then((decided) => {
         if (client.destroyed) return undefined;
-        parts.observe({ kind: "allowed", protocol, target, refusal: null, decision, sent: 0, received: 0 });
+        if (!decided.ok) return this.#say(client, decided);
+        this.#allow(decided.value);
         return forwardUpgrade(parts, this.#pools, decided.value, request, client, head);
-      },
-      () => sever(client),
-    );
+      })
+      .catch(() => sever(client));
   }
 
   #connect(request: IncomingMessage, client: Socket, head: Buffer): void {
@@ -166,15 +167,15 @@ export class HttpDoor {
 
   #malformed(error: NodeJS.ErrnoException, socket: Socket): void {
     const line = this.#lines.get(socket);
-    // Something is being answered on it: one more answer would be taken for that one's.
-    if (line === undefined || line.pending > 0 || !socket.writable || error.code === "ECONNRESET") {
-      return void socket.destroy();
-    }
+    if (line === undefined || !socket.writable || error.code === "ECONNRESET") return void socket.destroy();
     const refusal =
       error.code === "HPE_HEADER_OVERFLOW"
         ? refuse(line.arrival.protocol, null, "limit", "The request's head is too large.", 431)
         : refuse(line.arrival.protocol, null, "bad_request", "The request is malformed.");
-    this.#say(socket, { ok: false, refusal, fatal: true });
+    if (line.pending === 0) return this.#say(socket, { ok: false, refusal, fatal: true });
+    // The body of what is being answered is malformed: this is its answer, unless that has begun.
+    if (line.pending > 1 || line.latest === null || line.latest.headersSent) return sever(socket);
+    return this.#refuse(line.latest, { ok: false, refusal, fatal: true });
   }
 
   #expire(socket: Socket): void {

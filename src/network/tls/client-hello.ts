@@ -22,7 +22,7 @@ export function looksLikeTls(bytes: Buffer): boolean | undefined {
 export function readClientHello(bytes: Buffer): ClientHello | "malformed" | undefined {
   const message = joinRecords(bytes);
   if (message === "malformed" || message === undefined) return message;
-  if (message[0] !== clientHelloMessage) return "malformed";
+  if (message.length > 0 && message[0] !== clientHelloMessage) return "malformed";
   if (message.length < 4) return undefined;
   const length = message.readUIntBE(1, 3);
   if (message.length < 4 + length) return undefined;
