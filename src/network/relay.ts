@@ -23,28 +23,30 @@ export function pump(from: Readable, to: Writable, meter: Meter, cut: () => void
   };
 }
 
-/** One direction of a tunnel: bytes, then the half-close; a broken sender breaks the receiver. Returns how to stop. */
+/** One direction of a tunnel: bytes, then the half-close. Returns how to stop. */
 export function relay(from: Socket, to: Socket, meter: Meter, cut: () => void): () => void {
   const onEnd = (): void => void to.end();
-  const onClose = (): void => {
-    if (!from.readableEnded) sever(to);
-  };
-  if (from.destroyed) {
-    sever(to);
-    return () => {};
-  }
   const stop = pump(from, to, meter, cut);
-  from.on("end", onEnd).on("close", onClose);
+  from.on("end", onEnd);
   if (from.readableEnded) to.end();
   return () => {
     stop();
-    from.off("end", onEnd).off("close", onClose);
+    from.off("end", onEnd);
   };
 }
 
-/** Ends a connection so that the other side sees a failure, not an end. */
+/** Tells one end of a tunnel that the other is gone: as an end if it ended, as a failure if it broke. */
+export function follow(gone: Socket, other: Socket): void {
+  if (gone.readableEnded) other.destroySoon();
+  else sever(other);
+}
+
+/**
+ * Ends a connection so that the other side sees a failure, not an end. A socket that is being shut down cannot be
+ * reset any more (libuv says EINVAL and node then never closes it), nor can one inside TLS.
+ */
 export function sever(socket: Socket): void {
-  if (socket.connecting || socket.destroyed) socket.destroy();
+  if (socket.connecting || socket.destroyed || socket.writableEnded || "encrypted" in socket) socket.destroy();
   else socket.resetAndDestroy();
 }
 

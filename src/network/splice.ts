@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import type { Passage, Protocol } from "./gate.ts";
 import type { DoorParts } from "./parts.ts";
 import { refuse, refusedEvent } from "./refusal.ts";
-import { relay, sever } from "./relay.ts";
+import { follow, relay, sever } from "./relay.ts";
 
 /** Two ends of a tunnel. `head` is what the client sent already. */
 export interface TunnelEnds {
@@ -46,9 +46,8 @@ export function joinServer(
     const received = server.bytesRead - before.received;
     observe({ kind: "closed", protocol, target, refusal: null, decision, sent, received });
   });
-  // Whichever end is through, the other may still write out what it holds.
-  const endClient = (): void => client.destroySoon();
-  const endServer = (): void => server.destroySoon();
+  const endClient = (): void => follow(server, client);
+  const endServer = (): void => follow(client, server);
   server.on("close", endClient);
   client.on("close", endServer);
   const stop = relay(server, client, (bytes) => traffic.receive(bytes), overLimit);

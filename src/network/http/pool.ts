@@ -38,6 +38,8 @@ export class Pool extends Agent {
         else {
           // A server that closes an idle connection has closed it for the pool too.
           dialled.allowHalfOpen = false;
+          // An upstream proxy's answer was read from it and left it paused.
+          dialled.resume();
           done?.(null, dialled);
         }
       });

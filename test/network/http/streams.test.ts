@@ -190,6 +190,7 @@ describe("a WebSocket", () => {
   it("passes in both directions once the server agrees, and not when the host is refused", async () => {
     const origin = await openOrigin();
     origin.server.on("upgrade", (request: IncomingMessage, socket: Socket) => {
+      socket.on("error", () => {});
       socket.write(
         `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Path: ${request.url}\r\n\r\nhello`,
       );
@@ -207,6 +208,7 @@ describe("a WebSocket", () => {
   it("is an ordinary answer when the server declines", async () => {
     const origin = await openOrigin((_, response) => response.writeHead(426).end("no"));
     origin.server.on("upgrade", (_: IncomingMessage, socket: Socket) => {
+      socket.on("error", () => {});
       socket.end("HTTP/1.1 426 Upgrade Required\r\nContent-Length: 2\r\n\r\nno");
     });
     const { port } = await openStand();
