@@ -135,12 +135,13 @@ export function answerFrom(
 }
 
 function addTrailers(message: ClientRequest | ServerResponse, raw: readonly string[]): void {
+  if (raw.length === 0) return;
   const pairs = Array.from({ length: raw.length >> 1 }, (_, index): [string, string] => [
     raw[2 * index] ?? "",
     raw[2 * index + 1] ?? "",
   ]);
   try {
-    if (pairs.length > 0) message.addTrailers(pairs);
+    message.addTrailers(pairs);
   } catch {
     // The parser let pass what cannot be sent again; an end that is cut off is honest.
     message.destroy();

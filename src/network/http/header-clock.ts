@@ -10,6 +10,7 @@ interface Waiting {
 /** Finds the connections whose next request has begun and does not get finished. One timer for all of them. */
 export class HeaderClock {
   readonly #waiting = new Map<Socket, Waiting>();
+  readonly #known = new WeakSet<Socket>();
   readonly #time: number;
   readonly #timer: NodeJS.Timeout;
 
@@ -21,6 +22,8 @@ export class HeaderClock {
   /** A new connection: its first request has to be whole in `time`. */
   begin(socket: Socket, time: number): void {
     this.#waiting.set(socket, { bytes: 0, deadline: Date.now() + time });
+    if (this.#known.has(socket)) return;
+    this.#known.add(socket);
     socket.once("close", () => this.#waiting.delete(socket));
   }
 

@@ -63,6 +63,7 @@ export class HttpDoor {
 
   /** Serves a connection of which `head` was read already. */
   serve(socket: Socket, arrival: HttpArrival, head: Buffer): void {
+    if (socket.destroyed) return;
     this.#lines.set(socket, { arrival, pending: 0, latest: null });
     const { headerTime, firstByteTime } = this.#parts.limits;
     this.#clock.begin(socket, head.length > 0 ? headerTime : firstByteTime);

@@ -1,4 +1,4 @@
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { gather } from "../gather.ts";
 import type { Target } from "../gate.ts";
 import { authorityOf } from "../refusal.ts";
@@ -11,8 +11,21 @@ export async function reachProxy(proxy: UpstreamProxy, time: number): Promise<Di
   if (isFailure(socket) || proxy.kind !== "https") return socket;
   const { connect } = await import("node:tls");
   return new Promise((resolve) => {
-    const secured = connect({ socket, host: proxy.host, servername: proxy.host }, () => resolve(secured));
-    secured.on("error", () => resolve({ failed: "connect_failed", message: "TLS with the upstream proxy failed" }));
+    const fail = (): void => {
+      resolve({ failed: "connect_failed", message: "TLS with the upstream proxy failed" });
+      secured.destroy();
+    };
+    const timer = setTimeout(fail, time);
+    const servername = isIP(proxy.host) === 0 ? proxy.host : "";
+    const secured = connect({ socket, host: proxy.host, servername }, () => {
+      clearTimeout(timer);
+      resolve(secured);
+    });
+    // Stays for good: a later failure shows as the socket's close.
+    secured.on("error", () => {
+      clearTimeout(timer);
+      fail();
+    });
   });
 }
 

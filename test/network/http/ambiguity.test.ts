@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { openOrigin, openStand, Wire } from "../door/stand.ts";
 
 /** `@` stands for the origin's authority. Each case is sent as it is; the origin must never hear of it. */
@@ -103,5 +103,23 @@ describe("an ambiguous request", () => {
     const text = `POST http://good.test:${origin.port}/ HTTP/1.1\r\n${many}Host: evil.test\r\nContent-Length: 0\r\n\r\n`;
     expect(await new Wire(port).send(text).untilClosed()).toMatch(/^HTTP\/1.1 400 [^]*host_mismatch/);
     expect(origin.seen).toEqual([]);
+  });
+
+  it("leaves nothing behind on a connection whose client offers HTTP/2 with each request", async () => {
+    const origin = await openOrigin();
+    const { port } = await openStand();
+    const warnings: string[] = [];
+    const onWarning = ({ name }: Error): number => warnings.push(name);
+    process.on("warning", onWarning);
+    onTestFinished(() => void process.off("warning", onWarning));
+    const authority = `good.test:${origin.port}`;
+    const wire = new Wire(port);
+    for (let index = 0; index < 25; index += 1) {
+      wire.send(
+        `GET http://${authority}/${index} HTTP/1.1\r\nHost: ${authority}\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n`,
+      );
+      await wire.untilText(`GET /${index} `);
+    }
+    expect(warnings).toEqual([]);
   });
 });
