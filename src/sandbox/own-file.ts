@@ -61,6 +61,10 @@ export function keepOwnFile(folder: string, name: string, uid: number, text: str
 }
 
 function ownFolder(folder: string, uid: number): boolean {
-  const stat = lstatSync(folder, { throwIfNoEntry: false });
-  return stat !== undefined && stat.isDirectory() && stat.uid === uid && (stat.mode & 0o022) === 0;
+  try {
+    const stat = lstatSync(folder);
+    return stat.isDirectory() && stat.uid === uid && (stat.mode & 0o022) === 0;
+  } catch {
+    return false; // it is not there, or nobody lets us look
+  }
 }

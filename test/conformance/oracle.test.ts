@@ -69,11 +69,7 @@ function paths(op: "read" | "list" | "write" | "create" | "move"): readonly stri
   return op === "create" ? made : [...folders, ...files];
 }
 
-function request(
-  stage: Stage,
-  root: string,
-  entries: readonly (readonly [string, Access])[],
-): RunRequest {
+function request(stage: Stage, root: string, entries: readonly (readonly [string, Access])[]): RunRequest {
   const base = builtinProfile(":isolated");
   if (base === null) throw new Error("no :isolated");
   const added = entries.map(([path, how]) => entryFrom(join(root, path), how, provenance, `--${how} ${path}`));

@@ -99,6 +99,9 @@ describe("hostile output", () => {
         { effect: "allow", reason: "granted", rule: null, provenance: null, where: "host", suggestion: null }
       ),
       materialise: () => [],
+      reach: () => {
+        throw new Error("no host was named");
+      },
     });
     expect(looks).toBeLessThanOrEqual(2000);
   });

@@ -180,11 +180,11 @@ function kindAt(path: AbsolutePath): Found["is"] {
   return stat.isDirectory() ? "directory" : "other";
 }
 
-function followed(link: AbsolutePath): AbsolutePath | null {
+function followed(at: AbsolutePath): AbsolutePath | null {
   try {
-    return fromBytes(realpathSync.native(link, "buffer"));
+    return fromBytes(realpathSync.native(at, "buffer"));
   } catch (error) {
-    return codeOf(error) === "ENOENT" ? throughMissing(link) : null;
+    return codeOf(error) === "ENOENT" ? throughMissing(at) : null;
   }
 }
 

@@ -120,8 +120,10 @@ class RunningLaunch implements Launch {
     this.toInit("go");
   }
 
+  /** Without its launcher the guard ends everything; killed itself, it would leave a half-made sandbox behind. */
   abort(): void {
-    this.child.kill("SIGKILL");
+    this.#init.destroy();
+    this.#guard.destroy();
   }
 
   toInit(line: string): void {

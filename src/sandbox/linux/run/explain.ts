@@ -3,12 +3,7 @@ import { findRefusals, toDenial } from "../../refusals/index.ts";
 import type { Known } from "./launchable.ts";
 
 /** What the program's standard error tells of refusals, judged by the oracle. */
-export function explain(
-  text: Buffer,
-  cwd: AbsolutePath,
-  { oracle, facts }: Known,
-  session: string,
-): readonly Denial[] {
+export function explain(text: Buffer, cwd: AbsolutePath, { oracle, facts }: Known, session: string): readonly Denial[] {
   const refusals = findRefusals({
     text,
     oracle,
