@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
@@ -54,6 +55,32 @@ static int look_at(const char *path, struct stat *status)
 	return fd;
 }
 
+/*
+ * Whoever closes the last descriptor of a watch waits for the kernel to forget it, some ten milliseconds. So another one
+ * lies in a socket that nothing but itself leads to once this process has ended: the kernel's collector of such sockets
+ * closes it when nobody waits. Where that fails, the end takes its time.
+ */
+static void leave_to_collector(int fd)
+{
+	int ends[2];
+	char byte = 0;
+	union {
+		char bytes[CMSG_SPACE(sizeof ends)];
+		struct cmsghdr align;
+	} control = { .bytes = { 0 } };
+	struct iovec text = { &byte, 1 };
+	struct msghdr message = { .msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control };
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+		return;
+	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(sizeof ends);
+	memcpy(CMSG_DATA(header), (int[]){ fd, ends[0] }, sizeof ends);
+	/* Both stay open to the end. The higher one goes last, which calls the collector. */
+	sendmsg(ends[1], &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 void rebind_watch(const struct instructions *told)
 {
 	if (told->rebinds == 0)
@@ -64,6 +91,7 @@ void rebind_watch(const struct instructions *told)
 	notify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (notify < 0)
 		fail("rebind", errno, "inotify");
+	leave_to_collector(notify);
 	for (int i = 0; i < told->rebinds; i++) {
 		struct watched *watched = &list[count++];
 		struct stat status;
