@@ -1,20 +1,25 @@
 // The two commands as CommonJS files for a quick start: what every start needs in one, and what only some need (deciding
 // afresh, explaining refusals, help) in files of their own beside it.
+import { resolve } from "node:path";
 import { build } from "esbuild";
 
 const late = {
   decide: "src/cli/decide.ts",
+  "dry-run": "src/cli/dry-run.ts",
+  entrances: "src/sandbox/linux/run/entrances.ts",
   explain: "src/sandbox/linux/run/explain.ts",
   help: "src/cli/help.ts",
-  "dry-run": "src/cli/dry-run.ts",
+  network: "src/network/index.ts",
 };
 
 const loadedLate = {
   name: "loaded-late",
   setup(bundle) {
-    bundle.onResolve({ filter: new RegExp(`^\\./(${Object.keys(late).join("|")})\\.ts$`) }, ({ path, kind }) =>
-      kind === "dynamic-import" ? { path: path.replace(".ts", ".cjs"), external: true } : null,
-    );
+    const names = new Map(Object.entries(late).map(([name, path]) => [resolve(path), name]));
+    bundle.onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
+      const name = kind === "dynamic-import" ? names.get(resolve(resolveDir, path)) : undefined;
+      return name === undefined ? null : { path: `./${name}.cjs`, external: true };
+    });
   },
 };
 

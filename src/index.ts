@@ -24,7 +24,8 @@ export {
   selectProfile,
 } from "./policy/index.ts";
 export type * from "./policy/index.ts";
-export { prepare, run, start, toolFolders } from "./sandbox/index.ts";
+export { run, start } from "./run.ts";
+export { prepare, toolFolders } from "./sandbox/index.ts";
 export type {
   Backend,
   HandOff,
@@ -33,12 +34,14 @@ export type {
   LaunchPlan,
   Prepared,
   PrepareRequest,
+  Publication,
   Reduction,
   Repair,
   Running,
   RunOutcome,
   RunRequest,
   RunSession,
+  ServeDoor,
   StartRequest,
   Stream,
   ToolFolders,

@@ -6,6 +6,7 @@ import type { Backend } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { lastValue } from "./parse.ts";
 import { askedFor } from "./policy-flags.ts";
+import { readPublication } from "./publication.ts";
 import { rememberRun } from "./recall.ts";
 import type { ConfigAnswer } from "./recall.ts";
 
@@ -19,6 +20,10 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
     return text;
   };
   const { config } = await askedFor(parsed, surroundings, { read });
+  const allDomains = config.policy.layers.flatMap(({ profile }) => profile.network.domains);
+  if (allDomains.some(({ pattern }) => pattern.startsWith("*"))) {
+    await (await import("../network/index.ts")).refuseBroadPatterns(allDomains);
+  }
   const backend = backendOf(lastValue(parsed, "backend"));
   checkOptions(config, backend, lastValue(parsed, "ephemeral") !== null);
   const noting = notingDisk();
@@ -35,6 +40,7 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
       backend,
       terminal: terminalOf(lastValue(parsed, "tty")),
       session: { id: session },
+      publish: parsed.given.filter(({ id }) => id === "publish").map(({ value }) => readPublication(value)),
     },
     noting.disk,
   );

@@ -1,7 +1,8 @@
 import { newSessionId, openSession } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
-import { StaleLaunch, start } from "../sandbox/index.ts";
+import { start } from "../run.ts";
+import { StaleLaunch } from "../sandbox/index.ts";
 import type { RunOutcome, StartRequest } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { exitStatus } from "./exit-status.ts";

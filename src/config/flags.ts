@@ -9,6 +9,13 @@ export interface ConfigFlags {
   readonly write: readonly string[];
   readonly deny: readonly string[];
   readonly network: NetworkMode | null;
+  /** Names of bundles, each word a list with commas. */
+  readonly allow: readonly string[];
+  readonly allowDomain: readonly string[];
+  readonly denyDomain: readonly string[];
+  readonly allowUnixSocket: readonly string[];
+  /** Ports of the host's loopback. */
+  readonly hostPort: readonly string[];
   /** `NAME`, handed on from the caller's environment, or `NAME=VALUE`. */
   readonly environment: readonly string[];
   readonly timeout: string | null;
@@ -28,6 +35,11 @@ export const noFlags: ConfigFlags = {
   write: [],
   deny: [],
   network: null,
+  allow: [],
+  allowDomain: [],
+  denyDomain: [],
+  allowUnixSocket: [],
+  hostPort: [],
   environment: [],
   timeout: null,
   memory: null,
@@ -49,6 +61,7 @@ export function flagPatch(base: Profile, flags: ConfigFlags, cwd: string): Profi
   const { network, timeout, memory, processes } = flags;
   const said = [
     ...(network === null ? [] : [read(base, `--network ${network}`, { network: { mode: network } })]),
+    ...reachPatches(base, flags, cwd),
     ...(timeout === null ? [] : [read(base, `--timeout ${timeout}`, { limits: { wall_time: amount(timeout) } })]),
     ...(memory === null ? [] : [read(base, `--memory ${memory}`, { limits: { memory: amount(memory) } })]),
     ...(processes === null
@@ -63,8 +76,42 @@ export function flagPatch(base: Profile, flags: ConfigFlags, cwd: string): Profi
 /** True when an option changes what the profile says. */
 export function changesProfile(flags: ConfigFlags): boolean {
   const { read: reads, write, deny, environment, network, timeout, memory, processes } = flags;
-  const lists = [reads, write, deny, environment];
+  const { allow, allowDomain, denyDomain, allowUnixSocket, hostPort } = flags;
+  const lists = [reads, write, deny, environment, allow, allowDomain, denyDomain, allowUnixSocket, hostPort];
   return lists.some((list) => list.length > 0) || [network, timeout, memory, processes].some((value) => value !== null);
+}
+
+/** What may be reached. To allow something where the profile has no network at all means a restricted one. */
+function reachPatches(base: Profile, flags: ConfigFlags, cwd: string): readonly ProfilePatch[] {
+  const bundles = flags.allow.flatMap((word) => word.split(",").map((name) => name.trim()));
+  const domain = (option: string, pattern: string, access: "allow" | "deny"): ProfilePatch =>
+    read(base, `${option} ${pattern}`, { network: { domains: { [pattern]: access } } });
+  const patches = [
+    ...bundles.map((name) => read(base, `--allow ${name}`, { network: { bundles: [name] } })),
+    ...flags.allowDomain.map((pattern) => domain("--allow-domain", pattern, "allow")),
+    ...flags.denyDomain.map((pattern) => domain("--deny-domain", pattern, "deny")),
+    ...flags.allowUnixSocket.map((path) =>
+      read(base, `--allow-unix-socket ${path}`, {
+        network: { unix_sockets: { [absolute(path, "read", cwd)]: "allow" } },
+      }),
+    ),
+    ...flags.hostPort.map((port) => hostPortPatch(base, port)),
+  ];
+  const opens = bundles.length + flags.allowDomain.length + flags.hostPort.length > 0;
+  if (!opens || flags.network !== null || base.network.mode !== "off") return patches;
+  return [...patches, read(base, "--network restricted", { network: { mode: "restricted" } })];
+}
+
+function hostPortPatch(base: Profile, port: string): ProfilePatch {
+  const text = `--host-port ${port}`;
+  const isPort = /^[1-9]\d{0,4}$/.test(port) && Number(port) <= 65_535;
+  if (!isPort) {
+    throw new SandboxedError("usage", `${escapeText(text)}: that is no port`, {
+      hint: "write a number from 1 to 65535",
+    });
+  }
+  const allowed = { [`127.0.0.1:${port}`]: "allow", [`[::1]:${port}`]: "allow" } as const;
+  return read(base, text, { network: { domains: allowed } });
 }
 
 function entryOf(access: "read" | "write" | "deny", path: string, cwd: string): Entry {

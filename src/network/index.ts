@@ -23,3 +23,7 @@ export { makeResolver } from "./resolver.ts";
 export { makeSyntheticNames, targetAt } from "./synthetic.ts";
 export { makeGate } from "./policy-gate.ts";
 export { serveDns } from "./dns/service.ts";
+export { openDoor } from "./door.ts";
+export type { Door, DoorOptions } from "./door.ts";
+export { serveEntrances } from "./serve-door.ts";
+export type { Entrances, ServedDoor, ServeOptions } from "./serve-door.ts";

@@ -185,9 +185,15 @@ function refuse(
       advice(`this is up to ${provenance?.owner ?? "the organisation"}; no option of yours changes it`),
     );
   }
-  const key = JSON.stringify(port === null || port === 80 || port === 443 ? host : `${host}:${port}`);
-  const config = `[permissions.NAME.network] domains = { ${key} = "allow" }`;
-  return deny(reason, text, provenance, { argv: ["--network", "full"], config });
+  const bare = host.includes(":") ? `[${host}]` : host;
+  const pattern = port === null || port === 80 || port === 443 ? bare : `${bare}:${port}`;
+  const config = `[permissions.NAME.network] domains = { ${JSON.stringify(pattern)} = "allow" }`;
+  const isLocal = port !== null && (host === "127.0.0.1" || host === "::1" || host === "localhost");
+  const argv = isLocal ? ["--host-port", String(port)] : ["--allow-domain", pattern];
+  return deny(reason, text, provenance, {
+    argv: reason === "network_off" ? ["--network", "restricted", ...argv] : argv,
+    config,
+  });
 }
 
 function refuseSocket(

@@ -1,3 +1,5 @@
+import { bundles } from "../generated/data.ts";
+import type { Provenance } from "./decision.ts";
 import { parseDomainPattern, parseNetwork } from "./host.ts";
 import { SandboxedError } from "./error.ts";
 import { isDangerousSocket } from "./lists.ts";
@@ -11,7 +13,7 @@ import type { RawProfile } from "./schema.ts";
 
 type RawNetwork = NonNullable<RawProfile["network"]>;
 
-export const bundleNames: readonly string[] = ["npm", "pypi", "crates", "go", "maven", "github"];
+export const bundleNames: readonly string[] = Object.keys(bundles);
 
 /** Checks the table `network` of a profile. Errors: `policy_invalid`. */
 export function readNetwork(raw: RawNetwork, place: PlaceOf): NonNullable<ProfilePatch["network"]> {
@@ -23,12 +25,25 @@ export function readNetwork(raw: RawNetwork, place: PlaceOf): NonNullable<Profil
   return {
     ...(raw.mode !== undefined && { mode: { value: raw.mode, provenance: place("mode") } }),
     ...(raw.bundles && { bundles: raw.bundles }),
-    ...(raw.domains && { domains: readDomains(raw.domains, (...keys) => place("domains", ...keys)) }),
+    ...((raw.domains ?? raw.bundles) && {
+      domains: [
+        ...bundleRules(raw.bundles ?? [], place("bundles")),
+        ...readDomains(raw.domains ?? {}, (...keys) => place("domains", ...keys)),
+      ],
+    }),
     ...(raw.http && { http: readHttp(raw.http, (...keys) => place("http", ...keys)) }),
     ...(raw.unix_sockets && {
       unixSockets: readSockets(raw.unix_sockets, (...keys) => place("unix_sockets", ...keys)),
     }),
   };
+}
+
+/** What a bundle stands for, as if each destination had been written where the bundle is. */
+function bundleRules(names: readonly string[], provenance: Provenance): readonly DomainRule[] {
+  const all: Readonly<Record<string, { readonly domains: readonly string[] }>> = bundles;
+  return names.flatMap((name) =>
+    (all[name]?.domains ?? []).map((pattern): DomainRule => ({ pattern, access: "allow", resolveTo: [], provenance })),
+  );
 }
 
 function readDomains(raw: NonNullable<RawNetwork["domains"]>, place: PlaceOf): readonly DomainRule[] {

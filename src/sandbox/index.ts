@@ -1,11 +1,10 @@
 /** How an operating system enforces a policy: facts, then a plan, then a launch. */
 import { SandboxedError } from "../policy/index.ts";
-import type { RunOutcome } from "./outcome.ts";
 import type { Disk } from "./linux/facts/index.ts";
 import { prepare as prepareOnLinux, start as startOnLinux } from "./linux/run/index.ts";
 import type { Launchable, Prepared, Running } from "./linux/run/index.ts";
 export { StaleLaunch } from "./linux/run/index.ts";
-import type { PrepareRequest, RunRequest, StartRequest } from "./request.ts";
+import type { PrepareRequest, StartRequest } from "./request.ts";
 
 export type { HostFacts } from "./facts.ts";
 export { keep, notingDisk, recall } from "./linux/recall/index.ts";
@@ -16,7 +15,16 @@ export type { ToolFolders } from "./folders.ts";
 export type { HandOff, Repair, RunOutcome } from "./outcome.ts";
 export type { Backend, LaunchPlan, Reduction } from "./plan.ts";
 export { printRefusal } from "./refusals/index.ts";
-export type { PrepareRequest, RunRequest, RunSession, StartRequest, Stream } from "./request.ts";
+export type {
+  DoorWatcher,
+  PrepareRequest,
+  Publication,
+  RunRequest,
+  ServeDoor,
+  RunSession,
+  StartRequest,
+  Stream,
+} from "./request.ts";
 export type { Launchable, Prepared, Running } from "./linux/run/index.ts";
 
 /** Decides everything and starts nothing; `start` and `run` take the result. Errors: see `linux/run/prepare`. */
@@ -29,11 +37,6 @@ export function prepare(request: PrepareRequest, disk?: Disk): Prepared {
 export function start(request: StartRequest, launchable: Launchable): Running {
   requireSupported();
   return startOnLinux(request, launchable);
-}
-
-/** Runs the program to its end. */
-export async function run(request: RunRequest): Promise<RunOutcome> {
-  return start(request, prepare(request)).outcome;
 }
 
 /** The other systems get their branches here, function by function, so that a start loads nothing of deciding. */

@@ -1,4 +1,5 @@
-import type { Journal, Policy } from "../policy/index.ts";
+import type { Decision, Journal, Policy, Query, ResolvedPolicy } from "../policy/index.ts";
+import type { Door } from "./linux/door/index.ts";
 import type { Backend } from "./plan.ts";
 
 /** The session a run belongs to. Its journal is opened late: the kernel builds the sandbox meanwhile. */
@@ -30,6 +31,26 @@ export interface PrepareRequest {
   readonly backend: Backend | null;
   readonly terminal: "auto" | "always" | "never";
   readonly session: { readonly id: string };
+  /** Ports of the program's own servers that the host's loopback leads to; none by default. */
+  readonly publish?: readonly Publication[];
+}
+
+/** `port` inside, reached at `address` and `hostPort` outside. The address is one of the loopback. */
+export interface Publication {
+  readonly address: string;
+  readonly hostPort: number;
+  readonly port: number;
+}
+
+/**
+ * Serves the listeners of a run's door by its policy. Called about when the program starts, which waits for nothing.
+ * What it returns is closed when the run has ended.
+ */
+export type ServeDoor = (door: Door, policy: ResolvedPolicy, observe: DoorWatcher) => Promise<{ close(): void }>;
+
+/** Told of each refusal at the door, many a time of the same. */
+export interface DoorWatcher {
+  readonly refused: (query: Query, decision: Decision) => void;
 }
 
 /** How a decided run is started. */
@@ -40,6 +61,8 @@ export interface StartRequest {
   readonly explain: boolean;
   /** This process exists for the run: its signals and its terminal's stops belong to the program. */
   readonly attended: boolean;
+  /** For plans that have a door; without it such a plan is refused. */
+  readonly serveDoor?: ServeDoor;
   /** Asks the program to end, then ends it. */
   readonly cancel?: AbortSignal;
 }

@@ -3,7 +3,7 @@ import type { Refusal } from "./find.ts";
 
 /** A refusal as the report, the journal and the terminal take it. `time` is ISO 8601, UTC. */
 export function toDenial(
-  { query, decision }: Refusal,
+  { query, decision }: Pick<Refusal, "query" | "decision">,
   { session, time }: { readonly session: string; readonly time: string },
 ): Denial {
   const told: Decision = decision.effect === "allow" ? hiding(query, decision) : decision;

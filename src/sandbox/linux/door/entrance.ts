@@ -71,7 +71,7 @@ export class DatagramEntrance {
     this.#socket.on("message", onMessage);
     // After the caller has the socket to answer with, before anything new arrives.
     process.nextTick(() => {
-      for (const [message, from] of early) onMessage(message, from);
+      for (const [message, from] of early) this.#socket.emit("message", message, from);
     });
     return this.#socket;
   }

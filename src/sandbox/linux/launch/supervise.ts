@@ -126,6 +126,13 @@ export class Supervisor {
     setTimeout(() => this.#launch?.abort(), GRACE_MS).unref();
   }
 
+  /** Ends the run because something it needs has failed outside. */
+  fail(error: unknown): void {
+    this.#failure ??=
+      error instanceof SandboxedError ? error : new SandboxedError("setup_failed", String(error), { cause: error });
+    this.kill();
+  }
+
   /** Ends the run because a limit the launcher itself watches is exceeded. */
   exceed(name: LimitName, used: number | null): void {
     this.#limit ??= { name, used };

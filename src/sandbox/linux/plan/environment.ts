@@ -1,7 +1,9 @@
 import { filterEnvironment } from "../../../policy/index.ts";
 import type { Decision, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
+import type { DoorPlan } from "../../plan.ts";
 import { searchPath } from "../toolchains/index.ts";
+import { doorVariables } from "./door.ts";
 
 export interface ProgramEnvironment {
   readonly variables: readonly (readonly [name: string, value: string])[];
@@ -10,7 +12,12 @@ export interface ProgramEnvironment {
 }
 
 /** The program's whole environment: the policy's choice, the toolchains' programs first in PATH, the run's own marks. */
-export function programEnvironment(resolved: ResolvedPolicy, facts: HostFacts, session: string): ProgramEnvironment {
+export function programEnvironment(
+  resolved: ResolvedPolicy,
+  facts: HostFacts,
+  session: string,
+  door: DoorPlan | null = null,
+): ProgramEnvironment {
   const { kept, dropped } = filterEnvironment(resolved.environment, facts.environment);
   const variables = new Map(kept);
   variables.set("PATH", programPath(kept.get("PATH"), facts).join(":"));
@@ -19,6 +26,7 @@ export function programEnvironment(resolved: ResolvedPolicy, facts: HostFacts, s
   variables.set("SANDBOXED", "1");
   variables.set("SANDBOXED_SESSION_ID", session);
   variables.set("SANDBOXED_NETWORK", resolved.networkMode);
+  if (door !== null) for (const [name, value] of doorVariables(door)) variables.set(name, value);
   for (const [name, value] of resolved.environment.set) variables.set(name, value);
   return {
     variables: [...variables].toSorted(([one], [other]) => (one < other ? -1 : 1)),

@@ -1,9 +1,11 @@
-import { isWithin, SandboxedError } from "../../../policy/index.ts";
+import { isWithin, knownNormal, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts";
+import type { Publication } from "../../request.ts";
 import { programEnvironment, programPath } from "./environment.ts";
 import type { ProgramEnvironment } from "./environment.ts";
+import { planDoor, withDoorFiles } from "./door.ts";
 import { planMounts } from "./mounts.ts";
 import { findProgram, requireShown } from "./program.ts";
 import type { ProgramSearch } from "./program.ts";
@@ -33,6 +35,9 @@ export interface PlanRequest {
   readonly denied: readonly MaterialisedEntry[];
   /** Directories to be made on the host for protected names that do not exist. */
   readonly placeholders: readonly AbsolutePath[];
+  readonly publish: readonly Publication[];
+  /** Where the door's own files lie on the host. */
+  readonly doorFolder: AbsolutePath;
 }
 
 export interface PlannedLaunch {
@@ -49,6 +54,8 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
   requireNetworkHeld(resolved);
   const steps = [...oracle.materialise(), ...request.denied];
   const home = privateHomeFor(request.homes, resolved.places, steps);
+  const door = planDoor(resolved, request.publish, backend);
+  const allowsSocket = (path: AbsolutePath): boolean => oracle.decide({ op: "connect_unix", path }).effect === "allow";
   const tree = planMounts({
     steps,
     facts,
@@ -56,9 +63,11 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     privateHome: home.folder,
     outerProc: backend === "bwrap-outer-proc",
     placeholders: new Set(request.placeholders),
-    maskedSockets: facts.sockets.filter((path) => oracle.decide({ op: "connect_unix", path }).effect !== "allow"),
+    maskedSockets: facts.sockets.filter((path) => !allowsSocket(path)),
+    grantedSockets: grantedSockets(resolved, facts).filter(allowsSocket),
   });
-  const environment = programEnvironment(resolved, facts, request.session);
+  const shown = door === null ? tree : withDoorFiles(tree, request.doorFolder, facts);
+  const environment = programEnvironment(resolved, facts, request.session, door);
   const cwd = startFolder(oracle, resolved, facts);
   const search: ProgramSearch = {
     facts,
@@ -84,9 +93,9 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     cwd,
     environment: environment.variables,
     network: resolved.networkMode,
-    door: null,
-    mounts: tree.mounts,
-    expectations: tree.expectations.map((expectation) => settled(expectation)),
+    door,
+    mounts: shown.mounts,
+    expectations: shown.expectations.map((expectation) => settled(expectation)),
     ids: { uid, gid },
     fullIdRange: facts.account.uid === 0,
     limits: { ...resolved.limits, memory: memoryLimit(resolved, facts) },
@@ -121,6 +130,15 @@ function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
       },
     );
   }
+}
+
+/** Sockets that a rule names one by one and that stand where they are said to. */
+function grantedSockets({ layers }: ResolvedPolicy, { canonical, look }: HostFacts): readonly AbsolutePath[] {
+  const named = layers.flatMap(({ network }) =>
+    network.unixSockets.filter(({ access, path }) => access === "allow" && !path.endsWith("/**")),
+  );
+  const found = named.flatMap(({ path }) => canonical(knownNormal(path)) ?? []);
+  return [...new Set(found)].filter((path) => look(path).kind === "socket");
 }
 
 /** As many as PID 1 has room for. */

@@ -14,6 +14,8 @@ export interface MountRequest {
   readonly placeholders: ReadonlySet<AbsolutePath>;
   /** Sockets that nothing allows. */
   readonly maskedSockets: readonly AbsolutePath[];
+  /** Sockets that are shown one by one, wherever they stand. */
+  readonly grantedSockets: readonly AbsolutePath[];
 }
 
 export interface MountTree {
@@ -69,7 +71,8 @@ class TreeBuilder {
   }
 
   finish(): MountTree {
-    const { maskedSockets } = this.#request;
+    const { maskedSockets, grantedSockets } = this.#request;
+    for (const socket of grantedSockets) if (!this.#visible(socket)) this.#socket(socket);
     for (const socket of maskedSockets) if (this.#visible(socket)) this.#mask(socket, "file", false);
     const seals: MountStep[] = this.#masks
       .filter((mask) => this.#mounts[mask.at]?.do === "mask")
@@ -116,6 +119,15 @@ class TreeBuilder {
     this.#expectations.push({ path: step.path, access, identity });
     if (access === "write") this.#writable.push(step.path);
     this.#placed.push(step);
+  }
+
+  /** By itself, never with the directory it stands in. Read-only keeps nobody from connecting. */
+  #socket(path: AbsolutePath): void {
+    const { identity } = this.#request.facts.look(path);
+    this.#homePoint(path, "file");
+    this.#makeParents(path);
+    this.#mounts.push({ do: "bind", from: path, to: path, access: "read" });
+    this.#expectations.push({ path, access: "read", identity });
   }
 
   #found(path: AbsolutePath): Pick<ReturnType<HostFacts["look"]>, "kind" | "identity"> {

@@ -48,6 +48,8 @@ const SESSION = "SANDBOXED_SESSION_ID";
 export function keep(prepared: Prepared, answers: Answers): KeptLaunch | null {
   const { plan, surveyed, home, kernel, warnings, facts } = prepared;
   if (plan.backend === "none" || plan.placeholders.length > 0 || warnings.length > 0) return null;
+  // Whoever serves a door needs the policy itself.
+  if (plan.door !== null) return null;
   if (plan.mounts.some((step) => step.do === "mask")) return null;
   const { environment, ...rest } = plan;
   const { arch, bwrap, landlockAbi } = kernel;
@@ -83,6 +85,7 @@ export function recall(kept: KeptLaunch, now: Recalling): Launchable {
     home,
     kernel,
     warnings: [],
+    publish: [],
     denied: () => denied,
     known: now.known,
   };

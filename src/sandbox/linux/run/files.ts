@@ -1,8 +1,20 @@
-import { closeSync, constants, existsSync, mkdirSync, openSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
-import { SandboxedError } from "../../../policy/index.ts";
+import { absolutePath, SandboxedError } from "../../../policy/index.ts";
+import type { AbsolutePath } from "../../../policy/index.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
+import { doorFiles } from "../door/files.ts";
 import type { LaunchFiles } from "../launch/index.ts";
 import { seccompFileName } from "../seccomp/file-name.ts";
 import type { SeccompVariant } from "../seccomp/index.ts";
@@ -22,6 +34,30 @@ export function makeFolders(folders: ToolFolders): void {
         cause,
       });
     }
+  }
+}
+
+/** Holds the files that a program with a door finds in /etc. */
+export function doorFolder({ cache }: ToolFolders): AbsolutePath {
+  return absolutePath(`${cache}/door`);
+}
+
+/** Writes them anew unless they are what they should be. Errors: `setup_failed`. */
+export function makeDoorFiles(folders: ToolFolders): void {
+  const folder = doorFolder(folders);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const [name, text] of Object.entries(doorFiles)) {
+    const path = join(folder, name);
+    try {
+      if (readFileSync(path, "utf8") === text) continue;
+    } catch {
+      // it was never made
+    }
+    const draft = `${path}.${process.pid}`;
+    writeFileSync(draft, text, { flag: "wx" });
+    // Whatever the umask: the program may be another user.
+    chmodSync(draft, 0o644);
+    renameSync(draft, path);
   }
 }
 

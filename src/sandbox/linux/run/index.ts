@@ -1,4 +1,4 @@
-import { absolutePath } from "../../../policy/index.ts";
+import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Journal } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { handOff, makePlaceholders, removePlaceholders, startWatch } from "../../protection/index.ts";
@@ -11,7 +11,8 @@ import { preparePrivateHome } from "../launch/private-home.ts";
 import { stopJob, tieSignals } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
 import type { Ending } from "../launch/supervise.ts";
-import { launchFiles, makeFolders } from "./files.ts";
+import type { Entrances } from "./entrances.ts";
+import { launchFiles, makeDoorFiles, makeFolders } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
 import type { Launchable } from "./launchable.ts";
 
@@ -37,9 +38,15 @@ export interface Running {
  */
 export function start(request: StartRequest, launchable: Launchable): Running {
   const { plan, home, folders } = launchable;
+  if (plan.door !== null && request.serveDoor === undefined) {
+    throw new SandboxedError("policy_unenforceable", "nobody serves the door that this policy needs", {
+      hint: "hand in serveDoor, or use run() of the library",
+    });
+  }
   const began = performance.now();
   const beganAt = Date.now();
   makeFolders(folders);
+  if (plan.door !== null) makeDoorFiles(folders);
   preparePrivateHome(plan, home);
   const supervisor = new Supervisor(request.attended ? stopJob : () => {});
   const quarantine = `${folders.state}/quarantine/${request.session.id}`;
@@ -73,6 +80,8 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         onRepair: (finding) => repairs.push(finding),
       });
       undo.push(() => watch.close());
+      const entrances = await openDoorOf(request, launchable, launched, supervisor);
+      if (entrances !== null) undo.push(entrances.close);
       const journal = openJournal(request, launchable, launched);
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
@@ -80,7 +89,10 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       repairs.push(...ending.quarantined.map(({ path, to }): Repair => ({ path, action: "quarantined", kept: to })));
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
-      const summary = await summarise(request, launchable, { survey, watch }, ending, repairs, { began, beganAt });
+      const summary = await summarise(request, launchable, { survey, watch, entrances }, ending, repairs, {
+        began,
+        beganAt,
+      });
       return record(journal, { ...summary, notices: [...notices, ...ending.notices, ...watch.notices] });
     } finally {
       undo.forEach((step) => step());
@@ -106,6 +118,29 @@ async function confirmed(launchable: Launchable, launched: Launch): Promise<Surv
   launched.abort();
   await launched.ended;
   throw new StaleLaunch();
+}
+
+/** Before the start, so that the listeners have somebody to come to. */
+async function openDoorOf(
+  { serveDoor }: StartRequest,
+  { plan, publish, known }: Launchable,
+  launched: Launch,
+  supervisor: Supervisor,
+): Promise<Entrances | null> {
+  if (plan.door === null || serveDoor === undefined) return null;
+  try {
+    const { openEntrances } = await import("./entrances.ts");
+    const { resolved } = await known();
+    return await openEntrances(launched, plan.door, {
+      serve: serveDoor,
+      policy: resolved,
+      publish,
+      fail: (error) => supervisor.fail(error),
+    });
+  } catch (error) {
+    launched.abort();
+    throw error;
+  }
 }
 
 /** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
@@ -162,6 +197,7 @@ function fingerprint(text: string): string {
 interface Watching {
   readonly survey: Survey;
   readonly watch: Watch;
+  readonly entrances: Entrances | null;
 }
 
 interface Clock {
@@ -172,17 +208,24 @@ interface Clock {
 async function summarise(
   request: StartRequest,
   launchable: Launchable,
-  { survey, watch }: Watching,
+  { survey, watch, entrances }: Watching,
   ending: Ending,
   repairs: readonly Repair[],
   clock: Clock,
 ): Promise<RunOutcome> {
   const { plan, warnings } = launchable;
   // Most runs are refused nothing: what explains refusals is loaded when there is something to explain.
+  const atDoor = entrances?.refusals() ?? [];
   const denials =
-    ending.errors.length === 0
+    ending.errors.length === 0 && atDoor.length === 0
       ? []
-      : (await import("./explain.ts")).explain(ending.errors, plan.cwd, await launchable.known(), request.session.id);
+      : (await import("./explain.ts")).explain({
+          text: ending.errors,
+          atDoor,
+          cwd: plan.cwd,
+          known: await launchable.known(),
+          session: request.session.id,
+        });
   return {
     schemaVersion: 1,
     session: request.session.id,

@@ -1,7 +1,8 @@
-import type { AbsolutePath, Oracle } from "../../../policy/index.ts";
+import type { AbsolutePath, Oracle, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts, KernelFacts } from "../../facts.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
+import type { Publication } from "../../request.ts";
 import type { Survey } from "../../protection/index.ts";
 
 /** What a start needs: everything is decided, nothing has happened. Prepared just now, or recalled. */
@@ -14,6 +15,7 @@ export interface Launchable {
   readonly home: AbsolutePath;
   readonly kernel: Pick<KernelFacts, "arch" | "bwrap" | "landlockAbi">;
   readonly warnings: readonly string[];
+  readonly publish: readonly Publication[];
   /** Files and folders that are denied, to look for second names of. */
   readonly denied: () => readonly AbsolutePath[];
   /** What explains a refusal. A recalled launch has to be prepared for it after all. */
@@ -23,5 +25,6 @@ export interface Launchable {
 /** Whom to ask about a decision, and what is known of the host. */
 export interface Known {
   readonly oracle: Oracle;
+  readonly resolved: ResolvedPolicy;
   readonly facts: HostFacts;
 }

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { absolutePath, compile, isWithin, resolve, SandboxedError, withProtectedPaths } from "../../../policy/index.ts";
-import type { AbsolutePath, Entry, Oracle, Places, Policy, ResolvedPolicy } from "../../../policy/index.ts";
+import type { AbsolutePath, Entry, Oracle, Places, Policy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
@@ -11,7 +11,7 @@ import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
 import { expandDenyGlobs } from "./deny-globs.ts";
-import { builtFolder } from "./files.ts";
+import { builtFolder, doorFolder } from "./files.ts";
 import { deniedFiles } from "./hard-links.ts";
 import { chooseBackend } from "./ladder.ts";
 import type { Known, Launchable } from "./launchable.ts";
@@ -20,7 +20,6 @@ import type { SurveyRequest } from "./survey.ts";
 
 /** A run that could start now, and all that was known when it was decided. */
 export interface Prepared extends Launchable, Known {
-  readonly resolved: ResolvedPolicy;
   readonly environment: ProgramEnvironment;
   /** What the survey was asked, and all it said. */
   readonly surveyed: { readonly asked: SurveyRequest; readonly said: Survey };
@@ -97,15 +96,16 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     homes: absolutePath(`${folders.cache}/homes`),
     denied: expandDenyGlobs(resolved, oracle, roots, disk),
     placeholders: surveyed.protection.placeholders,
+    publish: request.publish ?? [],
+    doorFolder: doorFolder(folders),
   });
   const survey = withoutFreed(surveyed, plan);
-  warnings.push(...networkWarnings(resolved));
-  const known: Known = { oracle, facts };
+  const known: Known = { oracle, resolved, facts };
   return {
     ...known,
     plan: { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] },
-    resolved,
     folders,
+    publish: request.publish ?? [],
     home: facts.account.home,
     kernel: facts.kernel,
     survey: () => survey,
@@ -179,16 +179,6 @@ function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
     .filter(({ access, where }) => access === "write" && where === "host")
     .map(({ path }) => path);
   return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
-}
-
-/** Rules for single hosts are read and checked; nothing enforces them yet, so nothing is reached. */
-function networkWarnings({ layers, networkMode }: ResolvedPolicy): readonly string[] {
-  const named = layers.some(
-    ({ network }) => network.bundles.length > 0 || network.domains.some(({ access }) => access === "allow"),
-  );
-  return networkMode === "restricted" && named
-    ? ["hosts are allowed by the policy, but restricted networks reach nothing yet"]
-    : [];
 }
 
 function installation(built: string) {

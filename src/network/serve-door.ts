@@ -1,0 +1,103 @@
+import { readFileSync } from "node:fs";
+import type { Decision, Query, ResolvedPolicy } from "../policy/index.ts";
+import { targetOf } from "./authority.ts";
+import { serveDns } from "./dns/service.ts";
+import { openDoor } from "./door.ts";
+import type { Door } from "./door.ts";
+import type { DatagramEntrance, Entrance } from "./entrances.ts";
+import type { DoorEvent, Refusal } from "./gate.ts";
+import { parseHosts } from "./hosts-table.ts";
+import { makeGate } from "./policy-gate.ts";
+import type { PolicyGate } from "./policy-gate.ts";
+import { makeResolver } from "./resolver.ts";
+import { makeSyntheticNames } from "./synthetic.ts";
+import { upstreamFrom } from "./upstream/environment.ts";
+
+/** The listeners of one run. */
+export interface Entrances {
+  readonly proxy: Entrance;
+  readonly transparent: ReadonlyMap<number, Entrance>;
+  readonly dns: { readonly udp: DatagramEntrance; readonly tcp: Entrance } | null;
+}
+
+export interface ServeOptions {
+  readonly policy: ResolvedPolicy;
+  /** The broker's own: where its proxies are named. */
+  readonly environment: ReadonlyMap<string, string>;
+  readonly refused: (query: Query, decision: Decision) => void;
+  /** Every event of the door, for an audit. */
+  readonly observe?: (event: DoorEvent) => void;
+}
+
+/** A run's network, in service. */
+export interface ServedDoor {
+  readonly gate: PolicyGate;
+  readonly door: Door;
+  close(): void;
+}
+
+/** Puts the parts together: one gate that decides, and all that asks it. */
+export function serveEntrances(entrances: Entrances, options: ServeOptions): ServedDoor {
+  const names = makeSyntheticNames();
+  const resolver = makeResolver({ hosts: hostsOfThisMachine() });
+  const gate = makeGate({ policy: options.policy, resolver });
+  const observe = (event: DoorEvent): void => {
+    options.observe?.(event);
+    if (event.refusal !== null) tell(event.refusal, options);
+  };
+  const door = openDoor({
+    gate,
+    parseTarget: targetOf,
+    observe,
+    upstream: upstreamFrom(Object.fromEntries(options.environment)),
+    originalOf: (address) => names.nameOf(address),
+  });
+  door.serve(entrances.proxy.serve({}, ignore), "proxy");
+  for (const entrance of entrances.transparent.values()) door.serve(entrance.serve({}, ignore), "transparent");
+  const dns =
+    entrances.dns === null
+      ? null
+      : serveDns({
+          gate,
+          names,
+          observe,
+          udp: [entrances.dns.udp.serve(ignore)],
+          tcp: [entrances.dns.tcp.serve({}, ignore)],
+        });
+  return {
+    gate,
+    door,
+    close() {
+      door.close();
+      dns?.close();
+      resolver.close();
+    },
+  };
+}
+
+/** What a policy refused; what the world failed at is no refusal of ours. */
+function tell({ target, protocol, reason, decision, message }: Refusal, { refused }: ServeOptions): void {
+  if (target === null) return;
+  const query: Query =
+    protocol === "dns" ? { op: "dns", name: target.host } : { op: "connect", host: target.host, port: target.port };
+  if (decision !== null && decision.effect !== "allow") return refused(query, decision);
+  if (reason !== "private_address" && reason !== "sni_mismatch" && reason !== "sni_missing") return;
+  refused(query, {
+    effect: "deny",
+    reason: "network_not_allowed",
+    rule: { kind: "network", text: message },
+    provenance: null,
+    where: "host",
+    suggestion: null,
+  });
+}
+
+function hostsOfThisMachine(): ReturnType<typeof parseHosts> {
+  try {
+    return parseHosts(readFileSync("/etc/hosts", "utf8"));
+  } catch {
+    return parseHosts(""); // without such a file every name is asked of the resolver
+  }
+}
+
+function ignore(): void {}

@@ -1,0 +1,101 @@
+import { createServer } from "node:net";
+import type { Server, Socket } from "node:net";
+import { pipeline } from "node:stream";
+import { SandboxedError } from "../../../policy/index.ts";
+import type { Decision, Query, ResolvedPolicy } from "../../../policy/index.ts";
+import type { DoorPlan } from "../../plan.ts";
+import type { Publication, ServeDoor } from "../../request.ts";
+import { DoorChannel } from "../door/index.ts";
+import type { Launch } from "../launch/index.ts";
+
+/** A refusal at the door, and how often it fell. */
+export interface DoorRefusal {
+  readonly query: Query;
+  readonly decision: Decision;
+}
+
+export interface Entrances {
+  readonly refusals: () => readonly DoorRefusal[];
+  readonly close: () => void;
+}
+
+/** As many different refusals as a person would read. */
+const MOST_REFUSALS = 100;
+
+/**
+ * Hands a run's listeners to whoever serves them, and opens what is published. To be called before `go`. `fail` is told
+ * when the door cannot be opened, which a run that is over does not mind.
+ * Errors: `setup_failed` when a published port is taken on the host.
+ */
+export async function openEntrances(
+  launched: Launch,
+  plan: DoorPlan,
+  options: {
+    readonly serve: ServeDoor;
+    readonly policy: ResolvedPolicy;
+    readonly publish: readonly Publication[];
+    readonly fail: (error: unknown) => void;
+  },
+): Promise<Entrances> {
+  if (launched.child === null) throw new SandboxedError("internal", "a door without a sandbox");
+  const channel = new DoorChannel(launched.child, plan, (line) => launched.toInit(line));
+  const refusals = new Map<string, DoorRefusal>();
+  const refused = (query: Query, decision: Decision): void => {
+    const key = JSON.stringify(query);
+    if (refusals.size < MOST_REFUSALS && !refusals.has(key)) refusals.set(key, { query, decision });
+  };
+  let closed = false;
+  let serving: { close(): void } | null = null;
+  channel.door
+    .then(async (door) => {
+      serving = await options.serve(door, options.policy, { refused });
+      if (closed) serving.close();
+    })
+    .catch((error: unknown) => {
+      if (!closed) options.fail(error);
+    });
+  const servers: Server[] = [];
+  const close = (): void => {
+    closed = true;
+    serving?.close();
+    channel.close();
+    for (const server of servers) server.close();
+  };
+  try {
+    for (const publication of options.publish) servers.push(await publish(publication, channel));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { refusals: () => [...refusals.values()], close };
+}
+
+/** Listens on the host's loopback; each connection is carried to the program's own. */
+async function publish({ address, hostPort, port }: Publication, channel: DoorChannel): Promise<Server> {
+  const server = createServer({ allowHalfOpen: true }, (outer) => {
+    outer.on("error", () => outer.destroy());
+    channel.dial(port).then(
+      (inner) => join(outer, inner),
+      () => outer.resetAndDestroy(),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => {
+      reject(
+        new SandboxedError("setup_failed", `--publish ${hostPort}:${port}: cannot listen on ${address}:${hostPort}`, {
+          hint: `${cause.message}; choose another port: --publish HOSTPORT:${port}`,
+          cause,
+        }),
+      );
+    });
+    server.listen({ host: address, port: hostPort, exclusive: true }, resolve);
+  });
+  server.unref();
+  return server;
+}
+
+function join(outer: Socket, inner: Socket): void {
+  const over = (): void => {};
+  pipeline(outer, inner, over);
+  pipeline(inner, outer, over);
+}
