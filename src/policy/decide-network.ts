@@ -1,6 +1,8 @@
 import { parseAddress } from "./address.ts";
 import type { AddressBlock } from "./address.ts";
 import type { Decision, ReasonCode, Suggestion, Where } from "./decision.ts";
+import { compileCredentials, credentialsFor, credentialsOf, goesWith } from "./credentials.ts";
+import type { CompiledCredential } from "./credentials.ts";
 import type { PathOracle } from "./decide-path.ts";
 import { isForeign } from "./effective.ts";
 import { parseHost } from "./host.ts";
@@ -30,11 +32,13 @@ export class NetworkOracle {
   readonly #policy: ResolvedPolicy;
   readonly #paths: PathOracle;
   readonly #layers: readonly NetworkLayer[];
+  readonly #credentials: readonly CompiledCredential[];
 
   constructor(policy: ResolvedPolicy, paths: PathOracle) {
     this.#policy = policy;
     this.#paths = paths;
     this.#layers = policy.layers.map((layer) => compileNetworkLayer(layer, policy.places));
+    this.#credentials = compileCredentials(credentialsOf(policy));
   }
 
   /** `port` null asks for the name alone. */
@@ -48,6 +52,7 @@ export class NetworkOracle {
     const { decision, isMiss } = combined(answers);
     const limiting =
       host === null || port === null ? [] : this.#layers.flatMap((layer) => requestRulesFor(layer, host, port));
+    const bound = host === null || port === null ? [] : credentialsFor(this.#credentials, host, port);
     const saying = answers.filter(({ granting }) => granting.length > 0);
     return {
       decision,
@@ -57,6 +62,13 @@ export class NetworkOracle {
           ? "any"
           : "name",
       limitsRequests: limiting.some(({ rule, paths }) => rule.methods !== null || paths !== null),
+      bindsCredentials: bound.length > 0,
+      credentials: (method, path, isSecure) => {
+        const eligible = bound.filter(({ rule }) => rule.isSecure === isSecure);
+        if (eligible.length === 0) return [];
+        const segments = pathSegments(path);
+        return eligible.filter((credential) => goesWith(credential, method, segments)).map(({ rule }) => rule);
+      },
       request: (method, path) => {
         const segments = pathSegments(path);
         for (const { rule, paths } of limiting) {

@@ -31,4 +31,5 @@ export { credentialPaths, handOffCategory, handOffLists, protectedNames } from "
 export { mode } from "./mode.ts";
 export { filterEnvironment } from "./environment.ts";
 export { resolve, withProtectedPaths } from "./resolve.ts";
+export { credentialsOf } from "./credentials.ts";
 export { compile } from "./oracle.ts";

@@ -29,6 +29,37 @@ export interface HttpRule {
   readonly provenance: Provenance;
 }
 
+/** Where the broker finds a credential when a run starts. */
+export type CredentialSource =
+  | { readonly kind: "env"; readonly name: string }
+  /** Absolute, or below the home with `~/`. */
+  | { readonly kind: "file"; readonly path: string }
+  | { readonly kind: "keyring"; readonly service: string; readonly account: string };
+
+/**
+ * A header that the door sets on requests to one host, with a value that the program never sees. Grants nothing: the
+ * host must be allowed as well.
+ */
+export interface CredentialRule {
+  /** Also the variable in which the program finds a placeholder. */
+  readonly name: string;
+  /** One name or address. */
+  readonly host: string;
+  readonly port: number;
+  /** Over TLS; else over plain HTTP, to this machine alone. */
+  readonly isSecure: boolean;
+  /** Null: any. */
+  readonly methods: readonly string[] | null;
+  /** As in `HttpRule`. Null: any. */
+  readonly paths: readonly string[] | null;
+  readonly header: string;
+  /** What stands around the credential in the header's value. */
+  readonly before: string;
+  readonly after: string;
+  readonly from: CredentialSource;
+  readonly provenance: Provenance;
+}
+
 export interface UnixSocketRule {
   readonly path: string;
   readonly access: "allow" | "deny";
@@ -42,6 +73,7 @@ export interface NetworkPolicy {
   readonly modeProvenance: Provenance;
   readonly domains: readonly DomainRule[];
   readonly http: readonly HttpRule[];
+  readonly credentials: readonly CredentialRule[];
   readonly bundles: readonly string[];
   readonly unixSockets: readonly UnixSocketRule[];
 }
@@ -110,6 +142,7 @@ export interface ProfilePatch {
     readonly bundles?: readonly string[];
     readonly domains?: readonly DomainRule[];
     readonly http?: readonly HttpRule[];
+    readonly credentials?: readonly CredentialRule[];
     readonly unixSockets?: readonly UnixSocketRule[];
   };
   readonly environment?: Partial<Omit<EnvironmentPolicy, "provenance" | "bounds">> & {

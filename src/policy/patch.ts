@@ -27,7 +27,7 @@ export function mergePatches(lower: ProfilePatch, higher: ProfilePatch): Profile
   const entries = [...without(lower.entries ?? [], higher.entries ?? []), ...(higher.entries ?? [])];
   const environment = { ...lower.environment, ...higher.environment };
   const protect = { ...lower.protect, ...higher.protect };
-  const { domains, http, unixSockets } = { ...lower.network, ...higher.network };
+  const { domains, http, credentials, unixSockets } = { ...lower.network, ...higher.network };
   return {
     ...lower,
     ...higher,
@@ -39,6 +39,9 @@ export function mergePatches(lower: ProfilePatch, higher: ProfilePatch): Profile
             ...higher.network,
             ...(domains && { domains: overlay(lower.network?.domains ?? [], higher.network?.domains, patternOf) }),
             ...(http && { http: overlay(lower.network?.http ?? [], higher.network?.http, patternOf) }),
+            ...(credentials && {
+              credentials: overlay(lower.network?.credentials ?? [], higher.network?.credentials, nameOf),
+            }),
             ...(unixSockets && {
               unixSockets: overlay(lower.network?.unixSockets ?? [], higher.network?.unixSockets, pathOf),
             }),
@@ -100,6 +103,7 @@ function applyNetwork(base: NetworkPolicy, patch: ProfilePatch["network"]): Netw
     bundles: [...new Set([...base.bundles, ...(patch.bundles ?? [])])],
     domains: overlay(base.domains, patch.domains, patternOf),
     http: overlay(base.http, patch.http, patternOf),
+    credentials: overlay(base.credentials, patch.credentials, nameOf),
     unixSockets: overlay(base.unixSockets, patch.unixSockets, pathOf),
   };
 }
@@ -119,6 +123,7 @@ function applyEnvironment(base: EnvironmentPolicy, patch: ProfilePatch["environm
 }
 
 const patternOf = (rule: { readonly pattern: string }): string => rule.pattern.toLowerCase();
+const nameOf = (rule: { readonly name: string }): string => rule.name;
 const pathOf = (rule: { readonly path: string }): string => rule.path;
 
 function overlay<T>(base: readonly T[], over: readonly T[] | undefined, key: (rule: T) => string): readonly T[] {

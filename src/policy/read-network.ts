@@ -3,6 +3,7 @@ import type { Provenance } from "./decision.ts";
 import { parseDomainPattern, parseNetwork } from "./host.ts";
 import { SandboxedError } from "./error.ts";
 import { isDangerousSocket } from "./lists.ts";
+import { readCredentials } from "./read-credentials.ts";
 import { checkMethod, compilePath } from "./http-path.ts";
 import type { DomainRule, HttpRule, ProfilePatch, UnixSocketRule } from "./model.ts";
 import { didYouMean } from "./nearest.ts";
@@ -32,6 +33,9 @@ export function readNetwork(raw: RawNetwork, place: PlaceOf): NonNullable<Profil
       ],
     }),
     ...(raw.http && { http: readHttp(raw.http, (...keys) => place("http", ...keys)) }),
+    ...(raw.credentials && {
+      credentials: readCredentials(raw.credentials, (...keys) => place("credentials", ...keys)),
+    }),
     ...(raw.unix_sockets && {
       unixSockets: readSockets(raw.unix_sockets, (...keys) => place("unix_sockets", ...keys)),
     }),

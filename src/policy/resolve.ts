@@ -59,6 +59,7 @@ const neutralNetwork: NetworkPolicy = {
   modeProvenance: own,
   domains: [],
   http: [],
+  credentials: [],
   bundles: [],
   unixSockets: [{ path: "/**", access: "allow", dangerous: true, provenance: own }],
 };

@@ -1,5 +1,6 @@
 import type { Decision, Layer, Query, Where } from "./decision.ts";
 import type {
+  CredentialRule,
   EnvironmentPolicy,
   FilesystemPolicy,
   Limits,
@@ -101,6 +102,10 @@ export interface Reach {
   readonly sni: "name" | "any";
   /** Some rule looks at methods or paths, so that what cannot be read may not pass. */
   readonly limitsRequests: boolean;
+  /** A credential is bound to it: only what can be read as HTTP may pass. */
+  readonly bindsCredentials: boolean;
+  /** The credentials that go with such a request. `isSecure`: it came over TLS, and will go out so. */
+  credentials(method: string, path: string, isSecure: boolean): readonly CredentialRule[];
   /** `path` as in a request line, with its query. */
   request(method: string, path: string): RequestDecision;
   /**

@@ -32,6 +32,18 @@ const networkSchema = z.strictObject({
       z.strictObject({ methods: z.array(z.string()).optional(), paths: z.array(z.string()).optional() }),
     )
     .optional(),
+  credentials: z
+    .record(
+      z.string(),
+      z.strictObject({
+        host: z.string(),
+        methods: z.array(z.string()).optional(),
+        paths: z.array(z.string()).optional(),
+        header: z.string(),
+        from: z.string(),
+      }),
+    )
+    .optional(),
   unix_sockets: z
     .record(
       z.string(),
