@@ -194,7 +194,7 @@ const executionOptions = [
     long: "publish",
     short: null,
     argument: "[HOST:]PORT",
-    help: "make a port it listens on reachable on the host's loopback, at HOST (an address, a port, or both)",
+    help: "make a port it listens on reachable on the host's loopback, as HOST",
     example: "--publish 8080:3000",
   },
   {

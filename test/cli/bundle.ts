@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
 import type { Metafile } from "esbuild";
+import { bundle } from "../../scripts/bundle.mjs";
 
 const checkout = new URL("../../", import.meta.url).pathname;
 
@@ -17,7 +17,7 @@ export interface Said {
 export interface Bundle {
   readonly folder: string;
   readonly home: string;
-  readonly meta: Readonly<Record<Command, Metafile>>;
+  readonly meta: Metafile;
   readonly call: (command: Command, words: readonly string[], options?: CallOptions) => Said;
   readonly remove: () => void;
 }
@@ -34,7 +34,7 @@ export async function makeBundle(): Promise<Bundle> {
   const home = join(folder, "home");
   mkdirSync(join(home, "work"), { recursive: true });
   symlinkSync(join(checkout, "node_modules"), join(folder, "node_modules"));
-  const meta = { "sandboxed-run": await bundle("sandboxed-run", folder), sandboxed: await bundle("sandboxed", folder) };
+  const { metafile: meta } = await bundle({ absWorkingDir: checkout, outdir: folder, metafile: true });
   const call: Bundle["call"] = (command, words, { cwd = join(home, "work"), environment = {} } = {}) => {
     const { status, stdout, stderr } = spawnSync(process.execPath, [join(folder, `${command}.cjs`), ...words], {
       cwd,
@@ -44,21 +44,4 @@ export async function makeBundle(): Promise<Bundle> {
     return { status, stdout, stderr };
   };
   return { folder, home, meta, call, remove: () => rmSync(folder, { recursive: true, force: true }) };
-}
-
-async function bundle(command: Command, folder: string): Promise<Metafile> {
-  const { metafile } = await build({
-    entryPoints: [join(checkout, `src/cli/${command}.ts`)],
-    outfile: join(folder, `${command}.cjs`),
-    absWorkingDir: checkout,
-    bundle: true,
-    platform: "node",
-    target: "node20.19",
-    format: "cjs",
-    external: ["zod"],
-    define: { "import.meta.dirname": "__dirname" },
-    metafile: true,
-    logLevel: "error",
-  });
-  return metafile;
 }

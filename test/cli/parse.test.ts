@@ -81,7 +81,7 @@ describe("options of a run", () => {
     ["--tty maybe x", ["auto, always, never"]],
     ["--backend bwarp x", ['did you mean "bwrap"?']],
     ["--grant tools x", ["unknown option --grant"]],
-    ["--allow npm x", ["unknown option --allow"]],
+    ["--grant checkpoint x", ["unknown option --grant"]],
     ["--Read x", ["unknown option --Read", '"--read"']],
     ["--re x", ["unknown option --re"]],
     ["--\u001b[31m x", ["unknown option --\\x1b[31m"]],

@@ -146,6 +146,8 @@ describe("a table that is meant", () => {
         mode: { value: "restricted" },
         bundles: ["pypi"],
         domains: [
+          { pattern: "pypi.org", access: "allow", resolveTo: [] },
+          { pattern: "files.pythonhosted.org", access: "allow", resolveTo: [] },
           { pattern: "api.github.com", access: "allow", resolveTo: [] },
           { pattern: "git.example.com:22", access: "allow" },
           { pattern: "**.corp.example.com", access: "allow", resolveTo: ["10.0.0.0/8"] },

@@ -14,7 +14,7 @@ describe("a refusal suggests the narrowest option", () => {
     [{ op: "move", path: "/data/old.csv" }, "--write /data"],
     [{ op: "create", path: "/new" }, "--write /new"],
     [{ op: "write", path: ".git/hooks/pre-commit" }, "--write ~/ws/.git/hooks"],
-    [{ op: "connect", host: "pypi.org", port: 443 }, "--network full"],
+    [{ op: "connect", host: "pypi.org", port: 443 }, "--allow-domain pypi.org"],
     [{ op: "connect_unix", path: "/run/app.sock" }, "--allow-unix-socket /run/app.sock"],
     [{ op: "env", name: "API_TOKEN" }, "-e API_TOKEN"],
     [{ op: "read", path: "/" }, ""],

@@ -12,7 +12,7 @@ import {
   statSync,
 } from "node:fs";
 import type { BigIntStats, Dirent } from "node:fs";
-import { joinPath, normalise, parentPath, rootPath } from "../../../policy/index.ts";
+import { knownNormal, normalise, parentPath, rootPath } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { Identity, PathKind } from "../../facts.ts";
 import { boundSockets } from "./sockets.ts";
@@ -162,7 +162,7 @@ const root: Found = { path: rootPath, is: "directory" };
 function findBelow(path: AbsolutePath, parent: Found | null): Found | null {
   if (parent === null || parent.is === "other") return null;
   const name = path.slice(path.lastIndexOf("/") + 1);
-  const at = joinPath(parent.path, name);
+  const at = knownNormal(parent.path === rootPath ? `/${name}` : `${parent.path}/${name}`);
   try {
     const stat = parent.is === "missing" ? undefined : lstatSync(at, { throwIfNoEntry: false });
     if (stat === undefined) return missing(parent.path, [name]) === null ? null : { path: at, is: "missing" };
