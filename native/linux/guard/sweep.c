@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -47,6 +48,33 @@ static int open_parent(const char *path, char name[NAME_MAX + 1], size_t *reache
 		path = rest;
 	}
 	return -1;
+}
+
+/*
+ * The same for one name after another: most of them stand in the folder of the one before, which need not be looked for
+ * again. The descriptor is kept, not the caller's to close.
+ */
+static int hold_parent(const char *path, char name[NAME_MAX + 1], size_t *reached)
+{
+	static int held = -1;
+	static const char *held_path;
+	static size_t held_length;
+	size_t length = (size_t)(strrchr(path, '/') - path);
+	const char *last = path + length + 1;
+	if (held >= 0 && length == held_length && memcmp(path, held_path, length) == 0 && *last != '\0' &&
+	    strlen(last) <= NAME_MAX) {
+		strcpy(name, last);
+		*reached = strlen(path);
+		return held;
+	}
+	if (held >= 0)
+		close(held);
+	*reached = 0;
+	held = open_parent(path, name, reached);
+	held_path = path;
+	/* Where a symlink stands in the way it is not the folder of the next. */
+	held_length = *reached == strlen(path) ? length : SIZE_MAX;
+	return held;
 }
 
 void sweep_placeholder(const char *path)
@@ -112,16 +140,14 @@ void sweep_quarantine(const char *path, const char *destination)
 	char found[PATH_MAX], moved[PATH_MAX + NAME_MAX];
 	size_t reached, ignored;
 	struct stat status;
-	int parent = open_parent(path, name, &reached);
+	int parent = hold_parent(path, name, &reached);
 	if (parent < 0) {
 		if (errno != ENOENT && errno != ENOTDIR)
 			report_move("unswept", path, strerror(errno));
 		return;
 	}
-	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
-		close(parent);
+	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
 		return;
-	}
 	/* The path held no symlink when the launch was planned: one on the way is the run's, and leads to its own file. */
 	snprintf(found, sizeof found, "%.*s", (int)reached, path);
 	int to = open_parent(destination, wanted, &ignored);
@@ -141,5 +167,4 @@ void sweep_quarantine(const char *path, const char *destination)
 	}
 	if (to >= 0)
 		close(to);
-	close(parent);
 }

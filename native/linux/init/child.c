@@ -48,30 +48,19 @@ static void must(bool done, const char *step, const char *about)
 		child_fail(step, errno, about);
 }
 
-static bool has_terminal(void)
+/* Returns the terminal whose foreground the program is to take, or -1. */
+static int set_terminal(const struct instructions *told)
 {
-	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (terminal >= 0)
-		close(terminal);
-	return terminal >= 0;
-}
-
-static void set_terminal(const struct instructions *told)
-{
-	/* Where there is no terminal to share, a session of its own also gets the scheduler's share of one session. */
-	if (told->terminal == TERMINAL_INHERIT && has_terminal()) {
+	int terminal = told->terminal == TERMINAL_INHERIT ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+	if (terminal >= 0) {
 		must(setpgid(0, 0) == 0, "terminal", "process group");
-		if (!told->take_foreground)
-			return;
-		/* SIGTTOU is ignored since the guard, so that a group in the background may do this. */
-		int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-		must(terminal >= 0 && tcsetpgrp(terminal, getpid()) == 0, "terminal", "foreground");
-		close(terminal);
-		return;
+		return told->take_foreground ? terminal : -1;
 	}
+	/* Where there is no terminal to share, a session of its own also gets the scheduler's share of one session. */
 	must(setsid() > 0, "terminal", "session");
 	if (told->terminal == TERMINAL_OWN)
 		must(ioctl(PROGRAM_INPUT, TIOCSCTTY, 0) == 0, "terminal", "controlling terminal");
+	return -1;
 }
 
 /* When memory runs out all the same, the kernel should choose the program rather than the person's editor. */
@@ -164,7 +153,7 @@ _Noreturn static void run(const struct instructions *told)
 	/* Ids can be chosen where root's own namespace gave them all, or where there is no namespace and we are root. */
 	bool own_namespace = told->namespaces;
 	bool privileged = own_namespace ? told->map_every_id : geteuid() == 0;
-	set_terminal(told);
+	int terminal = set_terminal(told);
 	volunteer_for_oom();
 	if (own_namespace)
 		enter_user_namespace();
@@ -185,10 +174,16 @@ _Noreturn static void run(const struct instructions *told)
 	for (int i = 0; i < 3; i++)
 		must(dup2(PROGRAM_INPUT + i, i) == i, "streams", "dup2");
 	/* 3 is the control socket here; the program must not find it, nor anything else. */
-	must(dup3(handshake, 3, O_CLOEXEC) == 3, "streams", "handshake");
-	handshake = 3;
-	must(syscall(SYS_close_range, 4, ~0u, 0) == 0, "streams", "close_range");
+	enum { HANDSHAKE = 3, TERMINAL };
+	must(dup3(handshake, HANDSHAKE, O_CLOEXEC) == HANDSHAKE, "streams", "handshake");
+	handshake = HANDSHAKE;
+	if (terminal >= 0 && terminal != TERMINAL)
+		must(dup3(terminal, TERMINAL, O_CLOEXEC) == TERMINAL, "streams", "terminal");
+	must(syscall(SYS_close_range, terminal < 0 ? TERMINAL : TERMINAL + 1, ~0u, 0) == 0, "streams", "close_range");
 	ask_parent(READY);
+	/* SIGTTOU is ignored since the guard, so that a group in the background may do this. */
+	if (terminal >= 0)
+		must(tcsetpgrp(TERMINAL, getpid()) == 0, "terminal", "foreground");
 	default_signals();
 	load_seccomp(&told->seccomp);
 	execve(told->program, told->argument, told->variable);
@@ -232,7 +227,7 @@ static void answer_child(void)
 		fail("start", errno, "the child is gone");
 }
 
-pid_t child_prepare(const struct instructions *told)
+pid_t child_start(const struct instructions *told)
 {
 	int ends[2];
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
@@ -250,16 +245,26 @@ pid_t child_prepare(const struct instructions *told)
 		run(told);
 	}
 	close(handshake);
-	char word = hear_child();
-	if (word == MAP_ME) {
-		if (!write_maps(told))
-			fail("idmap", errno, "write");
-		answer_child();
-		word = hear_child();
-	}
-	if (word != READY)
-		fail("start", ECHILD, "the child ended");
 	return child;
+}
+
+static void expect_of_child(char word)
+{
+	if (hear_child() != word)
+		fail("start", ECHILD, "the child ended");
+}
+
+void child_map(const struct instructions *told)
+{
+	expect_of_child(MAP_ME);
+	if (!write_maps(told))
+		fail("idmap", errno, "write");
+	answer_child();
+}
+
+void child_wait(void)
+{
+	expect_of_child(READY);
 }
 
 void child_release(void)

@@ -145,11 +145,15 @@ int main(int count, char **words)
 	processes_open(told->namespaces);
 	bool proc_locked = false;
 	if (told->namespaces) {
-		mounts_verify(told);
+		leave_keyring();
 		proc_locked = mounts_unlock_proc();
+	}
+	pid_t program = child_start(told);
+	if (told->namespaces) {
+		mounts_verify(told);
 		mounts_limit_pids(told->pid_max);
 		mounts_close_proc();
-		leave_keyring();
+		child_map(told);
 		rebind_watch(told);
 	}
 	sigset_t mask;
@@ -161,11 +165,11 @@ int main(int count, char **words)
 		fail("init", errno, "signalfd");
 	int terminal = told->terminal == TERMINAL_INHERIT ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
 
+	child_wait();
 	report("ready");
 	wait_for_go();
 	/* Whatever connects waits in the kernel until the launcher accepts: the program need not wait for the launcher. */
 	listeners_hand_over();
-	pid_t program = child_prepare(told);
 	if (proc_locked)
 		mounts_lock_proc();
 	release_streams();
