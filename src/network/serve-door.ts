@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import type { Decision, Query, ResolvedPolicy } from "../policy/index.ts";
 import { targetOf } from "./authority.ts";
 import { serveDns } from "./dns/service.ts";
@@ -77,7 +78,8 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
 
 /** What a policy refused; what the world failed at is no refusal of ours. */
 function tell({ target, protocol, reason, decision, message }: Refusal, { refused }: ServeOptions): void {
-  if (target === null) return;
+  // Programs look up the name of their own machine without wanting anything of it; a file answers them.
+  if (target === null || (protocol === "dns" && target.host === hostname().toLowerCase())) return;
   const query: Query =
     protocol === "dns" ? { op: "dns", name: target.host } : { op: "connect", host: target.host, port: target.port };
   if (decision !== null && decision.effect !== "allow") return refused(query, decision);

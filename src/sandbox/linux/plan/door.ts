@@ -3,7 +3,7 @@ import type { AbsolutePath, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, DoorPlan, Expectation, MountStep } from "../../plan.ts";
 import type { Publication } from "../../request.ts";
-import { doorFiles } from "../door/files.ts";
+import { doorFileNames } from "../door/files.ts";
 
 /** Outside the ports a kernel hands out by itself, and nobody's by custom. */
 const PROXY_PORT = 61_128;
@@ -65,7 +65,7 @@ export function withDoorFiles(
   const isRootShown = tree.mounts.some((step) => step.do === "bind" && step.to === "/");
   const mounts = [...tree.mounts];
   const expectations = [...tree.expectations];
-  for (const name of Object.keys(doorFiles)) {
+  for (const name of doorFileNames) {
     const path = canonical(knownNormal(`/etc/${name}`));
     if (path === null || (isRootShown && look(path).kind !== "file")) continue;
     const step: MountStep = { do: "bind", from: knownNormal(`${folder}/${name}`), to: path, access: "read" };

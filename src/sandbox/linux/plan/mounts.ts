@@ -72,7 +72,7 @@ class TreeBuilder {
 
   finish(): MountTree {
     const { maskedSockets, grantedSockets } = this.#request;
-    for (const socket of grantedSockets) if (!this.#visible(socket)) this.#socket(socket);
+    for (const socket of grantedSockets) if (!this.#onHost(socket)) this.#socket(socket);
     for (const socket of maskedSockets) if (this.#visible(socket)) this.#mask(socket, "file", false);
     const seals: MountStep[] = this.#masks
       .filter((mask) => this.#mounts[mask.at]?.do === "mask")
@@ -171,6 +171,11 @@ class TreeBuilder {
   #visible(path: AbsolutePath): boolean {
     const step = this.#governing(path);
     return step !== null && step.access !== "deny";
+  }
+
+  /** Shown as the host has it, not hidden below a private place. */
+  #onHost(path: AbsolutePath): boolean {
+    return this.#visible(path) && this.#governing(path)?.where === "host";
   }
 
   /**

@@ -1,6 +1,7 @@
 import { createServer } from "node:net";
 import type { Server, Socket } from "node:net";
 import { pipeline } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
 import { SandboxedError } from "../../../policy/index.ts";
 import type { Decision, Query, ResolvedPolicy } from "../../../policy/index.ts";
 import type { DoorPlan } from "../../plan.ts";
@@ -18,6 +19,9 @@ export interface Entrances {
   readonly refusals: () => readonly DoorRefusal[];
   readonly close: () => void;
 }
+
+/** Milliseconds in which a run whose channel has ended is over. */
+const PATIENCE = 1000;
 
 /** As many different refusals as a person would read. */
 const MOST_REFUSALS = 100;
@@ -51,8 +55,10 @@ export async function openEntrances(
       serving = await options.serve(door, options.policy, { refused });
       if (closed) serving.close();
     })
-    .catch((error: unknown) => {
-      if (!closed) options.fail(error);
+    .catch(async (error: unknown) => {
+      // The channel ends with the sandbox, a moment before the run is over: then nobody misses the door.
+      const isOver = await Promise.race([launched.ended.then(() => true), delay(PATIENCE, false, { ref: false })]);
+      if (!isOver) options.fail(error);
     });
   const servers: Server[] = [];
   const close = (): void => {

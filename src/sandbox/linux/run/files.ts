@@ -9,6 +9,7 @@ import {
   renameSync,
   writeFileSync,
 } from "node:fs";
+import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
@@ -46,7 +47,7 @@ export function doorFolder({ cache }: ToolFolders): AbsolutePath {
 export function makeDoorFiles(folders: ToolFolders): void {
   const folder = doorFolder(folders);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const [name, text] of Object.entries(doorFiles)) {
+  for (const [name, text] of Object.entries(doorFiles(hostname()))) {
     const path = join(folder, name);
     try {
       if (readFileSync(path, "utf8") === text) continue;
