@@ -13,10 +13,10 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
 }
 
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */
-const serveDoor: ServeDoor = async (entrances, policy, { refused }) => {
+const serveDoor: ServeDoor = async (entrances, policy, watcher) => {
   const { serveEntrances } = await import("./network/index.ts");
   const environment = new Map(
     Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  return serveEntrances(entrances, { policy, environment, refused });
+  return serveEntrances(entrances, { policy, environment, ...watcher });
 };

@@ -1,15 +1,14 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import type { Decision, Query, ResolvedPolicy } from "../policy/index.ts";
+import type { Decision, JournalEvent, Query, ResolvedPolicy } from "../policy/index.ts";
 import { targetOf } from "./authority.ts";
 import { serveDns } from "./dns/service.ts";
 import { openDoor } from "./door.ts";
-import type { Door } from "./door.ts";
 import type { DatagramEntrance, Entrance } from "./entrances.ts";
 import type { DoorEvent, Refusal } from "./gate.ts";
 import { parseHosts } from "./hosts-table.ts";
 import { makeGate } from "./policy-gate.ts";
-import type { PolicyGate } from "./policy-gate.ts";
+import { authorityOf } from "./refusal.ts";
 import { makeResolver } from "./resolver.ts";
 import { makeSyntheticNames } from "./synthetic.ts";
 import { upstreamFrom } from "./upstream/environment.ts";
@@ -26,14 +25,16 @@ export interface ServeOptions {
   /** The broker's own: where its proxies are named. */
   readonly environment: ReadonlyMap<string, string>;
   readonly refused: (query: Query, decision: Decision) => void;
-  /** Every event of the door, for an audit. */
-  readonly observe?: (event: DoorEvent) => void;
+  /** Every decision, for the journal. */
+  readonly record: (event: JournalEvent) => void;
 }
 
 /** A run's network, in service. */
 export interface ServedDoor {
-  readonly gate: PolicyGate;
-  readonly door: Door;
+  /** Puts another policy in force and ends what it does not allow; returns its generation's number. */
+  update(policy: ResolvedPolicy): number;
+  /** The same with an earlier one; false when it is no longer known. */
+  restore(generation: number): boolean;
   close(): void;
 }
 
@@ -43,7 +44,7 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
   const resolver = makeResolver({ hosts: hostsOfThisMachine() });
   const gate = makeGate({ policy: options.policy, resolver });
   const observe = (event: DoorEvent): void => {
-    options.observe?.(event);
+    options.record(entryOf(event));
     if (event.refusal !== null) tell(event.refusal, options);
   };
   const door = openDoor({
@@ -66,13 +67,34 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
           tcp: [entrances.dns.tcp.serve({}, ignore)],
         });
   return {
-    gate,
-    door,
+    update(policy) {
+      const generation = gate.update(policy);
+      door.update();
+      return generation;
+    },
+    restore(generation) {
+      const known = gate.restore(generation);
+      if (known) door.update();
+      return known;
+    },
     close() {
       door.close();
       dns?.close();
       resolver.close();
     },
+  };
+}
+
+function entryOf({ kind, protocol, target, refusal, decision, sent, received }: DoorEvent): JournalEvent {
+  const decided = decision ?? refusal?.decision ?? null;
+  return {
+    kind: `network.${kind}`,
+    protocol,
+    target: target === null ? null : authorityOf(target),
+    reason: refusal?.reason ?? decided?.reason ?? "granted",
+    rule: decided?.rule?.text ?? null,
+    sent,
+    received,
   };
 }
 

@@ -25,6 +25,19 @@ export type JournalEvent =
   | { readonly kind: "run.started" }
   | { readonly kind: "run.denied"; readonly denial: Denial }
   | {
+      /** One decision of the run's door, or the end of a connection. No path, no query. */
+      readonly kind: "network.allowed" | "network.refused" | "network.closed";
+      readonly protocol: string;
+      /** `host:port`, null where none could be told. */
+      readonly target: string | null;
+      readonly reason: string;
+      /** The rule that decided; null where the door did by itself. */
+      readonly rule: string | null;
+      /** Bytes towards the world and back, of a connection that was closed. */
+      readonly sent: number;
+      readonly received: number;
+    }
+  | {
       readonly kind: "run.repaired";
       readonly path: string;
       readonly action: "quarantined" | "reverted" | "rebound";

@@ -1,4 +1,4 @@
-import type { Decision, Journal, Policy, Query, ResolvedPolicy } from "../policy/index.ts";
+import type { Decision, Journal, JournalEvent, Policy, Query, ResolvedPolicy } from "../policy/index.ts";
 import type { Door } from "./linux/door/index.ts";
 import type { Backend } from "./plan.ts";
 
@@ -46,11 +46,23 @@ export interface Publication {
  * Serves the listeners of a run's door by its policy. Called about when the program starts, which waits for nothing.
  * What it returns is closed when the run has ended.
  */
-export type ServeDoor = (door: Door, policy: ResolvedPolicy, observe: DoorWatcher) => Promise<{ close(): void }>;
+export type ServeDoor = (door: Door, policy: ResolvedPolicy, watcher: DoorWatcher) => Promise<DoorService>;
 
-/** Told of each refusal at the door, many a time of the same. */
+/** Told of what happens at the door. */
 export interface DoorWatcher {
+  /** Each refusal, many a time of the same. */
   readonly refused: (query: Query, decision: Decision) => void;
+  /** For the journal. */
+  readonly record: (event: JournalEvent) => void;
+}
+
+/** A door in service. A change holds at once for what is begun, and within a second for what is open. */
+export interface DoorService {
+  /** Puts another policy in force; returns the number of its generation. */
+  update(policy: ResolvedPolicy): number;
+  /** Puts an earlier generation in force again; false when it is no longer known. */
+  restore(generation: number): boolean;
+  close(): void;
 }
 
 /** How a decided run is started. */

@@ -3,9 +3,9 @@ import type { Server, Socket } from "node:net";
 import { pipeline } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { SandboxedError } from "../../../policy/index.ts";
-import type { Decision, Query, ResolvedPolicy } from "../../../policy/index.ts";
+import type { Decision, JournalEvent, Query, ResolvedPolicy } from "../../../policy/index.ts";
 import type { DoorPlan } from "../../plan.ts";
-import type { Publication, ServeDoor } from "../../request.ts";
+import type { DoorService, Publication, ServeDoor } from "../../request.ts";
 import { DoorChannel } from "../door/index.ts";
 import type { Launch } from "../launch/index.ts";
 
@@ -16,6 +16,8 @@ export interface DoorRefusal {
 }
 
 export interface Entrances {
+  /** Settles when the listeners are served; rejected when the run ends before. */
+  readonly service: Promise<DoorService>;
   readonly refusals: () => readonly DoorRefusal[];
   readonly close: () => void;
 }
@@ -38,6 +40,7 @@ export async function openEntrances(
     readonly serve: ServeDoor;
     readonly policy: ResolvedPolicy;
     readonly publish: readonly Publication[];
+    readonly record: (event: JournalEvent) => void;
     readonly fail: (error: unknown) => void;
   },
 ): Promise<Entrances> {
@@ -49,11 +52,12 @@ export async function openEntrances(
     if (refusals.size < MOST_REFUSALS && !refusals.has(key)) refusals.set(key, { query, decision });
   };
   let closed = false;
-  let serving: { close(): void } | null = null;
-  channel.door
-    .then(async (door) => {
-      serving = await options.serve(door, options.policy, { refused });
-      if (closed) serving.close();
+  const service = channel.door.then((door) => options.serve(door, options.policy, { refused, record: options.record }));
+  let serving: DoorService | null = null;
+  service
+    .then((door) => {
+      serving = door;
+      if (closed) door.close();
     })
     .catch(async (error: unknown) => {
       // The channel ends with the sandbox, a moment before the run is over: then nobody misses the door.
@@ -73,7 +77,7 @@ export async function openEntrances(
     close();
     throw error;
   }
-  return { refusals: () => [...refusals.values()], close };
+  return { service, refusals: () => [...refusals.values()], close };
 }
 
 /** Listens on the host's loopback; each connection is carried to the program's own. */

@@ -1,20 +1,20 @@
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
-import type { AbsolutePath, Journal } from "../../../policy/index.ts";
+import type { AbsolutePath, Journal, JournalEvent } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
-import { handOff, makePlaceholders, removePlaceholders, startWatch } from "../../protection/index.ts";
-import type { Survey, Watch } from "../../protection/index.ts";
-import type { StartRequest } from "../../request.ts";
+import { makePlaceholders, removePlaceholders, startWatch } from "../../protection/index.ts";
+import type { Survey } from "../../protection/index.ts";
+import type { DoorService, StartRequest } from "../../request.ts";
 import { watchHomeSize } from "../launch/home-size.ts";
 import { launch } from "../launch/index.ts";
 import type { Launch } from "../launch/index.ts";
 import { preparePrivateHome } from "../launch/private-home.ts";
 import { stopJob, tieSignals } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
-import type { Ending } from "../launch/supervise.ts";
 import type { Entrances } from "./entrances.ts";
 import { launchFiles, makeDoorFiles, makeFolders } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
 import type { Launchable } from "./launchable.ts";
+import { recordEnd, summarise } from "./summary.ts";
 
 export { builtFolder } from "./files.ts";
 export { chooseBackend, reachableBackends } from "./ladder.ts";
@@ -29,6 +29,8 @@ export class StaleLaunch extends Error {}
 export interface Running {
   readonly launchable: Launchable;
   readonly launch: Launch;
+  /** The network of a run that has a door, once it is served; null for every other run. */
+  readonly door: () => Promise<DoorService | null>;
   readonly outcome: Promise<RunOutcome>;
 }
 
@@ -65,8 +67,14 @@ export function start(request: StartRequest, launchable: Launchable): Running {
     onGuard: supervisor.onGuard,
   });
   supervisor.attach(launched);
+  let served: (door: Promise<DoorService> | null) => void = () => {};
+  const door = new Promise<DoorService | null>((resolve) => {
+    served = resolve;
+  });
+  // Whoever does not ask for it does not learn that it failed: the outcome says so too.
+  door.catch(() => {});
   const outcome = complete();
-  return { launchable, launch: launched, outcome };
+  return { launchable, launch: launched, door: () => door, outcome };
 
   async function complete(): Promise<RunOutcome> {
     const undo = [...bounds(request, launchable, supervisor), () => removePlaceholders(placeholders)];
@@ -80,20 +88,33 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         onRepair: (finding) => repairs.push(finding),
       });
       undo.push(() => watch.close());
-      const entrances = await openDoorOf(request, launchable, launched, supervisor);
+      // Listeners are served after `go`, when the journal is there, until it is closed.
+      let journal: Journal | null = null;
+      const note = (event: JournalEvent): void => {
+        try {
+          journal?.append(event, "batched");
+        } catch (error) {
+          supervisor.fail(error);
+        }
+      };
+      const entrances = await openDoorOf(request, launchable, launched, supervisor, note);
       if (entrances !== null) undo.push(entrances.close);
-      const journal = openJournal(request, launchable, launched);
+      served(entrances?.service ?? null);
+      const written = openJournal(request, launchable, launched);
+      journal = written;
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
       const ending = supervisor.ending();
       repairs.push(...ending.quarantined.map(({ path, to }): Repair => ({ path, action: "quarantined", kept: to })));
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
+      entrances?.close();
       const summary = await summarise(request, launchable, { survey, watch, entrances }, ending, repairs, {
         began,
         beganAt,
       });
-      return record(journal, { ...summary, notices: [...notices, ...ending.notices, ...watch.notices] });
+      journal = null;
+      return recordEnd(written, { ...summary, notices: [...notices, ...ending.notices, ...watch.notices] });
     } finally {
       undo.forEach((step) => step());
     }
@@ -126,6 +147,7 @@ async function openDoorOf(
   { plan, publish, known }: Launchable,
   launched: Launch,
   supervisor: Supervisor,
+  record: (event: JournalEvent) => void,
 ): Promise<Entrances | null> {
   if (plan.door === null || serveDoor === undefined) return null;
   try {
@@ -135,6 +157,7 @@ async function openDoorOf(
       serve: serveDoor,
       policy: resolved,
       publish,
+      record,
       fail: (error) => supervisor.fail(error),
     });
   } catch (error) {
@@ -191,109 +214,4 @@ function bounds(request: StartRequest, { plan }: Launchable, supervisor: Supervi
 /** SHA-256, hex. The module costs milliseconds to load: by now the kernel is busy with the sandbox anyway. */
 function fingerprint(text: string): string {
   return process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
-}
-
-/** What was looked at, before and since. */
-interface Watching {
-  readonly survey: Survey;
-  readonly watch: Watch;
-  readonly entrances: Entrances | null;
-}
-
-interface Clock {
-  readonly began: number;
-  readonly beganAt: number;
-}
-
-async function summarise(
-  request: StartRequest,
-  launchable: Launchable,
-  { survey, watch, entrances }: Watching,
-  ending: Ending,
-  repairs: readonly Repair[],
-  clock: Clock,
-): Promise<RunOutcome> {
-  const { plan, warnings } = launchable;
-  // Most runs are refused nothing: what explains refusals is loaded when there is something to explain.
-  const atDoor = entrances?.refusals() ?? [];
-  const denials =
-    ending.errors.length === 0 && atDoor.length === 0
-      ? []
-      : (await import("./explain.ts")).explain({
-          text: ending.errors,
-          atDoor,
-          cwd: plan.cwd,
-          known: await launchable.known(),
-          session: request.session.id,
-        });
-  return {
-    schemaVersion: 1,
-    session: request.session.id,
-    status: exitStatus(ending, repairs),
-    exit: ending.exit,
-    signal: ending.signal,
-    limit: ending.limit === null ? null : { ...ending.limit, allowed: allowed(plan.limits, ending.limit.name) },
-    profile: plan.profile,
-    backend: plan.backend,
-    timing: {
-      started: new Date(clock.beganAt).toISOString(),
-      setup: Math.max(0, ending.startedAt - clock.beganAt),
-      wall: Math.round(performance.now() - clock.began),
-    },
-    denials,
-    repairs,
-    handOff: handOff(survey.roots, clock.beganAt, survey.scan),
-    reductions: [...plan.reductions, ...watch.reductions],
-    warnings,
-    notices: [],
-  };
-}
-
-type Limits = Launchable["plan"]["limits"];
-
-function allowed(limits: Limits, name: NonNullable<Ending["limit"]>["name"]): number | null {
-  switch (name) {
-    case "wall_time":
-      return limits.wallTime;
-    case "memory":
-      return limits.memory;
-    case "processes":
-      return limits.processes;
-    case "home_size":
-      return limits.homeSize;
-    case "tampering":
-      return null;
-    default:
-      return name satisfies never;
-  }
-}
-
-const REPAIRED = 123;
-const TIMED_OUT = 124;
-const KILLED = 137;
-const SIGNALLED = 128;
-
-function exitStatus(ending: Ending, repairs: readonly Repair[]): number {
-  if (ending.limit !== null) return ending.limit.name === "wall_time" ? TIMED_OUT : KILLED;
-  if (ending.signal !== null) return SIGNALLED + ending.signal;
-  const exit = ending.exit ?? KILLED;
-  return exit === 0 && repairs.some(({ action }) => action !== "rebound") ? REPAIRED : exit;
-}
-
-function record(journal: Journal, outcome: RunOutcome): RunOutcome {
-  for (const denial of outcome.denials) journal.append({ kind: "run.denied", denial }, "batched");
-  for (const repair of outcome.repairs) journal.append({ kind: "run.repaired", ...repair }, "batched");
-  const { exit, signal, status } = outcome;
-  journal.append(
-    {
-      kind: "run.ended",
-      exit,
-      signal: signal === null ? null : String(signal),
-      limit: outcome.limit?.name ?? null,
-      status,
-    },
-    "batched",
-  );
-  journal.close();
-  return outcome;
 }
