@@ -2,6 +2,7 @@ import type { Server, Socket } from "node:net";
 import type { DoorObserver, Gate } from "./gate.ts";
 import { HttpDoor } from "./http/server.ts";
 import { sayRefusal } from "./http/answer.ts";
+import type { Interception } from "./intercept/index.ts";
 import { defaultLimits, Traffic, type DoorLimits } from "./limits.ts";
 import type { DoorParts, ParseTarget, SessionProtocol } from "./parts.ts";
 import { OpenPassages } from "./passages.ts";
@@ -28,6 +29,8 @@ export interface DoorOptions {
   readonly secret?: string;
   readonly sessionProtocol?: SessionProtocol;
   readonly originalOf?: OriginalOf;
+  /** Reads requests inside of TLS where a rule looks at them. Without it such TLS is refused. */
+  readonly interception?: Interception;
 }
 
 /** Everything by which a run reaches the network. */
@@ -54,6 +57,7 @@ export function openDoor(options: DoorOptions): Door {
     upstream: options.upstream ?? null,
     secret: options.secret === undefined ? null : new Secret(options.secret),
     session: options.sessionProtocol ?? null,
+    interception: options.interception ?? null,
     traffic: new Traffic(limits),
     passages: new OpenPassages(),
     serveHttp: (socket, arrival, head) => http.serve(socket, arrival, head),

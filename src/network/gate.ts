@@ -1,4 +1,4 @@
-import type { Decision } from "../policy/index.ts";
+import type { CredentialRule, Decision } from "../policy/index.ts";
 
 /** How somebody came to the door. */
 export type Protocol = "http" | "https" | "socks5" | "transparent" | "dns" | "fetch";
@@ -20,6 +20,7 @@ export type DoorReason =
   | "resolve_timed_out"
   | "connect_failed"
   | "connect_timed_out"
+  | "certificate_untrusted"
   | "sni_missing"
   | "sni_mismatch"
   | "host_mismatch"
@@ -56,7 +57,7 @@ export interface Passage {
   readonly generation: number;
   /** What the outer SNI must be: equal to the name (`name`), or anything (`any`). Addresses ask for nothing. */
   readonly sni: "name" | "any";
-  /** A rule looks at methods or paths: only what can be read as HTTP may pass. */
+  /** A rule looks at methods or paths, or binds a credential: only what can be read as HTTP may pass. */
   readonly inspect?: boolean;
 }
 
@@ -71,6 +72,11 @@ export interface Gate {
   admit(target: Target, protocol: Protocol): Promise<Answer<Passage>>;
   /** Plain HTTP and intercepted HTTPS: whether this request's method and path may pass. */
   request(passage: Passage, method: string, path: string): Answer<Passage>;
+  /**
+   * The credentials that go with a request that may pass; none when absent. `isSecure`: it came inside of TLS that
+   * ended here, and goes out so.
+   */
+  credentials?(passage: Passage, method: string, path: string, isSecure: boolean): readonly CredentialRule[];
   /** Resolves the target of a passage and checks each answer. At least one address when ok. */
   locate(passage: Passage, protocol: Protocol): Promise<Answer<readonly CheckedAddress[]>>;
   /** Whether a passage given earlier still holds under the policy of now. */

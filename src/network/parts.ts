@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { DoorObserver, Target } from "./gate.ts";
 import type { HttpArrival } from "./http/arrival.ts";
+import type { Interception } from "./intercept/index.ts";
 import type { Traffic } from "./limits.ts";
 import type { OpenPassages } from "./passages.ts";
 import type { Secret } from "./secret.ts";
@@ -26,6 +27,8 @@ export interface DoorParts extends WayFinder {
   readonly passages: OpenPassages;
   readonly secret: Secret | null;
   readonly session: SessionProtocol | null;
+  /** Null: TLS whose requests a rule wants to look at is refused. */
+  readonly interception: Interception | null;
   /** Hands a connection to the HTTP parser, with what was read of it. */
   readonly serveHttp: (socket: Socket, arrival: HttpArrival, head: Buffer) => void;
 }

@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import type { Decision, Reach } from "../policy/index.ts";
+import type { CredentialRule, Decision, Reach } from "../policy/index.ts";
 import { isMetadataName, mayDial } from "./address-check.ts";
 import { isLocalName } from "./local-names.ts";
 import type { Answer, CheckedAddress, DoorReason, Gate, Passage, Protocol, Refusal, Target } from "./gate.ts";
@@ -42,6 +42,8 @@ interface PassageFacts {
   /** Somebody allowed it; that holds while the policy neither allows nor refuses it. */
   readonly wasAsked: boolean;
   request: { readonly method: string; readonly path: string } | null;
+  /** What went with the request, and whether inside of TLS. */
+  credentials: { readonly names: readonly string[]; readonly isSecure: boolean };
   addresses: readonly CheckedAddress[];
   /** The generation under which all of this was found right; 0 when it was more than one. */
   rightUnder: number;
@@ -111,6 +113,14 @@ class DecidingGate implements PolicyGate {
     return { ok: true, value: passage };
   }
 
+  credentials(passage: Passage, method: string, path: string, isSecure: boolean): readonly CredentialRule[] {
+    const facts = this.#facts.get(passage);
+    if (facts === undefined) return [];
+    const rules = this.#reach(passage.target, facts.protocol).credentials(method, path, isSecure);
+    facts.credentials = { names: rules.map(({ name }) => name), isSecure };
+    return rules;
+  }
+
   async locate(passage: Passage, protocol: Protocol): Promise<Answer<readonly CheckedAddress[]>> {
     const { target } = passage;
     // No name goes to a resolver that the policy of this moment does not let pass.
@@ -142,7 +152,11 @@ class DecidingGate implements PolicyGate {
     if (facts === undefined || !this.#holds(passage, reach)) return false;
     if (passage.sni === "any" && reach.sni !== "any") return false;
     if (facts.request !== null) {
-      if (reach.request(facts.request.method, facts.request.path).refused !== null) return false;
+      const { method, path } = facts.request;
+      if (reach.request(method, path).refused !== null) return false;
+      const { names, isSecure } = facts.credentials;
+      const still = names.length === 0 ? [] : reach.credentials(method, path, isSecure);
+      if (names.some((name) => still.every((rule) => rule.name !== name))) return false;
     } else if (reach.limitsRequests && passage.inspect !== true) return false;
     return facts.addresses.every(({ address }) => mayDial(passage.target, address, reach));
   }
@@ -163,10 +177,17 @@ class DecidingGate implements PolicyGate {
       decision: asked ?? reach.decision,
       generation: this.#generations.current.number,
       sni: reach.sni,
-      ...(reach.limitsRequests && { inspect: true }),
+      ...((reach.limitsRequests || reach.bindsCredentials) && { inspect: true }),
     };
     const wasAsked = asked?.effect === "allow";
-    this.#facts.set(passage, { protocol, wasAsked, request: null, addresses: [], rightUnder: passage.generation });
+    this.#facts.set(passage, {
+      protocol,
+      wasAsked,
+      request: null,
+      credentials: { names: [], isSecure: false },
+      addresses: [],
+      rightUnder: passage.generation,
+    });
     return { ok: true, value: passage };
   }
 }

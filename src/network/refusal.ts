@@ -9,6 +9,7 @@ const statusOf: { readonly [reason in DoorReason]?: Refusal["status"] } = {
   credentials_missing: 407,
   resolve_failed: 502,
   connect_failed: 502,
+  certificate_untrusted: 502,
   resolve_timed_out: 504,
   connect_timed_out: 504,
   limit: 503,

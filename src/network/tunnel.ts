@@ -50,7 +50,9 @@ export async function openTunnel(parts: DoorParts, asked: TunnelRequest): Promis
     asked.ready();
   };
   const tunnel = { ...asked, passage, way: way.value, fail, allowed };
-  await (asked.peeksFirst || target.port === 80 ? peekThenConnect(parts, tunnel) : connectThenPeek(parts, tunnel));
+  // Where requests are looked at, the client speaks first whatever the port.
+  const peeksFirst = asked.peeksFirst || target.port === 80 || passage.inspect === true;
+  await (peeksFirst ? peekThenConnect(parts, tunnel) : connectThenPeek(parts, tunnel));
   client.off("close", release);
   release();
 }
@@ -70,7 +72,7 @@ async function connectThenPeek(parts: DoorParts, tunnel: Decided): Promise<void>
   const half = joinServer(parts, { client, server, passage, protocol });
   const first = await peek(parts, client, head, passage);
   const opening = first.outcome === "found" ? first.value : null;
-  if (opening?.kind === "http" && openingProblem(opening, passage) === null) {
+  if (opening?.kind === "http" && openingProblem(opening, passage, false) === null) {
     // An HTTP server does not speak first: whatever this is, its Host lines cannot be held against the name.
     if (half.hasSpoken()) return sever(client);
     half.abandon();
@@ -84,11 +86,16 @@ async function peekThenConnect(parts: DoorParts, tunnel: Decided): Promise<void>
   const { client, head, passage, way, protocol } = tunnel;
   tunnel.allowed();
   const first = await peek(parts, client, head, passage);
-  if (first.outcome === "found" && first.value.kind === "http" && openingProblem(first.value, passage) === null) {
+  if (
+    first.outcome === "found" &&
+    first.value.kind === "http" &&
+    openingProblem(first.value, passage, false) === null
+  ) {
     return parts.serveHttp(client, { kind: "pinned", protocol: "http", target: passage.target }, first.bytes);
   }
   if (first.outcome === "ended" && first.bytes.length === 0) return client.destroySoon();
   if (!mayPass(parts, tunnel, first)) return;
+  if (passage.inspect === true) return interceptTls(parts, tunnel, first.bytes);
   const server = await way.open();
   if (isFailure(server)) {
     parts.observe(refusedEvent(dialRefusal(server, passage, protocol)));
@@ -98,14 +105,24 @@ async function peekThenConnect(parts: DoorParts, tunnel: Decided): Promise<void>
   joinServer(parts, { client, server, passage, protocol }).open(first.bytes);
 }
 
+/** What may pass although a rule looks at requests, and is no HTTP, is TLS that can be read. */
+function interceptTls({ interception, limits, serveHttp }: DoorParts, tunnel: Decided, first: Buffer): void {
+  const { client, passage, protocol } = tunnel;
+  const { target } = passage;
+  if (interception === null || first.length === 0) return sever(client);
+  interception.accept(client, first, target.host, limits.headerTime, (secured) =>
+    serveHttp(secured, { kind: "pinned", protocol, target, isSecure: true }, Buffer.alloc(0)),
+  );
+}
+
 /** The client's first bytes. Where TLS or HTTP must come, they come soon; elsewhere the server may speak first. */
 function peek(
   { limits }: DoorParts,
   client: Socket,
   head: Buffer,
-  { target, sni }: Passage,
+  { target, sni, inspect }: Passage,
 ): Promise<Gathered<Opening>> {
-  const speaksFirst = (target.port === 443 || target.port === 80) && sni === "name";
+  const speaksFirst = inspect === true || ((target.port === 443 || target.port === 80) && sni === "name");
   return gather(
     client,
     head,
@@ -130,7 +147,7 @@ function mayPass(parts: DoorParts, { client, passage, protocol }: Decided, first
       ? ({ reason: "limit", message: "The connection's first bytes did not come in time, or never ended." } as const)
       : first.bytes.length === 0
         ? null
-        : openingProblem(opening, passage);
+        : openingProblem(opening, passage, parts.interception !== null);
   if (problem === null) return true;
   parts.observe(refusedEvent(refuse(protocol, passage.target, problem.reason, problem.message)));
   if (isTls) farewell(client, accessDenied);

@@ -3,7 +3,7 @@ import type { Refusal } from "../gate.ts";
 import type { DoorParts } from "../parts.ts";
 import { refuse } from "../refusal.ts";
 import { findWay } from "../upstream/way.ts";
-import type { HttpArrival } from "./arrival.ts";
+import { isSecure, type HttpArrival } from "./arrival.ts";
 import type { Exchange } from "./forward.ts";
 import { readHead, type RequestHead } from "./head.ts";
 import { readTarget, type RequestTarget } from "./target.ts";
@@ -40,9 +40,11 @@ export async function decideRequest(
   parts: DoorParts,
   { head, asked }: ReadRequest,
   method: string,
-  { protocol }: HttpArrival,
+  arrival: HttpArrival,
 ): Promise<HttpAnswer<Exchange>> {
-  const { gate, traffic } = parts;
+  const { gate, traffic, interception, limits } = parts;
+  const { protocol } = arrival;
+  const secure = isSecure(arrival) ? interception : null;
   const admitted = await gate.admit(asked.target, protocol);
   if (!admitted.ok) return { ...admitted, fatal: false };
   const permitted = gate.request(admitted.value, method, asked.path);
@@ -51,12 +53,32 @@ export async function decideRequest(
   if (!traffic.hasRoom()) {
     return fatal(refuse(protocol, asked.target, "limit", "The run's limit of bytes is used up.", 429));
   }
-  const way = await findWay(parts, passage, protocol, "http");
+  const way = await findWay(parts, passage, protocol, secure === null ? "http" : "tunnel");
   if (!way.ok) return { ...way, fatal: false };
   if (!gate.stillAllowed(passage)) {
     return fatal(refuse(protocol, asked.target, "draining", "The policy changed while this was asked."));
   }
-  return { ok: true, value: { passage, protocol, way: way.value, head, asked } };
+  const reached = secure === null ? way.value : secure.wayTo(asked.target, way.value, limits.connectTime);
+  const exchange = { passage, protocol, way: reached, head, asked };
+  return { ok: true, value: addCredentials(parts, exchange, method, secure !== null) };
+}
+
+/** Sets the headers that the policy of this moment binds to the request. */
+function addCredentials(
+  { gate, interception }: DoorParts,
+  exchange: Exchange,
+  method: string,
+  isInTls: boolean,
+): Exchange {
+  const { passage, way, head, asked } = exchange;
+  // What a server sends back for TRACE is the request itself. And no proxy on the way gets to see any of this.
+  if (interception === null || method === "TRACE" || way.absolute !== null) return exchange;
+  const rules = gate.credentials?.(passage, method, asked.path, isInTls) ?? [];
+  if (rules.length === 0) return exchange;
+  // A server may take a connection for that of whoever first said who they are on it.
+  const key = `${way.key} with ${rules.map(({ name }) => name).join(" ")}`;
+  const headers = interception.vault.withCredentials(head.headers, rules);
+  return { ...exchange, way: { ...way, key }, head: { ...head, headers } };
 }
 
 function pinned(arrival: HttpArrival): RequestTarget["target"] | null {

@@ -110,7 +110,7 @@ function begin(exchange: Exchange, method: string, pool: Pool): ClientRequest | 
 
 /** Streams the answer; false when it cannot be written. */
 export function answerFrom(
-  { traffic }: DoorParts,
+  { traffic, interception }: DoorParts,
   answer: IncomingMessage,
   response: ServerResponse,
   overLimit: () => void,
@@ -118,14 +118,20 @@ export function answerFrom(
   if (response.destroyed) return true;
   try {
     response.sendDate = false;
-    response.writeHead(answer.statusCode ?? 502, answer.statusMessage ?? "", answerHeaders(answer.rawHeaders));
+    const headers = answerHeaders(answer.rawHeaders);
+    const said = answer.statusMessage ?? "";
+    response.writeHead(
+      answer.statusCode ?? 502,
+      interception?.vault.scrub(said) ?? said,
+      interception?.vault.scrubHeaders(headers) ?? headers,
+    );
   } catch {
     answer.destroy();
     return false;
   }
   pump(answer, response, (bytes) => traffic.receive(bytes), overLimit);
   answer.on("end", () => {
-    addTrailers(response, answer.rawTrailers);
+    addTrailers(response, interception?.vault.scrubHeaders(answer.rawTrailers) ?? answer.rawTrailers);
     response.end();
   });
   answer.on("close", () => {

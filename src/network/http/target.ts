@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { DoorReason, Target } from "../gate.ts";
 import type { ParseTarget } from "../parts.ts";
 import { authorityOf } from "../refusal.ts";
-import type { HttpArrival } from "./arrival.ts";
+import { isSecure, type HttpArrival } from "./arrival.ts";
 import type { RequestHead } from "./head.ts";
 
 /** Where a request goes: `path` as the server gets it, `hostLine` the `Host` it gets. */
@@ -25,7 +25,9 @@ export function readTarget(
   arrival: HttpArrival,
   parse: ParseTarget,
 ): RequestTarget | TargetProblem {
-  const absolute = splitAbsolute(url);
+  // Inside of TLS the form of a whole address would be one of plain HTTP, and belongs to no request.
+  const absolute = isSecure(arrival) ? null : splitAbsolute(url);
+  const defaultPort = isSecure(arrival) ? 443 : 80;
   const asked = absolute === null ? null : parse(absolute.authority, 80);
   const target = arrival.kind === "pinned" ? arrival.target : asked;
   if (absolute !== null && asked === null) return problem("bad_host", "The host of the request is malformed.");
@@ -39,13 +41,14 @@ export function readTarget(
   const [line] = hosts;
   if (line === undefined) {
     if (httpVersion === "1.1" || absolute === null) return problem("bad_request", "Host is missing.", target);
-    return { target, path, hostLine: authorityOf(target, 80) };
+    return { target, path, hostLine: authorityOf(target, defaultPort) };
   }
-  const host = parse(line, 80);
+  const host = parse(line, defaultPort);
   if (host === null) return problem("bad_host", "Host is malformed.", target);
   // Who connects to a literal address may call it by a name; who asks for a name gets that name alone.
-  if (arrival.kind === "pinned" && target.isAddress && absolute === null) return { target, path, hostLine: line };
-  return isSame(host, target) ? { target, path, hostLine: authorityOf(target, 80) } : mismatch(target);
+  const isRenamed = arrival.kind === "pinned" && target.isAddress && absolute === null && !isSecure(arrival);
+  if (isRenamed) return { target, path, hostLine: line };
+  return isSame(host, target) ? { target, path, hostLine: authorityOf(target, defaultPort) } : mismatch(target);
 }
 
 /** `http://authority` and the rest, which may be empty; null for any other form. */

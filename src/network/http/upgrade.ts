@@ -40,7 +40,8 @@ export function forwardUpgrade(
     if (client.destroyed) return void server.destroy();
     server.allowHalfOpen = true;
     if (serverHead.length > 0) server.unshift(serverHead);
-    client.write(switchingProtocols(answer.rawHeaders));
+    const { rawHeaders } = answer;
+    client.write(switchingProtocols(parts.interception?.vault.scrubHeaders(rawHeaders) ?? rawHeaders));
     splice(parts, { client, server, head: clientHead, passage, protocol });
   });
   outgoing.on("response", (answer) => {

@@ -1,5 +1,4 @@
-import type { Passage } from "../gate.ts";
-import type { DoorReason } from "../gate.ts";
+import type { DoorReason, Passage, Target } from "../gate.ts";
 import { looksLikeTls, readClientHello } from "./client-hello.ts";
 
 /** What a client's first bytes inside a tunnel are. `http2` is HTTP/2 without TLS and without asking. */
@@ -9,6 +8,11 @@ export type Opening =
   | { readonly kind: "http" }
   | { readonly kind: "http2" }
   | { readonly kind: "other" };
+
+export interface OpeningProblem {
+  readonly reason: DoorReason;
+  readonly message: string;
+}
 
 /** A word and a place, as a request line starts; blank lines before it are what servers pass over. */
 const requestLine = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+[^\0\r\n]*$/;
@@ -40,18 +44,20 @@ function readRequestLine(text: string): Opening | undefined {
   return mayBecome && text.length < longestLine ? undefined : { kind: "other" };
 }
 
-/** Why an opening may not pass towards a target, or null. `http` is for the caller to hand to the parser. */
+/**
+ * Why an opening may not pass towards a target, or null. `http` is for the caller to hand to the parser, and so is TLS
+ * where a rule looks at requests and `intercepts` says that it can be read.
+ */
 export function openingProblem(
   opening: Opening,
   { target, sni, inspect }: Passage,
-): { readonly reason: DoorReason; readonly message: string } | null {
+  intercepts: boolean,
+): OpeningProblem | null {
   const isNamed = !target.isAddress && sni === "name";
   if (opening.kind === "tls") {
-    if (inspect === true) return unreadable(target.host);
-    if (!isNamed || opening.serverName === target.host) return null;
-    return opening.serverName === null
-      ? { reason: "sni_missing", message: `The TLS handshake names no server; ${target.host} was asked for.` }
-      : { reason: "sni_mismatch", message: `The TLS handshake names another server than ${target.host}.` };
+    if (inspect === true)
+      return intercepts ? nameProblem(opening.serverName, target, isNamed) : unreadable(target.host);
+    return isNamed ? nameProblem(opening.serverName, target, true) : null;
   }
   if (opening.kind === "http") {
     return isNamed && target.port === 443
@@ -69,7 +75,15 @@ export function openingProblem(
   return null;
 }
 
-function unreadable(host: string): { readonly reason: DoorReason; readonly message: string } {
+/** Inside of TLS that ends here a request is for the target, so that no other name may be asked for. */
+function nameProblem(serverName: string | null, { host }: Target, mustName: boolean): OpeningProblem | null {
+  if (serverName === host || (serverName === null && !mustName)) return null;
+  return serverName === null
+    ? { reason: "sni_missing", message: `The TLS handshake names no server; ${host} was asked for.` }
+    : { reason: "sni_mismatch", message: `The TLS handshake names another server than ${host}.` };
+}
+
+function unreadable(host: string): OpeningProblem {
   return { reason: "method_not_allowed", message: `A rule looks at the requests to ${host}; these cannot be read.` };
 }
 

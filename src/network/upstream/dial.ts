@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import type { CheckedAddress } from "../gate.ts";
 
 export interface DialFailure {
-  readonly failed: "connect_failed" | "connect_timed_out";
+  readonly failed: "connect_failed" | "connect_timed_out" | "certificate_untrusted";
   /** For a person: no more than the system's word for it. */
   readonly message: string;
 }

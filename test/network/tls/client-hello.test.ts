@@ -118,7 +118,7 @@ describe("what may open a tunnel", () => {
     ["HTTP where a rule looks at paths", { kind: "http" }, 8080, { inspect: true }, null],
   ] as const)("%s", (_, opening, port, more, reason) => {
     const passage = { target: { ...named, port }, decision, generation: 0, sni: "name" as const, ...more };
-    expect(openingProblem(opening, passage)?.reason ?? null).toBe(reason);
+    expect(openingProblem(opening, passage, false)?.reason ?? null).toBe(reason);
   });
 
   it.each([
