@@ -70,6 +70,8 @@ async function connectThenPeek(parts: DoorParts, tunnel: Decided): Promise<void>
   if (client.destroyed) return void server.destroy();
   tunnel.allowed();
   const half = joinServer(parts, { client, server, passage, protocol });
+  // No name to hold the client to, and no rule about requests: any protocol may be spoken, as slowly as it likes.
+  if (passage.inspect !== true && (passage.target.isAddress || passage.sni === "any")) return half.open(head);
   const first = await peek(parts, client, head, passage);
   const opening = first.outcome === "found" ? first.value : null;
   if (opening?.kind === "http" && openingProblem(opening, passage, false) === null) {
