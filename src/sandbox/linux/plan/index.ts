@@ -7,6 +7,7 @@ import { programEnvironment, programPath } from "./environment.ts";
 import type { ProgramEnvironment } from "./environment.ts";
 import { planDoor, withDoorFiles } from "./door.ts";
 import { planMounts } from "./mounts.ts";
+import type { GrantedSocket } from "./mounts.ts";
 import { findProgram, requireShown } from "./program.ts";
 import type { ProgramSearch } from "./program.ts";
 import { privateHomeFor } from "./private-home.ts";
@@ -64,7 +65,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     outerProc: backend === "bwrap-outer-proc",
     placeholders: new Set(request.placeholders),
     maskedSockets: facts.sockets.filter((path) => !allowsSocket(path)),
-    grantedSockets: grantedSockets(resolved, facts).filter(allowsSocket),
+    grantedSockets: grantedSockets(resolved, facts).filter(({ path }) => allowsSocket(path)),
   });
   const shown = door === null ? tree : withDoorFiles(tree, request.doorFolder, facts);
   const environment = programEnvironment(resolved, facts, request.session, door);
@@ -133,12 +134,16 @@ function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
 }
 
 /** Sockets that a rule names one by one and that stand where they are said to. */
-function grantedSockets({ layers }: ResolvedPolicy, { canonical, look }: HostFacts): readonly AbsolutePath[] {
+function grantedSockets({ layers }: ResolvedPolicy, { canonical, look }: HostFacts): readonly GrantedSocket[] {
   const named = layers.flatMap(({ network }) =>
     network.unixSockets.filter(({ access, path }) => access === "allow" && !path.endsWith("/**")),
   );
-  const found = named.flatMap(({ path }) => canonical(knownNormal(path)) ?? []);
-  return [...new Set(found)].filter((path) => look(path).kind === "socket");
+  const found = new Map<AbsolutePath, Set<AbsolutePath>>();
+  for (const spelled of named.map(({ path }) => knownNormal(path))) {
+    const path = canonical(spelled);
+    if (path !== null && look(path).kind === "socket") found.set(path, (found.get(path) ?? new Set()).add(spelled));
+  }
+  return [...found].map(([path, spellings]) => ({ path, spellings: [...spellings].filter((each) => each !== path) }));
 }
 
 /** As many as PID 1 has room for. */

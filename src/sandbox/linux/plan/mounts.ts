@@ -15,7 +15,13 @@ export interface MountRequest {
   /** Sockets that nothing allows. */
   readonly maskedSockets: readonly AbsolutePath[];
   /** Sockets that are shown one by one, wherever they stand. */
-  readonly grantedSockets: readonly AbsolutePath[];
+  readonly grantedSockets: readonly GrantedSocket[];
+}
+
+/** A socket that a rule names, and other paths it is named by that lead there through symlinks. */
+export interface GrantedSocket {
+  readonly path: AbsolutePath;
+  readonly spellings: readonly AbsolutePath[];
 }
 
 export interface MountTree {
@@ -72,7 +78,7 @@ class TreeBuilder {
 
   finish(): MountTree {
     const { maskedSockets, grantedSockets } = this.#request;
-    for (const socket of grantedSockets) if (!this.#onHost(socket)) this.#socket(socket);
+    for (const socket of grantedSockets) this.#socket(socket);
     for (const socket of maskedSockets) if (this.#visible(socket)) this.#mask(socket, "file", false);
     const seals: MountStep[] = this.#masks
       .filter((mask) => this.#mounts[mask.at]?.do === "mask")
@@ -122,7 +128,13 @@ class TreeBuilder {
   }
 
   /** By itself, never with the directory it stands in. Read-only keeps nobody from connecting. */
-  #socket(path: AbsolutePath): void {
+  #socket({ path, spellings }: GrantedSocket): void {
+    for (const spelled of spellings) {
+      if (this.#onHost(spelled) || this.#inPrivateHome(spelled) !== null) continue;
+      this.#makeParents(spelled);
+      this.#mounts.push({ do: "symlink", to: spelled, target: path });
+    }
+    if (this.#onHost(path)) return;
     const { identity } = this.#request.facts.look(path);
     this.#homePoint(path, "file");
     this.#makeParents(path);
