@@ -12,7 +12,7 @@ import { readPlatform } from "./platform.ts";
 import { unsafeWorkspace, workspaceOf } from "./workspace.ts";
 
 export { openDisk } from "./disk.ts";
-export type { Disk, KnownNames, Look } from "./disk.ts";
+export type { Disk, Found, KnownNames, Look } from "./disk.ts";
 export { explainRefusal, OLDEST_BWRAP, readSettings } from "./refusal.ts";
 export type { NamespaceSettings, Refusal } from "./refusal.ts";
 export { assertToolSafe, replaceableBy, toolLocations } from "./tool.ts";

@@ -1,20 +1,21 @@
-import { lstatSync } from "node:fs";
+import { lstatSync, realpathSync } from "node:fs";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import { openDisk } from "../facts/index.ts";
-import type { Disk, KnownNames } from "../facts/index.ts";
+import type { Disk, Found, KnownNames, Look } from "../facts/index.ts";
 
-/** All that was asked of the disk, and what it said, as plain JSON. */
+/** All that was asked of the disk, and what it said, as plain JSON. One look at a path answers all that needs one. */
 export interface Answers {
-  /** Every name on the way to a canonical path, by what stood there: one look at each says whether all still hold. */
+  /** Names on the way to a canonical path, by what stood there, as far as `looks` does not tell. */
   readonly directories: readonly AbsolutePath[];
   readonly others: readonly AbsolutePath[];
   readonly missing: readonly AbsolutePath[];
+  readonly looks: readonly (readonly [path: AbsolutePath, said: string])[];
   readonly said: readonly Answer[];
 }
 
-type Question = keyof Disk;
+type Question = Exclude<keyof Disk, "look">;
 
-/** What is no text is kept as JSON. */
+/** What is no text is kept as one. */
 type Answer = readonly [question: Question, path: AbsolutePath, limit: number | null, said: string | null];
 
 /** More than a plan ever asks; beyond, asking again would cost what it saves. */
@@ -24,6 +25,7 @@ const MOST = 2_000;
 export function notingDisk(): { readonly disk: Disk; readonly answers: () => Answers | null } {
   const disk = openDisk();
   const noted = new Map<string, Answer>();
+  const looks = new Map<AbsolutePath, Look>();
   const note = <T>(question: Question, path: string, limit: number | null, said: T): T => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every caller below has an absolute path or "/"
     noted.set(`${question} ${limit ?? ""} ${path}`, [question, path as AbsolutePath, limit, textOf(said)]);
@@ -32,19 +34,24 @@ export function notingDisk(): { readonly disk: Disk; readonly answers: () => Ans
   return {
     disk: {
       canonical: disk.canonical,
-      look: (path) => note("look", path, null, disk.look(path)),
+      look: (path) => {
+        const look = disk.look(path);
+        looks.set(path, look);
+        return look;
+      },
       list: (path) => note("list", path, null, disk.list(path)),
       link: (path) => note("link", path, null, disk.link(path)),
       text: (path, limit) => note("text", path, limit ?? null, disk.text(path, limit)),
       program: (path) => note("program", path, null, disk.program(path)),
       sockets: () => note("sockets", "/", null, disk.sockets()),
     },
-    answers: () => (noted.size + disk.known.size > MOST ? null : sorted(disk.known, [...noted.values()])),
+    answers: () =>
+      noted.size + looks.size + disk.known.size > MOST ? null : sorted(disk.known, looks, [...noted.values()]),
   };
 }
 
 /** Whether the disk says today what it said then. */
-export function saysTheSame({ directories, others, missing, said }: Answers): boolean {
+export function saysTheSame({ directories, others, missing, looks, said }: Answers): boolean {
   const disk = openDisk();
   return (
     directories.every((path) => standing(path)?.isDirectory() === true) &&
@@ -53,26 +60,53 @@ export function saysTheSame({ directories, others, missing, said }: Answers): bo
       return stat !== undefined && stat !== null && !stat.isDirectory() && !stat.isSymbolicLink();
     }) &&
     missing.every((path) => standing(path) === undefined) &&
-    said.every(([question, path, limit, then]) => textOf(ask(disk, question, path, limit)) === then)
+    looks.every(([path, then]) => lookText(disk.look(path)) === then) &&
+    said.every(([question, path, limit, then]) =>
+      question === "canonical" ? leadsTo(disk, path, then) : textOf(ask(disk, question, path, limit)) === then,
+    )
   );
 }
 
-function sorted(known: KnownNames, noted: readonly Answer[]): Answers {
+function sorted(known: KnownNames, looks: ReadonlyMap<AbsolutePath, Look>, noted: readonly Answer[]): Answers {
   const by = { directory: [] as AbsolutePath[], other: [] as AbsolutePath[], missing: [] as AbsolutePath[] };
   const said: Answer[] = [...noted];
   for (const [path, found] of known) {
-    // Below what is missing everything is; through a symlink the whole way counts.
-    if (found !== null && found.path === path) by[found.is].push(path);
-    else said.push(["canonical", path, null, found?.path ?? null]);
+    if (found === null || found.path !== path) said.push(["canonical", path, null, found?.path ?? null]);
+    else if (!tells(looks.get(path), found.is)) by[found.is].push(path);
   }
   const gone = new Set(by.missing);
-  const isBelowGone = (path: string): boolean => gone.has(parentOf(path));
   return {
     directories: by.directory,
     others: by.other,
-    missing: by.missing.filter((path) => !isBelowGone(path)),
+    missing: by.missing.filter((path) => !isBelow(path, gone)),
+    looks: [...looks].flatMap(([path, look]) =>
+      look.kind === "missing" && (gone.has(path) || isBelow(path, gone)) ? [] : [[path, lookText(look)] as const],
+    ),
     said,
   };
+}
+
+/** Not of what is missing: a look takes for it what cannot be looked at, too. */
+function tells(look: Look | undefined, is: Found["is"]): boolean {
+  if (look === undefined || is === "missing" || look.kind === "missing" || look.kind === "symlink") return false;
+  return (look.kind === "directory") === (is === "directory");
+}
+
+/** Below what is missing everything is. */
+function isBelow(path: AbsolutePath, gone: ReadonlySet<AbsolutePath>): boolean {
+  for (let at = parentOf(path); at !== ""; at = parentOf(at)) if (gone.has(at)) return true;
+  return false;
+}
+
+/** Through a symlink the whole way counts. */
+function leadsTo(disk: Disk, path: AbsolutePath, then: string | null): boolean {
+  try {
+    // A name that is no text reads as one with this character in it.
+    if (then?.includes("\uFFFD") === false && realpathSync.native(path) === then) return true;
+  } catch {
+    // it leads nowhere, as perhaps it did
+  }
+  return disk.canonical(path) === then;
 }
 
 function parentOf(path: string): AbsolutePath {
@@ -91,6 +125,10 @@ function standing(path: AbsolutePath): ReturnType<typeof lstatSync> | undefined 
 
 function ask(disk: Disk, question: Question, path: AbsolutePath, limit: number | null): unknown {
   return question === "text" ? disk.text(path, limit ?? undefined) : disk[question](path);
+}
+
+function lookText({ kind, identity, uid, gid, mode, changed }: Look): string {
+  return identity === null ? kind : `${kind} ${identity.dev} ${identity.ino} ${uid} ${gid} ${mode} ${changed}`;
 }
 
 function textOf(said: unknown): string | null {
