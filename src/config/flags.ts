@@ -86,10 +86,11 @@ function reachPatches(base: Profile, flags: ConfigFlags, cwd: string): readonly 
   const bundles = flags.allow.flatMap((word) => word.split(",").map((name) => name.trim()));
   const domain = (option: string, pattern: string, access: "allow" | "deny"): ProfilePatch =>
     read(base, `${option} ${pattern}`, { network: { domains: { [pattern]: access } } });
+  // Of two that name the same pattern the first holds.
   const patches = [
+    ...flags.denyDomain.map((pattern) => domain("--deny-domain", pattern, "deny")),
     ...bundles.map((name) => read(base, `--allow ${name}`, { network: { bundles: [name] } })),
     ...flags.allowDomain.map((pattern) => domain("--allow-domain", pattern, "allow")),
-    ...flags.denyDomain.map((pattern) => domain("--deny-domain", pattern, "deny")),
     ...flags.allowUnixSocket.map((path) =>
       read(base, `--allow-unix-socket ${path}`, {
         network: { unix_sockets: { [absolute(path, "read", cwd)]: "allow" } },
