@@ -48,9 +48,12 @@ export class Stage {
   readonly workspace: string;
   readonly outside: string;
   readonly #started: ChildProcess[] = [];
+  readonly #enter: (cwd: string) => readonly string[];
 
-  constructor(person: Person = "self") {
+  /** `enter` gives words that come before every command, to make it run somewhere else. */
+  constructor(person: Person = "self", enter: (cwd: string) => readonly string[] = () => []) {
     this.person = person;
+    this.#enter = enter;
     this.folder = mkdtempSync("/var/tmp/sandboxed-stage-");
     chmodSync(this.folder, 0o755);
     this.home = join(this.folder, "home");
@@ -119,9 +122,10 @@ export class Stage {
   }
 
   start(words: readonly string[], options: RunOptions = {}): ChildProcess {
-    const [command, ...rest] = this.#command(process.execPath, [this.tool("sandboxed-run"), ...words]);
+    const cwd = options.cwd ?? this.workspace;
+    const [command, ...rest] = this.#command(cwd, process.execPath, [this.tool("sandboxed-run"), ...words]);
     const child = spawn(command, rest, {
-      cwd: options.cwd ?? this.workspace,
+      cwd,
       env: this.environment(options),
       stdio: options.stdio ?? "pipe",
     });
@@ -170,15 +174,18 @@ export class Stage {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #command(command: string, words: readonly string[]): [string, ...string[]] {
-    if (this.person !== "ordinary") return [command, ...words];
-    return ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups", command, ...words];
+  #command(cwd: string, command: string, words: readonly string[]): [string, ...string[]] {
+    const become =
+      this.person === "ordinary" ? ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"] : [];
+    const [first, ...rest] = [...this.#enter(cwd), ...become, command];
+    return [first, ...rest, ...words];
   }
 
   #finish(command: string, words: readonly string[], options: RunOptions): Result {
-    const [program, ...rest] = this.#command(command, words);
+    const cwd = options.cwd ?? this.workspace;
+    const [program, ...rest] = this.#command(cwd, command, words);
     const { status, signal, stdout, stderr, error } = spawnSync(program, rest, {
-      cwd: options.cwd ?? this.workspace,
+      cwd,
       env: this.environment(options),
       encoding: "utf8",
       timeout: options.timeout ?? 20_000,

@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { createServer as createSecure } from "node:https";
+import { join } from "node:path";
+import { addressOf } from "./plain.mjs";
+import { serveGit } from "./git.mjs";
+import { registries } from "./registries.mjs";
+
+/** The web: the same pages at every address and under every name, over HTTP and HTTPS. */
+export async function serveWeb(note, folder) {
+  const files = registries(folder);
+  const onRequest = (request, response) => {
+    const { method, url, headers, socket } = request;
+    const where = { address: addressOf(socket), port: socket.localPort, sni: socket.servername || null };
+    note("http", { method, url, host: headers.host ?? null, ...where });
+    const file = files.get(`${(headers.host ?? "").replace(/:\d+$/, "")}${url}`);
+    if (file !== undefined) return response.writeHead(200, { "content-type": file.type }).end(file.body);
+    return answer(request, response, folder);
+  };
+  const onUpgrade = (request, socket) => {
+    note("upgrade", { url: request.url, host: request.headers.host });
+    socket.on("error", () => socket.destroy());
+    const accept = createHash("sha1")
+      .update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`)
+      .digest("base64");
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+    );
+    // Frames come back as they were sent.
+    socket.pipe(socket);
+  };
+  const onConnection = (socket) => {
+    const port = socket.localPort;
+    note("tcp", { port, address: addressOf(socket) });
+    socket.on("close", () => note("closed", { port, received: socket.bytesRead, sent: socket.bytesWritten }));
+  };
+  const certificate = { key: readFileSync(join(folder, "server.key")), cert: readFileSync(join(folder, "server.pem")) };
+  for (const [port, isSecure] of [
+    [80, false],
+    [8080, false],
+    [443, true],
+    [8443, true],
+  ]) {
+    const server = isSecure ? createSecure(certificate, onRequest) : createServer(onRequest);
+    server.on("connection", onConnection).on("upgrade", onUpgrade);
+    server.listen(port, "::", 4096);
+    await once(server, "listening");
+  }
+}
+
+function answer(request, response, folder) {
+  const { pathname, searchParams } = new URL(request.url, "http://any");
+  if (pathname.startsWith("/git/")) return serveGit(request, response, join(folder, "git"));
+  switch (pathname) {
+    case "/headers":
+      return response.end(JSON.stringify(request.headers));
+    case "/big":
+      return stream(response, Number(searchParams.get("bytes")));
+    case "/count":
+      return count(request, response);
+    default:
+      return response.end(`hello from ${request.headers.host} ${pathname}\n`);
+  }
+}
+
+function stream(response, bytes) {
+  const piece = Buffer.alloc(65_536, "x");
+  let left = bytes;
+  const more = () => {
+    while (left > 0) {
+      const size = Math.min(left, piece.length);
+      left -= size;
+      if (!response.write(piece.subarray(0, size))) return response.once("drain", more);
+    }
+    return response.end();
+  };
+  more();
+}
+
+function count(request, response) {
+  let bytes = 0;
+  request.on("data", (data) => (bytes += data.length));
+  request.on("end", () => response.end(`${bytes}\n`));
+}
