@@ -15,7 +15,7 @@ export type JournalEvent =
       readonly kind: "run.launching";
       readonly profile: string;
       readonly backend: string;
-      /** SHA-256 of the canonical launch plan, hex. */
+      /** SHA-256 of the launch plan without what belongs to one run alone, hex: the same for like runs. */
       readonly plan: string;
       readonly program: string;
       readonly argv: readonly string[];

@@ -19,6 +19,7 @@ export interface KeptLaunch {
   readonly answers: Answers;
   readonly survey: { readonly asked: KeptSurveyRequest; readonly said: string };
   readonly plan: Omit<Prepared["plan"], "environment">;
+  readonly fingerprint: string;
   /** A value of null stands for the caller's own. */
   readonly environment: readonly (readonly [name: string, value: string | null])[];
   readonly home: Launchable["home"];
@@ -62,6 +63,7 @@ export function keep(prepared: Prepared, answers: Answers): KeptLaunch | null {
       name,
       name === SESSION || facts.environment.get(name) === value ? null : value,
     ]),
+    fingerprint: prepared.fingerprint(),
     home,
     kernel: { arch, bwrap, landlockAbi },
     denied: prepared.denied(),
@@ -80,6 +82,7 @@ export function recall(kept: KeptLaunch, now: Recalling): Launchable {
         value ?? (name === SESSION ? now.session : (now.environment.get(name) ?? "")),
       ]),
     },
+    fingerprint: () => kept.fingerprint,
     folders: toolFolders(now.environment),
     survey: () => surveyAgain(kept, now.environment),
     home,

@@ -167,7 +167,7 @@ async function openDoorOf(
 }
 
 /** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
-function openJournal(request: StartRequest, { plan }: Launchable, launched: Launch): Journal {
+function openJournal(request: StartRequest, { plan, fingerprint }: Launchable, launched: Launch): Journal {
   try {
     const journal = request.session.openJournal();
     journal.append(
@@ -175,7 +175,7 @@ function openJournal(request: StartRequest, { plan }: Launchable, launched: Laun
         kind: "run.launching",
         profile: plan.profile,
         backend: plan.backend,
-        plan: fingerprint(JSON.stringify(plan)),
+        plan: fingerprint(),
         program: plan.program,
         argv: plan.argv,
         reduced: plan.reductions.map(({ rule, holds }) => `${rule}: ${holds}`),
@@ -209,9 +209,4 @@ function bounds(request: StartRequest, { plan }: Launchable, supervisor: Supervi
     undo.push(watchHomeSize(plan.privateHome.folder, homeSize, (used) => supervisor.exceed("home_size", used)));
   }
   return undo;
-}
-
-/** SHA-256, hex. The module costs milliseconds to load: by now the kernel is busy with the sandbox anyway. */
-function fingerprint(text: string): string {
-  return process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("hex");
 }

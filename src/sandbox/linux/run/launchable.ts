@@ -8,6 +8,8 @@ import type { Survey } from "../../protection/index.ts";
 /** What a start needs: everything is decided, nothing has happened. Prepared just now, or recalled. */
 export interface Launchable {
   readonly plan: LaunchPlan;
+  /** See `fingerprint`: the module that makes it costs milliseconds to load. */
+  readonly fingerprint: () => string;
   readonly folders: ToolFolders;
   /** The look at the writable roots; null when a recalled launch does not fit the host any more. */
   readonly survey: () => Survey | null;

@@ -12,6 +12,7 @@ import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
 import { expandDenyGlobs } from "./deny-globs.ts";
 import { builtFolder, doorFolder } from "./files.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { deniedFiles } from "./hard-links.ts";
 import { chooseBackend } from "./ladder.ts";
 import type { Known, Launchable } from "./launchable.ts";
@@ -101,9 +102,11 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   });
   const survey = withoutFreed(surveyed, plan);
   const known: Known = { oracle, resolved, facts };
+  const whole = { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] };
   return {
     ...known,
-    plan: { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] },
+    plan: whole,
+    fingerprint: () => fingerprint(whole),
     folders,
     publish: request.publish ?? [],
     home: facts.account.home,
