@@ -7,6 +7,7 @@ import { openDoor } from "./door.ts";
 import type { DatagramEntrance, Entrance } from "./entrances.ts";
 import type { DoorEvent, Refusal } from "./gate.ts";
 import { parseHosts } from "./hosts-table.ts";
+import type { Interception } from "./intercept/index.ts";
 import { makeGate } from "./policy-gate.ts";
 import { authorityOf } from "./refusal.ts";
 import { makeResolver } from "./resolver.ts";
@@ -27,6 +28,8 @@ export interface ServeOptions {
   readonly refused: (query: Query, decision: Decision) => void;
   /** Every decision, for the journal. */
   readonly record: (event: JournalEvent) => void;
+  /** From `interceptionFor`; before another policy is put in force, `adopt` it. */
+  readonly interception?: Interception | null;
 }
 
 /** A run's network, in service. */
@@ -53,6 +56,7 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
     observe,
     upstream: upstreamFrom(Object.fromEntries(options.environment)),
     originalOf: (address) => names.nameOf(address),
+    ...(options.interception && { interception: options.interception }),
   });
   door.serve(entrances.proxy.serve({}, ignore), "proxy");
   for (const entrance of entrances.transparent.values()) door.serve(entrance.serve({}, ignore), "transparent");
