@@ -19,6 +19,9 @@ import { surroundingsOf } from "./surroundings.ts";
 import { describe, voiceOf, writeOutput } from "./voice.ts";
 import type { Voice } from "./voice.ts";
 
+/** A run that ended with 0, and what it had no business with was not left alone. */
+const TAMPERED = 123;
+
 /** `sandboxed-run [options] [--] PROGRAM [ARG…]`. Returns the status to exit with. */
 export async function runMain(words: readonly string[], command: string): Promise<number> {
   // An error in the options themselves is told in the form that was asked for, if that can be seen.
@@ -79,7 +82,8 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
     if (outcome === null) throw new SandboxedError("internal", "what was decided just now is out of date");
     return conclude(outcome, decided, report, parsed, voice);
   } catch (error) {
-    report?.write({ schemaVersion: 1, status: exitStatus(error), error: describe(error) });
+    const lost = report?.write({ schemaVersion: 1, status: exitStatus(error), error: describe(error) });
+    if (lost != null) voice.warn(lost);
     throw error;
   } finally {
     report?.close();
@@ -125,11 +129,14 @@ function conclude(
   parsed: Parsed<RunOption>,
   voice: Voice,
 ): number {
-  report?.write(outcome);
+  const lost = report?.write(outcome) ?? null;
   const places = { cwd: launchable.plan.cwd, home: launchable.home };
   if (has(parsed, "json")) voice.report(outcome);
   else if (!has(parsed, "quiet")) voice.say(...outcomeText(outcome, has(parsed, "verbose"), places));
-  return outcome.status;
+  if (lost === null) return outcome.status;
+  // Who reads the report has to learn that it is not there.
+  voice.warn(lost);
+  return outcome.status === 0 ? TAMPERED : outcome.status;
 }
 
 function has(parsed: Parsed<RunOption>, id: RunOption): boolean {

@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { RunOutcome } from "../../src/sandbox/index.ts";
 import { onStage, people } from "../stage/index.ts";
@@ -54,6 +56,49 @@ describe.each(people)("as %s", (person) => {
       );
       const listed = handOff.map(({ path, change }) => `${change} ${path.slice(stage.workspace.length + 1)}`);
       expect(new Set(listed)).toEqual(new Set(["made .github/workflows/ci.yml", "changed Makefile"]));
+    }));
+
+  it.each<[what: string, script: string]>([
+    ["puts a file of its own there", `rm -f r.json; echo '{"status":0,"forged":true}' > r.json`],
+    ["keeps the file open and links it elsewhere", `touch r.json; ln r.json other; echo '{"forged":true}' > other`],
+    ["puts a link to a file of the host there", `rm -f r.json; ln -s ../../../outside/victim r.json`],
+    ["takes the name away", `rm -f r.json`],
+    ["leaves it alone", `true`],
+  ])("is what the tool wrote when the program %s", (_, script) =>
+    onStage(person, (stage) => {
+      const { status, stderr } = stage.sh(`${script}; exit 7`, ["--report", "r.json", "-w", stage.outside]);
+      expect([status, stderr]).toEqual([7, expect.not.stringContaining("warning")]);
+      expect(JSON.parse(stage.read("r.json") ?? "{}")).toMatchObject({ schemaVersion: 1, status: 7, exit: 7 });
+      expect(stage.read("r.json")).not.toContain("forged");
+      expect(stage.read(`${stage.outside}/victim`)).toBe("untouched\n");
+      expect(stage.plain("sh", ["-c", "ls -A | grep sandboxed-report"]).stdout).toBe("");
+    }),
+  );
+
+  it("says that it is not there when its directory was replaced, or its name became a directory", () =>
+    onStage(person, (stage) => {
+      stage.write("out/keep", "");
+      const lost: readonly [script: string, says: string][] = [
+        [`mv out gone; mkdir out; echo '{"status":0}' > out/r.json`, "its directory was moved or replaced"],
+        [`rm -r out; mkdir out`, "was not written: ENOENT"],
+        [`rm -rf out/r.json; mkdir -p out/r.json/x`, "was not written: a directory has its name"],
+      ];
+      for (const [script, says] of lost) {
+        const { status, stderr } = stage.sh(script, ["--report", "out/r.json"]);
+        expect([status, stderr], script).toEqual([123, expect.stringContaining(says)]);
+        expect(stage.sh(`${script}; exit 7`, ["--report", "out/s.json"]).status).toBe(7);
+      }
+      stage.plain("rm", ["-r", join(stage.workspace, "out/r.json")]);
+      expect(stage.sh("true", ["--report", "out/r.json"]).status).toBe(0);
+    }));
+
+  it("keeps the permissions of the file that it replaces; a new one is the user's alone", () =>
+    onStage(person, (stage) => {
+      stage.write("known.json", "");
+      stage.plain("chmod", ["640", "known.json"]);
+      for (const name of ["known.json", "new.json"]) expect(stage.sh("true", ["--report", name]).status).toBe(0);
+      const modes = ["known.json", "new.json"].map((name) => statSync(join(stage.workspace, name)).mode & 0o777);
+      expect(modes).toEqual([0o640, 0o600]);
     }));
 
   it("keeps a journal that verifies, until a byte of it is changed; --ephemeral keeps none", () =>
