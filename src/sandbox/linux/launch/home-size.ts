@@ -1,4 +1,3 @@
-import { lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
 
 /**
@@ -30,6 +29,8 @@ const BLOCK = 512;
 
 /** Bytes on disk below a folder, without following links; stops counting above `enough`. */
 async function usedBytes(folder: string, enough: number, stopped: () => boolean): Promise<number> {
+  // Most runs end before the first look; loading this takes a millisecond of their start.
+  const { lstat, opendir } = await import("node:fs/promises");
   let used = 0;
   const folders = [folder];
   for (let at = folders.pop(); at !== undefined && used <= enough && !stopped(); at = folders.pop()) {
