@@ -43,11 +43,16 @@ export function resolveGlob(entry: Entry, places: Places): readonly ResolvedGlob
   );
 }
 
+/** A denial holds in every home that is the person's. */
+function homesOf({ access }: Entry, { home, otherHomes = [] }: Places): readonly AbsolutePath[] {
+  return access === "deny" ? [home, ...otherHomes] : [home];
+}
+
 function spelled(target: Exclude<Target, { kind: "glob" }>, entry: Entry, places: Places): readonly AbsolutePath[] {
   if (target.kind === "path") return [target.path];
   if (target.kind === "home") {
     if (places.home !== "/" || entry.access === "deny" || target.subpath !== "")
-      return [joinPath(places.home, target.subpath)];
+      return homesOf(entry, places).map((home) => joinPath(home, target.subpath));
     throw refuse(entry, "the home directory is /", "name the directories that the program needs");
   }
   switch (target.token) {
@@ -60,7 +65,7 @@ function spelled(target: Exclude<Target, { kind: "glob" }>, entry: Entry, places
     case ":workspace_roots":
       return places.workspaceRoots.map((root) => joinPath(root, target.subpath));
     case ":home":
-      return [places.home];
+      return homesOf(entry, places);
     case ":slash_tmp":
       return [knownNormal("/tmp")];
     case ":tmpdir":

@@ -18,6 +18,8 @@ import type { Access, Entry } from "./rule.ts";
  */
 export interface Places {
   readonly home: AbsolutePath;
+  /** Where `$HOME` is not the home of the account: that one. What `~` denies is denied there as well. */
+  readonly otherHomes?: readonly AbsolutePath[];
   readonly cwd: AbsolutePath;
   /** What `:workspace_roots` stands for; empty when the working directory may not grant itself. */
   readonly workspaceRoots: readonly AbsolutePath[];

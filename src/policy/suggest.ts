@@ -1,7 +1,9 @@
+import { workspaces } from "../generated/data.ts";
 import type { PathOperation, Suggestion } from "./decision.ts";
 import { isForeign } from "./effective.ts";
 import type { Verdict } from "./effective.ts";
-import { isWithin, parentPath } from "./path.ts";
+import { isDangerousSocket } from "./lists.ts";
+import { components, isWithin, knownNormal, parentPath } from "./path.ts";
 import type { AbsolutePath } from "./path.ts";
 import { at } from "./place.ts";
 
@@ -21,7 +23,13 @@ export function suggestForPath(
   }
   const writes = op === "write" || op === "create" || op === "move";
   const target = grantable(op, path, verdict, home);
-  if (target === null) return advice("name a file or a directory below it: the whole of it is too much to grant");
+  if (target === null) {
+    return advice(
+      isDangerousSocket(components(path))
+        ? "who connects to this socket has the host; no option opens it"
+        : "too much hangs on this to be granted by an option; name what is needed below it, or let the program write elsewhere",
+    );
+  }
   const shown = homeShort(target, home);
   return {
     argv: [writes ? "--write" : "--read", shown],
@@ -43,7 +51,25 @@ export function advice(text: string): Suggestion {
 function grantable(op: PathOperation, path: AbsolutePath, { entry }: Verdict, home: AbsolutePath): AbsolutePath | null {
   if (entry?.origin === "protected" && entry.target.kind === "path") return entry.target.path;
   const candidates = op === "create" || op === "move" ? [parentPath(path), path] : [path];
-  return candidates.find((candidate) => candidate !== "/" && !isWithin(home, candidate)) ?? null;
+  const writes = op === "create" || op === "move" || op === "write";
+  return candidates.find((candidate) => !isTooMuch(candidate, writes) && !isWithin(home, candidate)) ?? null;
+}
+
+const shared: ReadonlySet<string> = new Set([
+  "/run",
+  "/var/run",
+  "/proc",
+  "/sys",
+  "/dev",
+  "/etc",
+  "/usr",
+  ...workspaces.places,
+]);
+
+/** A place that many things share, or to be written: what the system is made of. */
+function isTooMuch(path: AbsolutePath, writes: boolean): boolean {
+  if (shared.has(path) || isDangerousSocket(components(path))) return true;
+  return writes && ["/usr", ...workspaces.trees].some((tree) => isWithin(path, knownNormal(tree)));
 }
 
 /** `~/x` for what lies in the home directory. */

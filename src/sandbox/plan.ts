@@ -90,6 +90,8 @@ export interface LaunchPlan {
   readonly remask: readonly AbsolutePath[];
   /** Protected names that do not exist yet. */
   readonly missing: readonly AbsolutePath[];
+  /** Folders of the tool's own that the launch makes first, so that it can cover them. */
+  readonly made: readonly AbsolutePath[];
   /** Directories made on the host for `protect_missing = "strict"`, to be removed afterwards. */
   readonly placeholders: readonly AbsolutePath[];
   readonly reductions: readonly Reduction[];

@@ -117,6 +117,18 @@ describe.each(people)("a run like one before, as %s", (person) => {
     }),
   );
 
+  it("leaves alone what the person made between two runs", () =>
+    onStage(person, (stage) => {
+      stage.repository();
+      rememberMarked(stage);
+      const names = [".envrc", ".git/hooks/post-commit", ".mcp.json"];
+      for (const name of names) stage.write(name, "mine");
+      expect(run(stage)).toMatchObject({ profile: ":isolated", status: 0 });
+      expect(names.map((name) => stage.read(name))).toEqual(names.map(() => "mine"));
+      expect(run(stage, [], "echo theirs > .envrc").status).not.toBe(0);
+      expect(stage.read(".envrc")).toBe("mine");
+    }));
+
   it("holds what came since, not what was there before", () =>
     onStage(person, (stage) => {
       stage.repository();

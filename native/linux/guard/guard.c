@@ -68,6 +68,8 @@ static size_t printed_length;
 
 static pid_t launcher;
 static bool launcher_lost, swept_elsewhere;
+/* The launcher lets the program start. Before, whatever appears under a protected name is somebody else's. */
+static bool going;
 
 static void read_instructions(void)
 {
@@ -253,6 +255,8 @@ static void listen_to_launcher(void)
 			pty_resize(&pty, pty_follows);
 		else if (strcmp(line, "done") == 0)
 			swept_elsewhere = true;
+		else if (strcmp(line, "going") == 0)
+			going = true;
 	}
 }
 
@@ -451,12 +455,14 @@ int main(void)
 	}
 	drain();
 	terminal_restore();
+	turn(0); /* what the launcher said last */
 	if (!swept_elsewhere) {
-		for (int i = 0; i < told.quarantines; i++)
-			sweep_quarantine(told.quarantine[i][0], told.quarantine[i][1]);
 		/* Deepest first: a placeholder may stand in another. */
 		for (int i = told.placeholders; i-- > 0;)
 			sweep_placeholder(told.placeholder[i]);
+		/* One that somebody filled meanwhile is moved aside like any other name. */
+		for (int i = 0; going && i < told.quarantines; i++)
+			sweep_quarantine(told.quarantine[i][0], told.quarantine[i][1]);
 	}
 	tell_the_end(status);
 	return 0;

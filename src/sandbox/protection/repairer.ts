@@ -4,7 +4,7 @@ import type { AbsolutePath, ProtectedPath } from "../../policy/index.ts";
 import { childPath, lookAt } from "./disk.ts";
 import { codeOf, listHeld, openUp, withParent } from "./held.ts";
 import { cleanNewborn } from "./newborn.ts";
-import { matchesName } from "./names.ts";
+import { matchesName, placeholderMode } from "./names.ts";
 import type { ProtectedLink, ProtectedPattern } from "./protect.ts";
 import { finding, Quarantine } from "./quarantine.ts";
 import type { Finding } from "./quarantine.ts";
@@ -43,7 +43,7 @@ export class Repairer {
    * another run in the same directory may have taken it, and that is worth telling once.
    */
   appeared({ path, root, name, kind }: ProtectedPath, told: boolean): Finding | null {
-    if (kind === "directory" && isEmptyDirectory(path, root)) return null;
+    if (kind === "directory" ? isEmptyDirectory(path, root) : isPlaceholder(path, root)) return null;
     const why = `${name} is protected and did not exist before the run`;
     const taken = this.#quarantine.take(path, root);
     if (taken.state !== "gone") {
@@ -85,11 +85,10 @@ export class Repairer {
 
   sweep(): readonly Finding[] {
     const { roots, scan, protection } = this.#survey;
-    const placeholders = new Set(protection.placeholders);
     const findings: (Finding | null)[] = [];
     for (const path of protection.paths) {
       // Nearly all are still missing, which one look tells; what is there is taken up with care.
-      if (path.kind !== "missing" || placeholders.has(path.path) || lookAt(path.path) === null) continue;
+      if (path.kind !== "missing" || lookAt(path.path) === null) continue;
       findings.push(this.appeared(path, false));
     }
     for (const path of protection.borrowed) findings.push(this.appeared(path, false));
@@ -112,6 +111,14 @@ export class Repairer {
         this.notices.push(`${path} could not be looked into`);
     }
     return findings.filter((each) => each !== null);
+  }
+
+  /** See `Watch.bring`. */
+  bring(path: AbsolutePath): AbsolutePath {
+    if (isWithin(path, this.#quarantine.folder)) return path;
+    const root = this.#survey.roots.find((each) => isWithin(path, each));
+    const taken = root === undefined ? null : this.#quarantine.take(path, root);
+    return taken?.state === "kept" ? taken.kept : path;
   }
 
   /** A repository that the run closed to its owner would be none to the next look, and its hooks free for the next run. */
@@ -153,6 +160,11 @@ export class Repairer {
     const found = finding(path, taken, done, "reverted");
     return found ?? { path, action: "reverted", kept: null, found: "missing", why: done, restore: null };
   }
+}
+
+/** This run's, or that of another one in the same place: whoever made it takes it away. */
+function isPlaceholder(path: AbsolutePath, root: AbsolutePath): boolean {
+  return ((lookAt(path)?.mode ?? 0) & 0o7777) === placeholderMode && isEmptyDirectory(path, root);
 }
 
 function isEmptyDirectory(path: AbsolutePath, root: AbsolutePath): boolean {

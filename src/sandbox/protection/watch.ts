@@ -35,6 +35,11 @@ export interface Watch {
    * another call of `onRepair`. Never throws for what a run can cause. Ends the watching.
    */
   sweep(): readonly Finding[];
+  /**
+   * Where something is kept that the guard moved aside: as given if that is in the folder already. Beside its place, since
+   * the folder is on another file system, it is carried over; what cannot be carried stays.
+   */
+  bring(path: AbsolutePath): AbsolutePath;
   close(): void;
 }
 
@@ -90,6 +95,7 @@ export function startWatch(options: WatchOptions): Watch {
       close();
       return repairer.sweep();
     },
+    bring: (path) => repairer.bring(path),
     close,
   };
 }

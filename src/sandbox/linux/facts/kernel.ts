@@ -49,13 +49,11 @@ export function readKernel(request: KernelRequest): KernelFacts {
   const kept = request.cache === null ? null : readProbe(request.cache, key, uid);
   const probed = usable(kept) ?? probe({ bwrap: bwrap.path, init: request.init, release, uid, disk });
   if (probed !== kept && request.cache !== null) keepProbe(request.cache, key, uid, probed);
-  const { version, ...found } = probed;
-  return {
-    ...basis,
-    ...found,
-    bwrap:
-      version === null ? { missing: `${bwrap.path} does not answer as bubblewrap` } : { path: bwrap.path, version },
-  };
+  const { version, hung, ...found } = probed;
+  const silent = hung
+    ? `${bwrap.path} gave no answer in time; is the machine very busy?`
+    : `${bwrap.path} does not answer as bubblewrap`;
+  return { ...basis, ...found, bwrap: version === null ? { missing: silent } : { path: bwrap.path, version } };
 }
 
 /** A refusal is never taken as kept: an administrator may have allowed it since, and the answer is cheap to get. */

@@ -24,6 +24,7 @@ function isKept(value: unknown): value is { key: string; probed: Probed } {
   return isRecord(value) && typeof value["key"] === "string" && isProbed(value["probed"]);
 }
 
+/** A probe that hung is never kept as an answer, so nothing is said of it here. */
 function isProbed(value: unknown): value is Probed {
   if (!isRecord(value)) return false;
   const { userNamespaces, freshProc, landlockAbi, landlockFrom, version } = value as Record<keyof Probed, unknown>; // each is looked at below

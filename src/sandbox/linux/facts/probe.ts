@@ -9,6 +9,8 @@ import { explainRefusal, firstLine, readSettings } from "./refusal.ts";
 export type Probed = Pick<KernelFacts, "userNamespaces" | "freshProc" | "landlockAbi" | "landlockFrom"> & {
   /** Null when the program answered, but not as bubblewrap does. */
   readonly version: string | null;
+  /** It was there and said nothing in time. */
+  readonly hung: boolean;
 };
 
 export interface ProbeRequest {
@@ -31,19 +33,22 @@ const LONGEST_WAIT = 2_000;
 export function probe(request: ProbeRequest): Probed {
   const landlock = landlockAbi(request);
   const whole = attempt(request.bwrap, true);
-  if (whole.version !== null) return { ...landlock, version: whole.version, userNamespaces: "ok", freshProc: true };
+  if (whole.version !== null)
+    return { ...landlock, version: whole.version, hung: false, userNamespaces: "ok", freshProc: true };
   if (whole.hung) {
     const userNamespaces = { refusedBy: `bubblewrap, which gave no answer in ${LONGEST_WAIT} ms`, setting: "" };
-    return { ...landlock, version: null, userNamespaces, freshProc: false };
+    return { ...landlock, version: null, hung: true, userNamespaces, freshProc: false };
   }
   const outer = attempt(request.bwrap, false);
-  if (outer.version !== null) return { ...landlock, version: outer.version, userNamespaces: "ok", freshProc: false };
+  if (outer.version !== null)
+    return { ...landlock, version: outer.version, hung: false, userNamespaces: "ok", freshProc: false };
   const settings = readSettings(request.disk);
   const userNamespaces = explainRefusal(outer.printed, settings, request.uid) ?? {
     refusedBy: `bubblewrap: ${firstLine(outer.printed) || "it did not answer"}`,
     setting: "",
   };
-  return { ...landlock, version: version(run(request.bwrap, ["--version"]).output), userNamespaces, freshProc: false };
+  const plain = run(request.bwrap, ["--version"]);
+  return { ...landlock, version: version(plain.output), hung: plain.hung, userNamespaces, freshProc: false };
 }
 
 function attempt(bwrap: AbsolutePath, freshProc: boolean): { version: string | null; printed: string; hung: boolean } {

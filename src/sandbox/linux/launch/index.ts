@@ -117,6 +117,7 @@ class RunningLaunch implements Launch {
   }
 
   go(): void {
+    this.toGuard("going");
     this.toInit("go");
   }
 

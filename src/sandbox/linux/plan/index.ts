@@ -1,4 +1,4 @@
-import { isWithin, knownNormal, SandboxedError } from "../../../policy/index.ts";
+import { isWithin, knownNormal, parentPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts";
@@ -36,6 +36,8 @@ export interface PlanRequest {
   readonly denied: readonly MaterialisedEntry[];
   /** Directories to be made on the host for protected names that do not exist. */
   readonly placeholders: readonly AbsolutePath[];
+  /** Directories of the tool's own that the launch makes where they do not exist. */
+  readonly made: readonly AbsolutePath[];
   readonly publish: readonly Publication[];
   /** Where the door's own files lie on the host. */
   readonly doorFolder: AbsolutePath;
@@ -54,6 +56,9 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
   const { resolved, oracle, facts, backend } = request;
   requireNetworkHeld(resolved);
   const steps = [...oracle.materialise(), ...request.denied];
+  const unheld = absentPaths(steps, facts);
+  const made = request.made.filter((path) => unheld.includes(path));
+  const absent = unheld.filter((path) => !made.includes(path));
   const home = privateHomeFor(request.homes, resolved.places, steps);
   const door = planDoor(resolved, request.publish, backend);
   const allowsSocket = (path: AbsolutePath): boolean => oracle.decide({ op: "connect_unix", path }).effect === "allow";
@@ -63,7 +68,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     limits: resolved.limits,
     privateHome: home.folder,
     outerProc: backend === "bwrap-outer-proc",
-    placeholders: new Set(request.placeholders),
+    placeholders: new Set([...request.placeholders, ...made]),
     maskedSockets: facts.sockets.filter((path) => !allowsSocket(path)),
     grantedSockets: grantedSockets(resolved, facts).filter(({ path }) => allowsSocket(path)),
   });
@@ -107,11 +112,10 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     privateHome: tree.homePoints.length > 0 || home.used ? { folder: home.folder, points: tree.homePoints } : null,
     rebind,
     remask: tree.mounts.flatMap((step) => (step.do === "mask" ? [step.to] : [])).slice(0, MOST_REBINDS - rebind.length),
-    missing: facts.protectedPaths
-      .filter(({ kind, path }) => kind === "missing" && oracle.decide({ op: "create", path }).effect === "deny")
-      .map(({ path }) => path),
+    missing: [...new Set([...absentNames(facts, oracle), ...absent])],
+    made,
     placeholders: request.placeholders,
-    reductions: reductions(resolved, facts),
+    reductions: reductions(resolved, facts, absent.length > 0),
     terminal: request.terminal,
   };
   return { plan, environment };
@@ -131,6 +135,35 @@ function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
       },
     );
   }
+}
+
+/** Protected names that do not exist, unless somebody gave them free. */
+function absentNames({ protectedPaths }: HostFacts, oracle: Oracle): readonly AbsolutePath[] {
+  const isHeld = (path: AbsolutePath): boolean => oracle.decide({ op: "create", path }).effect === "deny";
+  return protectedPaths.flatMap(({ kind, path }) => (kind === "missing" && isHeld(path) ? [path] : []));
+}
+
+/**
+ * What is refused in a place that can be written, and does not exist: no mount can cover it. What the program makes of
+ * it is moved aside when it has ended.
+ */
+function absentPaths(steps: readonly MaterialisedEntry[], { look }: HostFacts): readonly AbsolutePath[] {
+  const byPath = new Map(steps.map((step) => [step.path, step]));
+  const above = (path: AbsolutePath): MaterialisedEntry | undefined => {
+    for (let at = path; at !== "/";) {
+      at = parentPath(at);
+      const step = byPath.get(at);
+      if (step !== undefined) return step;
+    }
+    return undefined;
+  };
+  const isInWritable = (path: AbsolutePath): boolean => {
+    const step = above(path);
+    return step?.access === "write" && step.where === "host";
+  };
+  return steps.flatMap(({ path, access }) =>
+    access !== "write" && isInWritable(path) && look(path).kind === "missing" ? [path] : [],
+  );
 }
 
 /** Sockets that a rule names one by one and that stand where they are said to. */

@@ -149,7 +149,7 @@ class TreeBuilder {
 
   #deny(step: MaterialisedEntry): void {
     if (this.#inPrivateHome(step.path) !== null && step.entry?.origin !== "grant") return;
-    const { kind } = this.#request.facts.look(step.path);
+    const { kind } = this.#found(step.path);
     const isShown = kind !== "missing" && kind !== "symlink" && this.#visible(parentPath(step.path));
     // Made by us: bwrap would follow a link that an earlier run left there, and make the file where that leads.
     if (isShown) this.#homePoint(step.path, kind === "directory" ? "directory" : "file");

@@ -3,13 +3,20 @@ import type { HostFacts } from "../../facts.ts";
 import type { Reduction } from "../../plan.ts";
 
 /** What this launch cannot promise for its whole length, told in the report and by `doctor`. */
-export function reductions(resolved: ResolvedPolicy, facts: HostFacts): readonly Reduction[] {
+export function reductions(resolved: ResolvedPolicy, facts: HostFacts, hasAbsent: boolean): readonly Reduction[] {
   const list: Reduction[] = [];
   if (resolved.layers.some(({ denyGlobs }) => denyGlobs.length > 0)) {
     list.push({ rule: "deny globs", holds: "snapshot", why: "files that match after the start are not covered" });
   }
   if (facts.protectedPaths.some(({ kind }) => kind === "missing")) {
     list.push({ rule: "protected names that do not exist yet", holds: "watched", why: "moved aside when they appear" });
+  }
+  if (hasAbsent) {
+    list.push({
+      rule: "denied paths that do not exist yet",
+      holds: "watched",
+      why: "moved aside when the program has ended",
+    });
   }
   list.push({
     rule: "unix sockets",

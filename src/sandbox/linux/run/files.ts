@@ -13,6 +13,7 @@ import { hostname } from "node:os";
 import { dirname, join } from "node:path";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
+import type { HostFacts } from "../../facts.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import { doorFiles } from "../door/files.ts";
@@ -21,9 +22,17 @@ import { seccompFileName } from "../seccomp/file-name.ts";
 import type { SeccompVariant } from "../seccomp/index.ts";
 import type { Launchable } from "./launchable.ts";
 
+/**
+ * The tool's own folders that a launch makes: none of them may be a program's to make and to fill, so that even
+ * the one for configuration is made where a program could.
+ */
+export function madeFolders({ state, cache, config }: ToolFolders, { canonical }: HostFacts): readonly AbsolutePath[] {
+  return [state, cache, config].map((folder) => canonical(folder) ?? folder);
+}
+
 /** Errors: `setup_failed` when one of the tool's own folders cannot be made. */
-export function makeFolders(folders: ToolFolders): void {
-  for (const folder of [folders.state, folders.cache, `${folders.cache}/homes`]) {
+export function makeFolders(folders: ToolFolders, { made }: LaunchPlan): void {
+  for (const folder of [folders.state, folders.cache, `${folders.cache}/homes`, ...made]) {
     try {
       // Node tries for ever to make folders in a file system of the kernel's.
       if (/^\/(proc|sys)(\/|$)/.test(folder)) throw new Error("it lies in a file system of the kernel");

@@ -1,3 +1,4 @@
+import { realpathSync } from "node:fs";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Journal, JournalEvent } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
@@ -47,11 +48,12 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   }
   const began = performance.now();
   const beganAt = Date.now();
-  makeFolders(folders);
+  makeFolders(folders, plan);
   if (plan.door !== null) makeDoorFiles(folders);
   preparePrivateHome(plan, home);
   const supervisor = new Supervisor(request.attended ? stopJob : () => {});
-  const quarantine = `${folders.state}/quarantine/${request.session.id}`;
+  // The guard follows no symlink on the way to it.
+  const quarantine = `${realpathSync.native(folders.state)}/quarantine/${request.session.id}`;
   const placeholders = plan.placeholders.length === 0 ? [] : placeholdersOf(launchable);
   const launched = launch({
     plan,
@@ -105,7 +107,11 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
       const ending = supervisor.ending();
-      repairs.push(...ending.quarantined.map(({ path, to }): Repair => ({ path, action: "quarantined", kept: to })));
+      repairs.push(
+        ...ending.quarantined.map(
+          ({ path, to }): Repair => ({ path, action: "quarantined", kept: watch.bring(absolutePath(to)) }),
+        ),
+      );
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
       entrances?.close();

@@ -14,8 +14,8 @@ export function chooseBackend(asked: Backend | null, kernel: KernelFacts): Backe
   const remains =
     highest === undefined ? "nothing remains" : `what remains is --backend ${highest}, for policies it can express`;
   if ("missing" in bwrap) {
-    throw new SandboxedError("backend_missing", `bubblewrap was not found: ${bwrap.missing}`, {
-      hint: `install it (Debian, Ubuntu: apt install bubblewrap); ${remains}`,
+    throw new SandboxedError("backend_missing", `there is no bubblewrap to use: ${bwrap.missing}`, {
+      hint: `install it if it is missing (Debian, Ubuntu: apt install bubblewrap); ${remains}`,
     });
   }
   if (userNamespaces !== "ok") {

@@ -11,7 +11,7 @@ import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
 import { expandDenyGlobs } from "./deny-globs.ts";
-import { builtFolder, doorFolder } from "./files.ts";
+import { builtFolder, doorFolder, madeFolders } from "./files.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { deniedFiles } from "./hard-links.ts";
 import { chooseBackend } from "./ladder.ts";
@@ -97,6 +97,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     homes: absolutePath(`${folders.cache}/homes`),
     denied: expandDenyGlobs(resolved, oracle, roots, disk),
     placeholders: surveyed.protection.placeholders,
+    made: madeFolders(folders, host),
     publish: request.publish ?? [],
     doorFolder: doorFolder(folders),
   });
@@ -129,12 +130,13 @@ function existing(path: string, facts: HostFacts): AbsolutePath {
 function placesOf(facts: HostFacts, folders: ToolFolders, workspaceRoots: readonly AbsolutePath[]): Places {
   return {
     home: facts.account.home,
+    otherHomes: facts.account.otherHomes ?? [],
     cwd: facts.cwd,
     workspaceRoots,
     tmpdir: facts.tmpdir,
     minimal: facts.platform,
     toolchains: facts.toolchains.flatMap(({ roots }) => roots),
-    toolState: Object.values(folders).map((folder) => facts.canonical(folder) ?? folder),
+    toolState: [...Object.values(folders), systemFolder].map((folder) => facts.canonical(folder) ?? folder),
     protectedPaths: [],
     canonical: facts.canonical,
   };
@@ -183,6 +185,9 @@ function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
     .map(({ path }) => path);
   return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
 }
+
+/** The administrator's, see `config`: where root may write to /etc, programs that root starts may not write there. */
+const systemFolder = absolutePath("/etc/sandboxed");
 
 function installation(built: string) {
   return {

@@ -205,6 +205,7 @@ describe("what is kept of a probe", () => {
     landlockAbi: 7,
     landlockFrom: "release",
     version: "0.8.0",
+    hung: false,
   } as const;
 
   it("comes back under the same key alone, for the user alone", () => {

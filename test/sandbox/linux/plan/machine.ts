@@ -109,6 +109,7 @@ export function planOf(
     homes: absolutePath("/home/ann/.cache/sandboxed/homes"),
     denied: [],
     placeholders: [],
+    made: [],
     publish: [],
     doorFolder: absolutePath("/home/ann/.cache/sandboxed/door"),
   }).plan;
