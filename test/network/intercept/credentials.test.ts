@@ -135,6 +135,19 @@ describe("a credential", () => {
   });
 });
 
+describe("a credential in plain text", () => {
+  it("is not shown to an upstream proxy", async () => {
+    const proxy = await openOrigin();
+    const credentials = bound(80, { host: "http://127.0.0.1:8080" });
+    const stand = await openIntercepting(policyFor([8080], { credentials }), {
+      upstream: () => ({ kind: "http", host: "127.0.0.1", port: proxy.port, user: null, password: "" }),
+    });
+    const request = get("http://127.0.0.1:8080/v1/a", "127.0.0.1:8080");
+    await new Wire(stand.port).send(request).untilText("/v1/a");
+    expect(proxy.seen.map(({ headers }) => headers.authorization)).toEqual([undefined]);
+  });
+});
+
 describe("a credential that a server repeats", () => {
   it("comes back as its placeholder, wherever in the head it stands", async () => {
     const origin = await openSecureOrigin((request, response) => {

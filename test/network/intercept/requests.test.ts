@@ -73,6 +73,8 @@ describe("requests inside of TLS", () => {
     ],
     ["a folded line", (authority: string) => get("/open/x", authority, "A: b\r\n c\r\n")],
     ["a space before the colon", (authority: string) => get("/open/x", authority, "Content-Length : 4\r\n")],
+    ["a whole address of plain HTTP", (authority: string) => get(`http://${authority}/open/x`, authority)],
+    ["a whole address", (authority: string) => get(`https://${authority}/open/x`, authority)],
     ["CONNECT once more", (authority: string) => connectTo(authority)],
     ["another CONNECT", () => connectTo("evil.test:443")],
     ["nonsense", () => "\0\x01\x02 \r\n\r\n"],
