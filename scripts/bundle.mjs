@@ -14,9 +14,9 @@ const late = {
 
 const loadedLate = {
   name: "loaded-late",
-  setup(bundle) {
+  setup({ onResolve }) {
     const names = new Map(Object.entries(late).map(([name, path]) => [resolve(path), name]));
-    bundle.onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
+    onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
       const name = kind === "dynamic-import" ? names.get(resolve(resolveDir, path)) : undefined;
       return name === undefined ? null : { path: `./${name}.cjs`, external: true };
     });

@@ -10,7 +10,7 @@ export async function generate(root) {
     parse(text);
     const plain = file.replace(/\.toml$/, "").replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
     const name = plain === "protected" ? "protected_" : plain; // a reserved word
-    const constant = (name, value) => `export const ${name} = ${JSON.stringify(value, null, 2)} as const;\n`;
+    const constant = (called, value) => `export const ${called} = ${JSON.stringify(value, null, 2)} as const;\n`;
     constants.push(
       `/** \`sandbox-profiles/${file}\`. */\n${constant(name, parse(text))}`,
       constant(`${plain}Source`, { file: `sandbox-profiles/${file}`, text }),
