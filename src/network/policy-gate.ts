@@ -218,7 +218,12 @@ function notPublic(protocol: Protocol, target: Target, address: string | null, {
   const what =
     address === null || target.isAddress ? `${target.host} is` : `${target.host} leads to ${address}, which is`;
   const message = `${what} no public address (${kind}), and no rule names it as such`;
-  const suggestion = { argv: [], config: remedy(target, address, kind) };
+  // Where an option would do, an option; whoever opens a machine's credentials is to write it down.
+  const isOption = target.isAddress && kind !== "metadata";
+  const suggestion = {
+    argv: isOption ? (decision.suggestion?.argv ?? ["--allow-domain", patternOf(target)]) : [],
+    config: remedy(target, address, kind),
+  };
   const denied = { ...decision, effect: "deny", reason: "network_not_allowed", suggestion } as const;
   return {
     ok: false,
@@ -229,10 +234,14 @@ function notPublic(protocol: Protocol, target: Target, address: string | null, {
 /** The narrowest line of configuration, or advice where none helps. */
 function remedy(target: Target, address: string | null, kind: string): string {
   if (!target.isAddress && (kind === "metadata" || address === null)) return "no rule opens it by name";
-  const isWeb = target.port === 80 || target.port === 443;
-  const key = JSON.stringify(isWeb ? target.host : shown(target));
+  const key = JSON.stringify(patternOf(target));
   const value = target.isAddress ? '"allow"' : `{ access = "allow", resolve_to = [${JSON.stringify(address)}] }`;
   return `[permissions.NAME.network] domains = { ${key} = ${value} }`;
+}
+
+/** A rule for the target alone; web ports go without saying. */
+function patternOf(target: Target): string {
+  return shown(target.port === 80 || target.port === 443 ? { ...target, port: 0 } : target);
 }
 
 function shown({ host, port }: Target): string {
