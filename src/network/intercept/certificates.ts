@@ -2,7 +2,7 @@ import { createHash, generateKeyPairSync, randomBytes, sign, type KeyObject } fr
 import { isIP } from "node:net";
 
 /** A certificate with its key, both PEM. The certificate is followed by its issuer's. */
-export interface KeyedCertificate {
+interface KeyedCertificate {
   readonly key: string;
   readonly cert: string;
 }

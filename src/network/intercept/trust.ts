@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 
 /** Where systems keep the certificates they trust, in one file. */
-export const systemBundlePaths: readonly string[] = [
+const systemBundlePaths: readonly string[] = [
   "/etc/ssl/certs/ca-certificates.crt",
   "/etc/pki/tls/certs/ca-bundle.crt",
   "/etc/ssl/ca-bundle.pem",
