@@ -11,6 +11,7 @@ export function dryRunText(plan: LaunchPlan): string {
     ["profile", escapeText(plan.profile)],
     ["backend", plan.backend],
     ["network", plan.network],
+    ...doorRows(plan.door),
     ["user", `${plan.ids.uid}:${plan.ids.gid}`],
     ["time", limits.wallTime === null ? "no limit" : formatDuration(limits.wallTime)],
     ["memory", limits.memory === null ? "no limit" : formatSize(wholeMiB(limits.memory))],
@@ -24,6 +25,14 @@ export function dryRunText(plan: LaunchPlan): string {
     ...plan.reductions.map(({ rule, holds, why }) => `in part    ${escapeText(rule)}: ${holds} (${escapeText(why)})`),
   ];
   return `${lines.join("\n")}\n`;
+}
+
+function doorRows(door: LaunchPlan["door"]): readonly (readonly [string, string])[] {
+  if (door === null) return [];
+  const held = [door.proxyPort, ...(door.dns ? [53] : []), ...door.transparentPorts].toSorted((one, two) => one - two);
+  const published: readonly (readonly [string, string])[] =
+    door.published.length === 0 ? [] : [["published", door.published.join(" ")]];
+  return [["door", `ports ${held.join(" ")} (not for servers of the program's own)`], ...published];
 }
 
 function mountText(step: LaunchPlan["mounts"][number]): string {

@@ -115,7 +115,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     missing: [...new Set([...absentNames(facts, oracle), ...absent])],
     made,
     placeholders: request.placeholders,
-    reductions: reductions(resolved, facts, absent.length > 0),
+    reductions: reductions(resolved, facts, { absent: absent.length > 0, door: door !== null }),
     terminal: request.terminal,
   };
   return { plan, environment };

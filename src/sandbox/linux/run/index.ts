@@ -108,9 +108,11 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       await launched.ended;
       const ending = supervisor.ending();
       repairs.push(
-        ...ending.quarantined.map(
-          ({ path, to }): Repair => ({ path, action: "quarantined", kept: watch.bring(absolutePath(to)) }),
-        ),
+        ...ending.quarantined.map(({ path, to }): Repair => ({
+          path,
+          action: "quarantined",
+          kept: watch.bring(absolutePath(to)),
+        })),
       );
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
       repairs.push(...watch.sweep());
@@ -120,7 +122,10 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         beganAt,
       });
       journal = null;
-      return recordEnd(written, { ...summary, notices: [...notices, ...ending.notices, ...watch.notices] });
+      return recordEnd(written, {
+        ...summary,
+        notices: [...summary.notices, ...notices, ...ending.notices, ...watch.notices],
+      });
     } finally {
       undo.forEach((step) => step());
     }

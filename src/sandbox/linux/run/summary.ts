@@ -61,8 +61,15 @@ export async function summarise(
     handOff: handOff(survey.roots, clock.beganAt, survey.scan),
     reductions: [...plan.reductions, ...watch.reductions],
     warnings,
-    notices: [],
+    notices: portConflict(plan, ending),
   };
+}
+
+/** The door's listeners stand before the program can: a server of its own on their ports fails. */
+function portConflict({ door }: Launchable["plan"], { errors }: Ending): readonly string[] {
+  if (door === null || !/EADDRINUSE|Address already in use/i.test(errors.toString("latin1"))) return [];
+  const ports = [...door.transparentPorts, ...(door.dns ? [53] : []), door.proxyPort].join(", ");
+  return [`ports ${ports} lead to what the policy allows; a server of the program's own needs another one`];
 }
 
 type Limits = Launchable["plan"]["limits"];

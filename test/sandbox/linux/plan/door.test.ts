@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { applyPatch, readProfile, SandboxedError } from "../../../../src/policy/index.ts";
 import type { Profile, Provenance, RawProfile } from "../../../../src/policy/index.ts";
 import { initInstructions } from "../../../../src/sandbox/linux/plan/index.ts";
-import { planOf } from "./machine.ts";
+import { facts, planOf } from "./machine.ts";
 
 const provenance: Provenance = { layer: "flag", file: null, line: null, column: null, owner: "you" };
 
@@ -49,6 +49,16 @@ describe("the door of a plan", () => {
     expect(plan.mounts.at(-1)?.do).toBe("seal");
     const told = initInstructions(plan).toString().replaceAll("\0", " ");
     expect(told).toContain("route all listen door 61128 listen tcp 80 listen tcp 443 listen dns 53");
+  });
+
+  it("says that behind a proxy of one's own the addresses are not ours to check", () => {
+    const behind = (environment: ReadonlyMap<string, string>): readonly string[] =>
+      planOf(reaching({ domains: domains("a.example") }), { ...facts(), environment }).reductions.map(
+        ({ rule }) => rule,
+      );
+    const rule = "addresses of allowed hosts";
+    expect(behind(new Map([["https_proxy", "http://proxy.example:3128"]]))).toContain(rule);
+    expect(behind(new Map())).not.toContain(rule);
   });
 
   it("costs nothing where there is none", () => {
