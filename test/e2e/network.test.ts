@@ -31,10 +31,7 @@ describe.skipIf(noWorld !== null)("as the door's rules say", () => {
   describe.each(cast)("$name, as $person", (way) => {
     it("gets where a rule lets it", async () => {
       const stage = world.stage(way.person);
-      let result: Result | null = null;
-      const heard = await world.hearing(() => {
-        result = go(stage, way, way.rules ?? ["--allow-domain", "good.test"]);
-      });
+      const [heard, result] = await world.hearing(() => go(stage, way, way.rules ?? ["--allow-domain", "good.test"]));
       stage.remove();
       expect(result).toMatchObject({ status: 0, stderr: "", stdout: expect.stringContaining(way.hears) });
       expect(heard).toContainEqual(expect.objectContaining({ kind: "tcp", port: way.port }));
@@ -44,10 +41,7 @@ describe.skipIf(noWorld !== null)("as the door's rules say", () => {
       "gets nowhere $what, and no name is asked for",
       async ({ rules }) => {
         const stage = world.stage(way.person);
-        let result: Result | null = null;
-        const heard = await world.hearing(() => {
-          result = go(stage, way, rules);
-        });
+        const [heard, result] = await world.hearing(() => go(stage, way, rules));
         stage.remove();
         expect(result).toMatchObject({ stdout: expect.not.stringContaining(way.hears) });
         expect(result).not.toMatchObject({ status: 125 });

@@ -122,8 +122,13 @@ export class Stage {
   }
 
   start(words: readonly string[], options: RunOptions = {}): ChildProcess {
+    return this.startPlain(process.execPath, [this.tool("sandboxed-run"), ...words], options);
+  }
+
+  /** The same person's program, without the tool; ended with the stage. */
+  startPlain(program: string, words: readonly string[], options: RunOptions = {}): ChildProcess {
     const cwd = options.cwd ?? this.workspace;
-    const [command, ...rest] = this.#command(cwd, process.execPath, [this.tool("sandboxed-run"), ...words]);
+    const [command, ...rest] = this.#command(cwd, program, words);
     const child = spawn(command, rest, {
       cwd,
       env: this.environment(options),

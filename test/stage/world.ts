@@ -51,6 +51,7 @@ ip link set lo up
 for address in $ADDRESSES; do ip address add "$address" dev lo; done
 mount --bind "$FOLDER/resolv.conf" /etc/resolv.conf
 mount --bind "$FOLDER/hosts" /etc/hosts
+mount -t tmpfs -o mode=1777 tmpfs /run
 exec "$NODE" "$MAIN" "$FOLDER/log" "$FOLDER"`;
 
 /** Why no world can be made here; null where it can. */
@@ -111,13 +112,14 @@ export class World {
     return ["nsenter", `--net=${namespaces}/net`, `--mount=${namespaces}/mnt`, `--wdns=${cwd}`];
   }
 
-  /** Does something, and tells what the servers heard meanwhile. */
-  async hearing(act: () => unknown): Promise<readonly Heard[]> {
+  /** What the servers heard while something was done, and what came of it. */
+  async hearing<T>(act: () => T): Promise<readonly [heard: readonly Heard[], result: Awaited<T>]> {
     const log = join(this.folder, "log");
     const before = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
-    await act();
+    const result = await act();
     const lines = readFileSync(log, { flag: "a+" }).subarray(before).toString().split("\n");
-    return lines.filter((line) => line !== "").map((line) => JSON.parse(line));
+    const heard = lines.filter((line) => line !== "").map((line): Heard => JSON.parse(line));
+    return [heard, result];
   }
 
   stop(): void {
