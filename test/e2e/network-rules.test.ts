@@ -30,7 +30,7 @@ describe.skipIf(noWorld !== null)("rules", () => {
 
   it.each(overWide)("are refused where they are over-wide: %j", async (pattern) => {
     const [heard] = await world.hearing(() => {
-      const { status, stdout } = stage.run([...["--allow-domain", pattern], "--", "echo", "ran"]);
+      const { status, stdout } = stage.run(["--allow-domain", pattern, "--", "echo", "ran"]);
       expect({ status, stdout }).toEqual({ status: 125, stdout: "" });
     });
     expect(heard).toEqual([]);

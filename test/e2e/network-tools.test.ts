@@ -1,0 +1,117 @@
+import { existsSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Stage } from "../stage/index.ts";
+import { noWorld, World } from "../stage/world.ts";
+
+interface Tool {
+  readonly name: string;
+  /** Where it must be for this to be tried. */
+  readonly needs: string;
+  readonly prepare?: (stage: Stage) => void;
+  readonly script: string;
+  readonly rules: readonly string[];
+  readonly words?: readonly string[];
+  readonly prints: string;
+}
+
+const JAVA = `import java.net.*; import java.net.http.*;
+public class Fetch { public static void main(String[] words) throws Exception {
+  var client = HttpClient.newHttpClient();
+  var request = HttpRequest.newBuilder(URI.create("http://good.test/page")).build();
+  System.out.print(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
+  System.out.print(new String(new URL("http://good.test/old").openStream().readAllBytes())); } }
+`;
+
+const tools: readonly Tool[] = [
+  {
+    name: "git clone and push",
+    needs: "/usr/bin/git",
+    script: `git clone -q https://good.test/git/project.git copy && cd copy && cat first.txt && echo second > second.txt &&
+      git add . && git commit -qm second && git push -q origin HEAD:refs/heads/$$ && echo pushed`,
+    rules: ["--allow-domain", "good.test"],
+    prints: "first\npushed\n",
+  },
+  {
+    name: "npm install",
+    needs: "/usr/bin/npm",
+    script: `npm install --silent --no-audit --no-fund --no-update-notifier --fetch-retries=0 --cafile="$NODE_EXTRA_CA_CERTS" tiny && node -p 'require("tiny")'`,
+    rules: ["--allow", "npm"],
+    prints: "tiny from npm\n",
+  },
+  {
+    name: "pip install",
+    needs: "/usr/bin/pip3",
+    script: `/usr/bin/python3 -m pip install -q --disable-pip-version-check --retries 0 --target packages tiny && PYTHONPATH=packages python3 -c 'import tiny'`,
+    rules: ["--allow", "pypi"],
+    prints: "tiny from pypi\n",
+  },
+  {
+    name: "pip install from wheels of the distribution",
+    needs: "/usr/lib/python3/dist-packages/pip",
+    script: `/usr/bin/python3 -m pip download -q --disable-pip-version-check --retries 0 --no-deps tiny && ls *.whl`,
+    rules: ["--allow", "pypi"],
+    prints: "tiny-1.0-py3-none-any.whl\n",
+  },
+  {
+    name: "go mod download",
+    needs: "/usr/local/go/bin/go",
+    prepare: (stage) => stage.write("go.mod", "module example.test/mine\n\nrequire example.test/tiny v1.0.0\n"),
+    script: `/usr/local/go/bin/go mod download -x example.test/tiny 2>/dev/null && cat "$(/usr/local/go/bin/go env GOMODCACHE)/example.test/tiny@v1.0.0/tiny.go"`,
+    rules: ["--allow", "go"],
+    words: ["-e", "GONOSUMDB=*", "-e", "GOFLAGS=-mod=mod", "--read", "/usr/local/go"],
+    prints: "package tiny\n",
+  },
+  {
+    name: "java, old and new",
+    needs: "/usr/bin/java",
+    prepare: (stage) => stage.write("Fetch.java", JAVA),
+    script: `java Fetch.java`,
+    rules: ["--allow-domain", "good.test"],
+    prints: "hello from good.test /page\nhello from good.test /old\n",
+  },
+  {
+    name: "ssh, as far as the server's greeting",
+    needs: "/usr/bin/ssh",
+    script: `ssh -v -o BatchMode=yes -o StrictHostKeyChecking=no good.test 2>&1 | grep -o 'remote software version stand-in'`,
+    rules: ["--allow-domain", "good.test:22"],
+    prints: "remote software version stand-in\n",
+  },
+  {
+    name: "psql, as far as its first message",
+    needs: "/usr/bin/psql",
+    script: `psql -w -h good.test -c 'select 1' 2>&1 | grep -o 'received invalid response to SSL negotiation'`,
+    rules: ["--allow-domain", "good.test:5432"],
+    prints: "received invalid response to SSL negotiation\n",
+  },
+  {
+    name: "curl by HTTP/2 over TLS",
+    needs: "/usr/bin/curl",
+    script: `curl -sS --http2 https://good.test/page`,
+    rules: ["--allow-domain", "good.test"],
+    prints: "hello from good.test /page\n",
+  },
+];
+
+describe.skipIf(noWorld !== null)("tools people use", () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.start();
+  });
+  afterAll(() => world?.stop());
+
+  describe.each(tools)("$name", ({ needs, prepare, script, rules, words = [], prints }) => {
+    it.skipIf(!existsSync(needs))("does its work where its hosts are allowed, and reaches nobody else", async () => {
+      const stage = world.stage();
+      prepare?.(stage);
+      const options = { environment: world.trust, timeout: 60_000 };
+      const [heard, refused] = await world.hearing(() =>
+        stage.sh(script, [...words, "--allow-domain", "other.test"], options),
+      );
+      expect(refused.stdout).not.toContain(prints);
+      expect(heard).toEqual([]);
+      const done = stage.sh(script, [...words, ...rules], options);
+      stage.remove();
+      expect(done).toMatchObject({ status: 0, stdout: prints });
+    });
+  });
+});
