@@ -24,7 +24,8 @@ export {
   selectProfile,
 } from "./policy/index.ts";
 export type * from "./policy/index.ts";
-export { run, start } from "./run.ts";
+export { equip, run, start } from "./run.ts";
+export type { Equipment } from "./run.ts";
 export { prepare, toolFolders } from "./sandbox/index.ts";
 export type {
   Backend,

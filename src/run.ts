@@ -1,22 +1,76 @@
-import type { ServeDoor, StartRequest } from "./sandbox/index.ts";
+import { needsInterception } from "./policy/index.ts";
 import { prepare, start as startSandbox } from "./sandbox/index.ts";
-import type { Launchable, Running, RunOutcome, RunRequest } from "./sandbox/index.ts";
+import type {
+  Launchable,
+  Prepared,
+  Running,
+  RunOutcome,
+  RunRequest,
+  ServeDoor,
+  StartRequest,
+} from "./sandbox/index.ts";
 
-/** Starts the program of a launch that was prepared or recalled, and serves its door if it has one; the result streams. */
+/** What a prepared run gets besides: who serves its door, and where rules look inside of TLS, certificates for it. */
+export interface Equipment {
+  /** Its environment holds placeholders where the policy keeps a credential from the program. */
+  readonly launchable: Launchable;
+  readonly serveDoor: ServeDoor;
+  readonly trust?: string;
+}
+
+/**
+ * Readies what a run needs of the network before it is started. Loads nothing for runs without a door.
+ * Errors: `policy_invalid`, `policy_unenforceable` for a credential that cannot be had.
+ */
+export async function equip(prepared: Prepared): Promise<Equipment> {
+  const { plan, resolved, oracle, home } = prepared;
+  if (plan.door === null || !needsInterception(resolved)) return { launchable: prepared, serveDoor: serving(null) };
+  const { interceptionFor } = await import("./network/index.ts");
+  const interception = await interceptionFor({
+    policy: resolved,
+    sources: {
+      environment: process.env,
+      home,
+      isReadable: (path) => oracle.decide({ op: "read", path }).effect === "allow",
+    },
+  });
+  if (interception === null) return { launchable: prepared, serveDoor: serving(null) };
+  const environment = [...interception.maskEnvironment(new Map(plan.environment))];
+  return {
+    launchable: { ...prepared, plan: { ...plan, environment } },
+    serveDoor: serving(interception),
+    trust: interception.caBundle(),
+  };
+}
+
+/** Starts the program of a launch that was prepared or recalled; the result streams. `equip` it first. */
 export function start(request: StartRequest, launchable: Launchable): Running {
-  return startSandbox({ serveDoor, ...request }, launchable);
+  return startSandbox({ serveDoor: serving(null), ...request }, launchable);
 }
 
 /** Runs the program to its end. */
 export async function run(request: RunRequest): Promise<RunOutcome> {
-  return start(request, prepare(request)).outcome;
+  const { launchable, ...equipment } = await equip(prepare(request));
+  return start({ ...equipment, ...request }, launchable).outcome;
 }
 
+type Interception = Awaited<ReturnType<(typeof import("./network/index.ts"))["interceptionFor"]>>;
+
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */
-const serveDoor: ServeDoor = async (entrances, policy, watcher) => {
-  const { serveEntrances } = await import("./network/index.ts");
-  const environment = new Map(
-    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
-  return serveEntrances(entrances, { policy, environment, ...watcher });
-};
+function serving(interception: Interception): ServeDoor {
+  return async (entrances, policy, watcher) => {
+    const { serveEntrances } = await import("./network/index.ts");
+    const served = serveEntrances(entrances, { policy, environment: ownEnvironment(), interception, ...watcher });
+    return {
+      ...served,
+      async update(next) {
+        await interception?.adopt(next);
+        return served.update(next);
+      },
+    };
+  };
+}
+
+function ownEnvironment(): ReadonlyMap<string, string> {
+  return new Map(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
+}

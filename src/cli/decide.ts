@@ -3,9 +3,11 @@ import type { Config, Trust } from "../config/index.ts";
 import { SandboxedError } from "../policy/index.ts";
 import { keep, notingDisk, prepare } from "../sandbox/index.ts";
 import type { Backend } from "../sandbox/index.ts";
+import { equip } from "../run.ts";
+import { cancelledOptions } from "./cancelled.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { lastValue } from "./parse.ts";
-import { askedFor } from "./policy-flags.ts";
+import { askedFor, flagsOf } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
 import { rememberRun } from "./recall.ts";
 import type { ConfigAnswer } from "./recall.ts";
@@ -44,9 +46,12 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
     },
     noting.disk,
   );
-  const warnings = [...config.warnings, ...prepared.warnings];
+  const cancelled = cancelledOptions(config.policy, flagsOf(parsed), surroundings.home, prepared.oracle);
+  const warnings = [...config.warnings, ...cancelled, ...prepared.warnings];
+  const { launchable, ...equipment } = await equip(prepared);
   return {
-    launchable: prepared,
+    launchable,
+    equipment,
     warnings,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {

@@ -1,3 +1,4 @@
+import type { Equipment } from "../run.ts";
 import type { Launchable } from "../sandbox/index.ts";
 import type { ChosenProgram } from "./interpreter.ts";
 import type { Parsed } from "./parse.ts";
@@ -18,6 +19,8 @@ export interface AskedRun {
 /** Everything is decided, nothing has happened. */
 export interface DecidedRun {
   readonly launchable: Launchable;
+  /** Serves its door, if it has one. */
+  readonly equipment: Omit<Equipment, "launchable"> | null;
   /** Of the configuration and of the launch. */
   readonly warnings: readonly string[];
   /** Names in the caller's environment that the program does not get; empty in a recalled run, which nobody asked. */

@@ -91,9 +91,9 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
 }
 
 /** Null when a recalled run does not fit the host any more; nothing of the program ran. */
-async function execute(asked: AskedRun, { launchable, remember }: DecidedRun): Promise<RunOutcome | null> {
+async function execute(asked: AskedRun, { launchable, equipment, remember }: DecidedRun): Promise<RunOutcome | null> {
   try {
-    const running = start(startRequest(asked), launchable);
+    const running = start({ ...equipment, ...startRequest(asked) }, launchable);
     remember();
     return await running.outcome;
   } catch (error) {

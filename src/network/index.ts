@@ -27,5 +27,5 @@ export { openDoor } from "./door.ts";
 export type { Door, DoorOptions } from "./door.ts";
 export { serveEntrances } from "./serve-door.ts";
 export type { Entrances, ServedDoor, ServeOptions } from "./serve-door.ts";
-export { interceptionFor, needsInterception } from "./intercept/on-demand.ts";
+export { interceptionFor } from "./intercept/on-demand.ts";
 export type { Interception, InterceptionOptions, KeyringModule, Sources } from "./intercept/index.ts";

@@ -32,4 +32,5 @@ export { mode } from "./mode.ts";
 export { filterEnvironment } from "./environment.ts";
 export { resolve, withProtectedPaths } from "./resolve.ts";
 export { credentialsOf } from "./credentials.ts";
+export { needsInterception } from "./interception.ts";
 export { compile } from "./oracle.ts";

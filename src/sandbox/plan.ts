@@ -49,6 +49,11 @@ export interface DoorPlan {
   readonly dns: boolean;
   /** Ports of the program's own servers that may be dialled from outside. */
   readonly published: readonly number[];
+  /**
+   * Where the certificates lie on the host that the program is to trust, the run's own authority among them; null where
+   * nothing looks inside of TLS. Made by the launch.
+   */
+  readonly trust: AbsolutePath | null;
 }
 
 /** A rule class this launch holds only as a snapshot, or not at all. */

@@ -58,8 +58,8 @@ export interface DoorWatcher {
 
 /** A door in service. A change holds at once for what is begun, and within a second for what is open. */
 export interface DoorService {
-  /** Puts another policy in force; returns the number of its generation. */
-  update(policy: ResolvedPolicy): number;
+  /** Puts another policy in force; settles with the number of its generation. Errors: those of its credentials. */
+  update(policy: ResolvedPolicy): Promise<number>;
   /** Puts an earlier generation in force again; false when it is no longer known. */
   restore(generation: number): boolean;
   close(): void;
@@ -75,6 +75,8 @@ export interface StartRequest {
   readonly attended: boolean;
   /** For plans that have a door; without it such a plan is refused. */
   readonly serveDoor?: ServeDoor;
+  /** PEM, for plans that name a place for it. */
+  readonly trust?: string;
   /** Asks the program to end, then ends it. */
   readonly cancel?: AbortSignal;
 }

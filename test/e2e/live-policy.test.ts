@@ -96,7 +96,7 @@ describe("the policy of a running door", () => {
         const closed = Promise.all(ends);
         const began = performance.now();
         const { places } = prepared.resolved;
-        const narrow = door.update(resolve(allowing(), places));
+        const narrow = await door.update(resolve(allowing(), places));
         await closed;
         expect(performance.now() - began).toBeLessThan(1000);
         expect([await ask("kept"), await ask("fresh"), await ask("fresh")]).toEqual(["cut", "no", "no"]);

@@ -10,6 +10,7 @@ export const PLAN: DoorPlan = {
   transparentPorts: [80, 443, 22, 5432],
   dns: true,
   published: [8080, 8081],
+  trust: null,
 };
 
 /** The records that a plan's door becomes. */

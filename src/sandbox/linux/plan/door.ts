@@ -1,4 +1,4 @@
-import { knownNormal, parseDomainPattern, SandboxedError } from "../../../policy/index.ts";
+import { knownNormal, needsInterception, parseDomainPattern, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, DoorPlan, Expectation, MountStep } from "../../plan.ts";
@@ -12,15 +12,19 @@ const WEB_PORTS = [80, 443];
 /** As many as PID 1 has room for, less those of the door itself. */
 const MOST_PORTS = 125;
 
+export interface DoorRequest {
+  readonly published: readonly Publication[];
+  readonly backend: Backend;
+  /** Where a launch puts certificates for the program, if it has any of its own. */
+  readonly trust: AbsolutePath;
+}
+
 /**
  * The door of a restricted network; null where the policy lets nothing through it.
  * Errors: `policy_unenforceable` for a backend without network namespaces, and for too many ports.
  */
-export function planDoor(
-  { networkMode, layers }: ResolvedPolicy,
-  published: readonly Publication[],
-  backend: Backend,
-): DoorPlan | null {
+export function planDoor(resolved: ResolvedPolicy, { published, backend, trust }: DoorRequest): DoorPlan | null {
+  const { networkMode, layers } = resolved;
   const allowed = layers.flatMap(({ network }) => network.domains.filter(({ access }) => access === "allow"));
   if (published.length > 0 && networkMode === "full") {
     throw new SandboxedError("policy_unenforceable", "--publish is for a network of the program's own", {
@@ -50,6 +54,7 @@ export function planDoor(
     transparentPorts: [...ports].toSorted((one, other) => one - other),
     dns: true,
     published: [...new Set(published.map(({ port }) => port))],
+    trust: needsInterception(resolved) ? trust : null,
   };
 }
 
@@ -59,6 +64,7 @@ export function planDoor(
  */
 export function withDoorFiles(
   tree: { readonly mounts: readonly MountStep[]; readonly expectations: readonly Expectation[] },
+  { trust }: DoorPlan,
   folder: AbsolutePath,
   { canonical, look }: Pick<HostFacts, "canonical" | "look">,
 ): { readonly mounts: readonly MountStep[]; readonly expectations: readonly Expectation[] } {
@@ -77,8 +83,35 @@ export function withDoorFiles(
     if (expected >= 0) expectations.splice(expected, 1);
     expectations.push({ path, access: "read", identity: null });
   }
+  if (trust !== null) {
+    // In /dev, which is made new by every launch: /etc may be the host's.
+    mounts.splice(1 + mounts.findIndex((each) => each.do === "dev"), 0, {
+      do: "bind",
+      from: trust,
+      to: TRUST,
+      access: "read",
+    });
+    expectations.push({ path: TRUST, access: "read", identity: null });
+  }
   return { mounts, expectations };
 }
+
+const TRUST = knownNormal("/dev/sandboxed-trust.pem");
+const TRUST_VARIABLES = [
+  "SSL_CERT_FILE",
+  "CURL_CA_BUNDLE",
+  "REQUESTS_CA_BUNDLE",
+  "PIP_CERT",
+  "NODE_EXTRA_CA_CERTS",
+  "DENO_CERT",
+  "GIT_SSL_CAINFO",
+  "CARGO_HTTP_CAINFO",
+  "NPM_CONFIG_CAFILE",
+  "npm_config_cafile",
+  "BUNDLE_SSL_CA_CERT",
+  "AWS_CA_BUNDLE",
+  "CODEX_CA_CERTIFICATE",
+];
 
 const HTTP_PROXY = [
   "HTTP_PROXY",
@@ -109,7 +142,7 @@ const NO_PROXY = ["NO_PROXY", "no_proxy", "npm_config_noproxy", "NPM_CONFIG_NOPR
 const OWN_HOSTS = "localhost,127.0.0.1,::1";
 
 /** What makes programs use the proxy that know how to; the rest meet the same rules without knowing it. */
-export function doorVariables({ proxyPort }: DoorPlan): readonly (readonly [name: string, value: string])[] {
+export function doorVariables({ proxyPort, trust }: DoorPlan): readonly (readonly [name: string, value: string])[] {
   const address = `127.0.0.1:${proxyPort}`;
   return [
     ...HTTP_PROXY.map((name) => [name, `http://${address}`] as const),
@@ -117,5 +150,6 @@ export function doorVariables({ proxyPort }: DoorPlan): readonly (readonly [name
     ...NO_PROXY.map((name) => [name, OWN_HOSTS] as const),
     ["ELECTRON_GET_USE_PROXY", "true"],
     ["NODE_USE_ENV_PROXY", "1"],
+    ...(trust === null ? [] : TRUST_VARIABLES.map((name) => [name, TRUST] as const)),
   ];
 }

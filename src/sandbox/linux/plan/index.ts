@@ -60,7 +60,11 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
   const made = request.made.filter((path) => unheld.includes(path));
   const absent = unheld.filter((path) => !made.includes(path));
   const home = privateHomeFor(request.homes, resolved.places, steps);
-  const door = planDoor(resolved, request.publish, backend);
+  const door = planDoor(resolved, {
+    published: request.publish,
+    backend,
+    trust: knownNormal(`${request.doorFolder}/trust-${request.session}.pem`),
+  });
   const allowsSocket = (path: AbsolutePath): boolean => oracle.decide({ op: "connect_unix", path }).effect === "allow";
   const tree = planMounts({
     steps,
@@ -72,7 +76,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     maskedSockets: facts.sockets.filter((path) => !allowsSocket(path)),
     grantedSockets: grantedSockets(resolved, facts).filter(({ path }) => allowsSocket(path)),
   });
-  const shown = door === null ? tree : withDoorFiles(tree, request.doorFolder, facts);
+  const shown = door === null ? tree : withDoorFiles(tree, door, request.doorFolder, facts);
   const environment = programEnvironment(resolved, facts, request.session, door);
   const cwd = startFolder(oracle, resolved, facts);
   const search: ProgramSearch = {
@@ -124,16 +128,18 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
 /** With the host's network nothing stands between the program and a denied host. Errors: `policy_unenforceable`. */
 function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
   if (networkMode !== "full") return;
-  for (const { pattern, access, provenance } of layers.flatMap(({ network }) => network.domains)) {
-    if (access !== "deny") continue;
+  const unheld = layers.flatMap(({ network }) => [
+    ...network.domains.flatMap(({ access, pattern, provenance }) =>
+      access === "deny" ? [{ rule: `"${pattern}" = "deny"`, provenance }] : [],
+    ),
+    ...network.http.map(({ pattern, provenance }) => ({ rule: `http."${pattern}"`, provenance })),
+    ...network.credentials.map(({ name, provenance }) => ({ rule: `credentials.${name}`, provenance })),
+  ]);
+  for (const { rule, provenance } of unheld) {
     const place = provenance.file === null ? "" : ` (${provenance.file}:${provenance.line ?? "?"})`;
-    throw new SandboxedError(
-      "policy_unenforceable",
-      `"${pattern}" = "deny"${place} cannot be held while the network is full`,
-      {
-        hint: 'use mode = "restricted", or take the rule away',
-      },
-    );
+    throw new SandboxedError("policy_unenforceable", `${rule}${place} cannot be held while the network is full`, {
+      hint: 'use mode = "restricted", or take the rule away',
+    });
   }
 }
 

@@ -6,8 +6,6 @@ export interface GuardInstructions {
   readonly bwrapArguments: readonly string[];
   readonly init: string;
   readonly listenToErrors: boolean;
-  /** Directories made on the host for this launch. */
-  readonly placeholders: readonly string[];
   readonly quarantine: readonly { readonly path: string; readonly to: string }[];
 }
 
@@ -23,7 +21,7 @@ export function guardInstructions(plan: LaunchPlan, launch: GuardInstructions): 
     ["stderr", launch.listenToErrors ? "tee" : "pass"],
     ["terminal", plan.terminal],
     ...(plan.door === null ? [] : [["door"]]),
-    ...launch.placeholders.map((path) => ["placeholder", path]),
+    ...plan.placeholders.map((path) => ["placeholder", path]),
     ...launch.quarantine.map(({ path, to }) => ["quarantine", path, to]),
   ]);
 }

@@ -8,6 +8,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { hostname } from "node:os";
@@ -70,6 +71,16 @@ export function makeDoorFiles(folders: ToolFolders): void {
     chmodSync(draft, 0o644);
     renameSync(draft, path);
   }
+}
+
+/** The certificates a program is to trust. Gone with the run; a crash leaves public certificates in the tool's cache. */
+export function makeTrust(path: AbsolutePath, pem: string): void {
+  writeFileSync(path, pem, { flag: "wx" });
+  chmodSync(path, 0o644);
+}
+
+export function removeTrust(path: AbsolutePath): void {
+  rmSync(path, { force: true });
 }
 
 /** Errors: `setup_failed` when the native programs were not built. */

@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Journal, JournalEvent } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
-import { makePlaceholders, removePlaceholders, startWatch } from "../../protection/index.ts";
+import { startWatch } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { DoorService, StartRequest } from "../../request.ts";
 import { watchHomeSize } from "../launch/home-size.ts";
@@ -12,7 +12,7 @@ import { preparePrivateHome } from "../launch/private-home.ts";
 import { stopJob, tieSignals } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
 import type { Entrances } from "./entrances.ts";
-import { launchFiles, makeDoorFiles, makeFolders } from "./files.ts";
+import { launchFiles, makeDoorFiles, makeFolders, makeTrust, removeTrust } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
 import type { Launchable } from "./launchable.ts";
 import { recordEnd, summarise } from "./summary.ts";
@@ -41,23 +41,18 @@ export interface Running {
  */
 export function start(request: StartRequest, launchable: Launchable): Running {
   const { plan, home, folders } = launchable;
-  if (plan.door !== null && request.serveDoor === undefined) {
-    throw new SandboxedError("policy_unenforceable", "nobody serves the door that this policy needs", {
-      hint: "hand in serveDoor, or use run() of the library",
-    });
-  }
+  const trust = requireServed(request, plan);
   const began = performance.now();
   const beganAt = Date.now();
   makeFolders(folders, plan);
   if (plan.door !== null) makeDoorFiles(folders);
+  if (trust !== null) makeTrust(trust.path, trust.pem);
   preparePrivateHome(plan, home);
   const supervisor = new Supervisor(request.attended ? stopJob : () => {});
   // The guard follows no symlink on the way to it.
   const quarantine = `${realpathSync.native(folders.state)}/quarantine/${request.session.id}`;
-  const placeholders = plan.placeholders.length === 0 ? [] : placeholdersOf(launchable);
   const launched = launch({
     plan,
-    placeholders,
     files: launchFiles(launchable),
     streams: request.streams,
     listenToErrors: request.explain,
@@ -79,7 +74,8 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   return { launchable, launch: launched, door: () => door, outcome };
 
   async function complete(): Promise<RunOutcome> {
-    const undo = [...bounds(request, launchable, supervisor), () => removePlaceholders(placeholders)];
+    const undo = bounds(request, launchable, supervisor);
+    if (trust !== null) undo.push(() => removeTrust(trust.path));
     try {
       // The kernel is busy with the sandbox meanwhile.
       const survey = await confirmed(launchable, launched);
@@ -132,10 +128,18 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   }
 }
 
-/** A recalled launch has none: it must not make anything before it is confirmed. */
-function placeholdersOf({ survey }: Launchable): readonly AbsolutePath[] {
-  const found = survey();
-  return found === null ? [] : makePlaceholders(found.protection);
+/** What a plan with a door needs from outside. Errors: `policy_unenforceable`. */
+function requireServed(
+  { serveDoor, trust: pem }: StartRequest,
+  { door }: Launchable["plan"],
+): { readonly path: AbsolutePath; readonly pem: string } | null {
+  if (door === null) return null;
+  if (serveDoor === undefined || (door.trust !== null && pem === undefined)) {
+    throw new SandboxedError("policy_unenforceable", "nobody serves the door that this policy needs", {
+      hint: "hand in what equip() of the library returns, or use its run()",
+    });
+  }
+  return door.trust === null || pem === undefined ? null : { path: door.trust, pem };
 }
 
 /** What the program must not change. Errors: `StaleLaunch`, and nothing of the program ran. */

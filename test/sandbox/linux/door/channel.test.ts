@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { DoorChannel } from "../../../../src/sandbox/linux/door/index.ts";
 import type { DoorPlan } from "../../../../src/sandbox/plan.ts";
 
-const plan: DoorPlan = { proxyPort: 3128, transparentPorts: [80], dns: true, published: [8080] };
+const plan: DoorPlan = { proxyPort: 3128, transparentPorts: [80], dns: true, published: [8080], trust: null };
 
 const opened: (Server | Datagrams)[] = [];
 afterEach(() => {

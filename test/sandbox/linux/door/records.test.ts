@@ -3,7 +3,7 @@ import { guardInstructions, initInstructions } from "../../../../src/sandbox/lin
 import type { DoorPlan, LaunchPlan } from "../../../../src/sandbox/plan.ts";
 import { planOf } from "../plan/machine.ts";
 
-const door: DoorPlan = { proxyPort: 3128, transparentPorts: [80, 443], dns: true, published: [8080] };
+const door: DoorPlan = { proxyPort: 3128, transparentPorts: [80, 443], dns: true, published: [8080], trust: null };
 
 function init(plan: LaunchPlan): string {
   return initInstructions(plan).toString().replaceAll("\0", " ");
