@@ -1,3 +1,4 @@
+import type { Interception } from "./network/index.ts";
 import { needsInterception } from "./policy/index.ts";
 import { prepare, start as startSandbox } from "./sandbox/index.ts";
 import type {
@@ -54,10 +55,8 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   return start({ ...equipment, ...request }, launchable).outcome;
 }
 
-type Interception = Awaited<ReturnType<(typeof import("./network/index.ts"))["interceptionFor"]>>;
-
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */
-function serving(interception: Interception): ServeDoor {
+function serving(interception: Interception | null): ServeDoor {
   return async (entrances, policy, watcher) => {
     const { serveEntrances } = await import("./network/index.ts");
     const served = serveEntrances(entrances, { policy, environment: ownEnvironment(), interception, ...watcher });
