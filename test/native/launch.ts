@@ -241,7 +241,10 @@ async function collect(
     pending = parts.pop() ?? "";
     for (const line of parts) {
       lines.push(line);
-      if (line === "ready") launch.toInit("go");
+      if (line === "ready") {
+        launch.toGuard("going");
+        launch.toInit("go");
+      }
       request.onLine?.(line, launch);
     }
   });

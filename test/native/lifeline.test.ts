@@ -59,10 +59,10 @@ describe("when the launcher is killed", () => {
         ["quarantine", `${place}/.envrc`, `${place}/aside`],
       ],
     };
-    mkdirSync(join(place, ".vscode"));
     const [node, ...words] = tool.command(request);
     const launcher = spawn(node, words, { stdio: "ignore" });
     await until(() => existsSync(join(place, "started")));
+    expect(existsSync(join(place, ".vscode"))).toBe(true);
     writeFileSync(join(place, ".envrc"), "evil");
     expect(alive(mark)).not.toBe("");
     launcher.kill("SIGKILL");
@@ -166,14 +166,39 @@ function sweep(script: string, guard: readonly Words[], done = false): Promise<O
 }
 
 describe("the final sweep", () => {
-  it("removes empty placeholders and nothing else", async () => {
-    for (const name of ["empty", "outer", "outer/inner", "real"]) mkdirSync(join(work, name));
-    const names = ["empty", "outer", "outer/inner", "used", "file", "link"];
-    await sweep(
-      "mkdir used; echo x >used/mine; echo x >file; ln -s real link",
+  it("removes the placeholders it made that are still empty, and nothing else", async () => {
+    for (const name of ["real", "there"]) mkdirSync(join(work, name));
+    writeFileSync(join(work, "text"), "");
+    const names = ["empty", "there", "text", "absent/one", "used", "file", "link"];
+    const { out } = await sweep(
+      "stat -c %a empty; rmdir used file link; mkdir used; echo x >used/mine; echo x >file; ln -s real link",
       names.map((name) => ["placeholder", `${work}/${name}`]),
     );
-    expect(readdirSync(work).toSorted()).toEqual(["file", "link", "real", "used"]);
+    expect(out).toBe("555\n");
+    expect(readdirSync(work).toSorted()).toEqual(["file", "link", "real", "text", "there", "used"]);
+  });
+
+  it("moves aside what a placeholder was filled with, and leaves that of another run", async () => {
+    const { guard } = await sweep(
+      "rmdir .vscode; mkdir .vscode .idea; echo evil >.vscode/tasks.json; chmod 555 .idea",
+      [
+        ["placeholder", `${work}/.vscode`],
+        ["quarantine", `${work}/.vscode`, `${work}/store/deep/.vscode`],
+        ["quarantine", `${work}/.idea`, `${work}/store/deep/.idea`],
+      ],
+    );
+    expect(guard.slice(0, -1)).toEqual([`quarantined ${work}/.vscode ${work}/store/deep/.vscode`]);
+    expect(readdirSync(work).toSorted()).toEqual([".idea", "store"]);
+    expect(readFileSync(join(work, "store/deep/.vscode/tasks.json"), "utf8")).toBe("evil\n");
+    expect(lstatSync(join(work, "store/deep")).mode & 0o777).toBe(0o700);
+  });
+
+  it("makes no store where a symlink leads", async () => {
+    mkdirSync(join(work, "real"));
+    symlinkSync("real", join(work, "store"));
+    const { guard } = await sweep("echo evil >.envrc", [["quarantine", `${work}/.envrc`, `${work}/store/.envrc`]]);
+    expect(guard[0]).toBe(`quarantined ${work}/.envrc ${work}/.envrc.sandboxed-quarantine`);
+    expect(readdirSync(join(work, "real"))).toEqual([]);
   });
 
   it("moves a name that appeared aside, whatever it is, and never over another", async () => {
@@ -196,7 +221,6 @@ describe("the final sweep", () => {
   });
 
   it("leaves all as it is when the launcher did it, or nothing appeared", async () => {
-    mkdirSync(join(work, "placeholder"));
     const records = [
       ["quarantine", `${work}/file`, `${work}/aside`],
       ["placeholder", `${work}/placeholder`],
@@ -209,8 +233,8 @@ describe("the final sweep", () => {
     const outside = workFolder(somebody);
     writeFileSync(join(outside, "attributes"), "the host's own");
     mkdirSync(join(outside, "hollow"));
-    mkdirSync(join(work, "info"));
-    const { guard } = await sweep(`rmdir info; ln -s ${outside} info; ln -s ${outside} trap`, [
+    for (const name of ["info", "trap"]) mkdirSync(join(work, name));
+    const { guard } = await sweep(`rmdir info; ln -s ${outside} info; mv trap away; ln -s ${outside} trap`, [
       ["quarantine", `${work}/info/attributes`, `${work}/aside`],
       ["placeholder", `${work}/trap/hollow`],
     ]);
@@ -231,7 +255,6 @@ describe("the final sweep", () => {
 
 it("a placeholder whose parent was moved away is not looked for elsewhere", async () => {
   mkdirSync(join(work, "a"));
-  mkdirSync(join(work, "a/p"));
   const outcome = start({
     who: somebody,
     work,

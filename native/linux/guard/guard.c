@@ -412,6 +412,31 @@ static void tell_the_end(int status)
 	report("end %d", status);
 }
 
+static void sweep_placeholders(void)
+{
+	/* Deepest first: one may stand in another. */
+	while (told.placeholders > 0)
+		placeholder_sweep(told.placeholder[--told.placeholders]);
+}
+
+/* Made here, so that they go away whenever the launcher dies. Keeps only those that are ours. */
+static void make_placeholders(void)
+{
+	int made = 0, wanted = told.placeholders;
+	for (int i = 0; i < wanted; i++) {
+		told.placeholders = made;
+		if (placeholder_make(told.placeholder[i])) {
+			told.placeholder[made++] = told.placeholder[i];
+		} else if (errno != EEXIST) {
+			int error = errno;
+			sweep_placeholders();
+			terminal_restore();
+			fail("placeholder", error, told.placeholder[i]);
+		}
+	}
+	told.placeholders = made;
+}
+
 int main(void)
 {
 	control_use(CONTROL);
@@ -436,9 +461,11 @@ int main(void)
 	diagnostics = move_high(ends[0]);
 	told.command.diagnostics = move_high(ends[1]);
 	told.command.last_word = may_move ? "tty" : "notty";
+	make_placeholders();
 	pid_t main_child = spawn(&told.command);
 	if (main_child < 0) {
 		int error = errno;
+		sweep_placeholders();
 		terminal_restore();
 		fail("spawn", error, told.command.program);
 	}
@@ -457,9 +484,7 @@ int main(void)
 	terminal_restore();
 	turn(0); /* what the launcher said last */
 	if (!swept_elsewhere) {
-		/* Deepest first: a placeholder may stand in another. */
-		for (int i = told.placeholders; i-- > 0;)
-			sweep_placeholder(told.placeholder[i]);
+		sweep_placeholders();
 		/* One that somebody filled meanwhile is moved aside like any other name. */
 		for (int i = 0; going && i < told.quarantines; i++)
 			sweep_quarantine(told.quarantine[i][0], told.quarantine[i][1]);

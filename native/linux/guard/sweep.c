@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "sweep.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -15,7 +16,7 @@
 
 #define NO_REPLACE 1u
 
-enum { ATTEMPTS = 100 };
+enum { ATTEMPTS = 100, PLACEHOLDER_MODE = 0555 };
 
 /*
  * Opens the directory that holds `path`, one component at a time: what ran here may have put a symlink anywhere
@@ -77,7 +78,33 @@ static int hold_parent(const char *path, char name[NAME_MAX + 1], size_t *reache
 	return held;
 }
 
-void sweep_placeholder(const char *path)
+bool placeholder_make(const char *path)
+{
+	char name[NAME_MAX + 1];
+	size_t reached;
+	int parent = open_parent(path, name, &reached);
+	if (parent < 0) {
+		/* Nothing can be put there, so there is nothing to hold. */
+		errno = errno == ENOENT || errno == ENOTDIR ? EEXIST : errno;
+		return false;
+	}
+	bool done = false;
+	errno = EEXIST;
+	if (reached == strlen(path) && mkdirat(parent, name, 0) == 0) {
+		/* Whatever the umask: by its mode others know what it is. */
+		done = fchmodat(parent, name, PLACEHOLDER_MODE, 0) == 0;
+		int error = errno;
+		if (!done)
+			unlinkat(parent, name, AT_REMOVEDIR);
+		errno = error;
+	}
+	int error = errno;
+	close(parent);
+	errno = error;
+	return done;
+}
+
+void placeholder_sweep(const char *path)
 {
 	char name[NAME_MAX + 1];
 	size_t reached;
@@ -87,6 +114,56 @@ void sweep_placeholder(const char *path)
 	if (reached == strlen(path))
 		unlinkat(parent, name, AT_REMOVEDIR);
 	close(parent);
+}
+
+/*
+ * The folder where `path` is to be put, made where it is missing: most runs have nothing to put there. It is the tool's
+ * own, so no symlink leads to it. `name` gets the last component.
+ */
+static int open_store(const char *path, char name[NAME_MAX + 1])
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	for (path += strspn(path, "/"); fd >= 0;) {
+		size_t length = strcspn(path, "/");
+		const char *rest = path + length + strspn(path + length, "/");
+		if (length == 0 || length > NAME_MAX) {
+			close(fd);
+			errno = EINVAL;
+			return -1;
+		}
+		memcpy(name, path, length);
+		name[length] = '\0';
+		if (*rest == '\0')
+			return fd;
+		int next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0 && errno == ENOENT && (mkdirat(fd, name, S_IRWXU) == 0 || errno == EEXIST))
+			next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		int error = errno;
+		close(fd);
+		errno = error;
+		fd = next;
+		path = rest;
+	}
+	return -1;
+}
+
+/* What another run in the same place may hold this name with, and will take away: an empty directory nobody writes to. */
+static bool is_placeholder(int parent, const char *name, const struct stat *status)
+{
+	if (!S_ISDIR(status->st_mode) || (status->st_mode & 07777) != PLACEHOLDER_MODE)
+		return false;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *list = fd < 0 ? NULL : fdopendir(fd);
+	if (list == NULL) {
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	bool empty = true;
+	for (struct dirent *entry; empty && (entry = readdir(list)) != NULL;)
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	closedir(list);
+	return empty;
 }
 
 /* Space, backslash and control characters as \ooo, as in /proc/self/mounts, so that two paths fit on a line. */
@@ -138,7 +215,7 @@ void sweep_quarantine(const char *path, const char *destination)
 {
 	char name[NAME_MAX + 1], wanted[NAME_MAX + 1], taken[NAME_MAX + 1];
 	char found[PATH_MAX], moved[PATH_MAX + NAME_MAX];
-	size_t reached, ignored;
+	size_t reached;
 	struct stat status;
 	int parent = hold_parent(path, name, &reached);
 	if (parent < 0) {
@@ -146,11 +223,11 @@ void sweep_quarantine(const char *path, const char *destination)
 			report_move("unswept", path, strerror(errno));
 		return;
 	}
-	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0)
+	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0 || is_placeholder(parent, name, &status))
 		return;
 	/* The path held no symlink when the launch was planned: one on the way is the run's, and leads to its own file. */
 	snprintf(found, sizeof found, "%.*s", (int)reached, path);
-	int to = open_parent(destination, wanted, &ignored);
+	int to = open_store(destination, wanted);
 	bool done = to >= 0 && move_aside(parent, name, to, wanted, taken);
 	const char *folder = destination;
 	if (!done) {

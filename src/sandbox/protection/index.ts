@@ -11,7 +11,6 @@ export { handOff } from "./hand-off.ts";
 export { hardLinks } from "./hard-links.ts";
 export type { HardLink } from "./hard-links.ts";
 export { pinLimit, pins } from "./pins.ts";
-export { makePlaceholders, removePlaceholders } from "./placeholders.ts";
 export { protect, protectedPaths } from "./protect.ts";
 export type { ProtectedLink, ProtectedPattern, Protection } from "./protect.ts";
 export type { Finding } from "./quarantine.ts";

@@ -5,21 +5,15 @@ import {
   linkSync,
   mkdirSync,
   readFileSync,
+  rmdirSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { absolutePath } from "../../../src/policy/index.ts";
 import type { ProtectPolicy } from "../../../src/policy/index.ts";
-import {
-  hardLinks,
-  makePlaceholders,
-  pins,
-  protect,
-  removePlaceholders,
-  scanRoots,
-} from "../../../src/sandbox/protection/index.ts";
-import { metadata, openStage, surveyOf, treeOf, watchOf } from "./stage.ts";
+import { hardLinks, pins, protect, scanRoots } from "../../../src/sandbox/protection/index.ts";
+import { metadata, openStage, surveyOf, watchOf } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
 let stage: Stage;
@@ -165,40 +159,38 @@ describe("pins", () => {
 });
 
 describe("placeholders", () => {
-  it("holds missing directory names, and leaves nothing behind", () => {
+  it("are for missing names that are directories by nature", () => {
     stage.repository();
-    const before = treeOf(stage.ws);
-    const protection = layout({ missing: "strict" });
-    const made = makePlaceholders(protection);
-    expect(made).toContain(stage.path(".claude"));
-    expect(made).not.toContain(stage.path(".envrc"));
-    expect(removePlaceholders(made)).toEqual([]);
-    expect(treeOf(stage.ws)).toEqual(before);
+    mkdirSync(stage.path(".vscode"));
+    const { placeholders } = layout({ missing: "strict" });
+    expect(placeholders).toContain(stage.path(".claude"));
+    expect(placeholders).not.toContain(stage.path(".envrc"));
+    expect(placeholders).not.toContain(stage.path(".vscode"));
   });
 
   it("makes none with watch", () => expect(layout().placeholders).toEqual([]));
 
   it("does not trust the placeholder of another run to stay", () => {
-    const made = makePlaceholders(layout({ missing: "strict" }));
+    const { placeholders } = layout({ missing: "strict" });
+    for (const path of placeholders) mkdirSync(path, { mode: 0o555 });
     const survey = surveyOf([stage.ws]);
-    expect(survey.protection.borrowed.map(({ path }) => path).toSorted()).toEqual(made.toSorted());
+    expect(survey.protection.borrowed.map(({ path }) => path).toSorted()).toEqual(placeholders.toSorted());
     const watch = watchOf(stage, survey);
-    expect(removePlaceholders(made)).toEqual([]);
+    for (const path of placeholders) rmdirSync(path);
     stage.write(".claude/settings.json");
     mkdirSync(stage.path(".vscode"), { mode: 0o555 });
     expect(watch.sweep().map(({ path }) => path)).toEqual([stage.path(".claude")]);
     expect(existsSync(stage.path(".vscode"))).toBe(true);
   });
 
-  it("does not follow a symlink put in the way, nor remove what somebody filled", () => {
-    const protection = layout({ missing: "strict" });
-    symlinkSync(stage.outside, stage.path(".claude"));
-    const made = makePlaceholders(protection);
-    expect(made).not.toContain(stage.path(".claude"));
-    chmodSync(stage.path(".vscode"), 0o755);
-    stage.write(".vscode/mine");
-    expect(removePlaceholders(made)).toEqual([stage.path(".vscode")]);
-    expect(readFileSync(stage.path(".vscode/mine"), "utf8")).toBe("x\n");
+  it("leaves one that another run made meanwhile, and takes what is in it", () => {
+    const watch = watchOf(stage, surveyOf([stage.ws]));
+    for (const name of [".claude", ".idea"]) mkdirSync(stage.path(name), { mode: 0o555 });
+    chmodSync(stage.path(".idea"), 0o755);
+    stage.write(".idea/workspace.xml");
+    chmodSync(stage.path(".idea"), 0o555);
+    expect(watch.sweep().map(({ path }) => path)).toEqual([stage.path(".idea")]);
+    expect(existsSync(stage.path(".claude"))).toBe(true);
   });
 });
 

@@ -31,8 +31,6 @@ export interface LaunchOptions {
   /** The guard copies what the program writes to its standard error, for finding refusals afterwards. */
   readonly listenToErrors: boolean;
   readonly quarantine: readonly { readonly path: string; readonly to: string }[];
-  /** Directories made on the host for this launch, which the guard removes. */
-  readonly placeholders: readonly string[];
   readonly onInit: (message: InitMessage) => void;
   readonly onGuard: (message: GuardMessage) => void;
 }
@@ -72,7 +70,6 @@ export function launch(options: LaunchOptions): Launch {
         init: files.init,
         listenToErrors: options.listenToErrors,
         quarantine: options.quarantine,
-        placeholders: options.placeholders,
       }),
     );
     const init = file(initInstructions(plan));

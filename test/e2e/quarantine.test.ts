@@ -1,0 +1,100 @@
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { onStage, people } from "../stage/index.ts";
+import type { Stage } from "../stage/index.ts";
+
+const strict = (stage: Stage): readonly string[] => {
+  const file = join(stage.home, "strict.toml");
+  stage.write(
+    file,
+    'default_permissions = "x"\n[permissions.x]\nextends = ":isolated"\n[permissions.x.protect]\nmissing = "strict"\n',
+  );
+  return ["--config", file];
+};
+
+const quarantine = (stage: Stage): string => join(stage.home, ".local/state/sandboxed/quarantine");
+const names = (stage: Stage): readonly string[] => readdirSync(stage.workspace).toSorted();
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 1000 && !isSo(); tries++) await sleep(10);
+  expect(isSo()).toBe(true);
+}
+
+describe.each(people)("a protected name that does not exist, as %s", (person) => {
+  describe('with missing = "strict"', () => {
+    it("is held, and free again afterwards", () =>
+      onStage(person, (stage) => {
+        const { status, stdout } = stage.sh("test -d .vscode && ! touch .vscode/tasks.json 2>/dev/null && echo held", [
+          ...strict(stage),
+        ]);
+        expect({ status, stdout, left: names(stage) }).toEqual({ status: 0, stdout: "held\n", left: ["README.md"] });
+        expect(existsSync(quarantine(stage))).toBe(false);
+      }));
+
+    it("is given free by its own name", () =>
+      onStage(person, (stage) => {
+        const config = strict(stage);
+        stage.write(
+          join(stage.home, "strict.toml"),
+          `${stage.read(join(stage.home, "strict.toml"))}off = [".vscode"]\n`,
+        );
+        expect(stage.sh("mkdir .vscode; touch .vscode/tasks.json", config).status).toBe(0);
+        expect(names(stage)).toEqual([".vscode", "README.md"]);
+      }));
+
+    it("is free again after the tool was killed", () =>
+      onStage(person, async (stage) => {
+        const tool = stage.start([...strict(stage), "--", "sleep", "60"], { stdio: "ignore" });
+        await until(() => existsSync(join(stage.workspace, ".vscode")));
+        tool.kill("SIGKILL");
+        await until(() => names(stage).length === 1);
+      }));
+
+    it("is not taken away by another run that ends first", () =>
+      onStage(person, async (stage) => {
+        const tool = stage.start([...strict(stage), "--", "sh", "-c", "touch ready; sleep 60"], { stdio: "ignore" });
+        await until(() => existsSync(join(stage.workspace, "ready")));
+        const { status } = stage.run(["--", "true"]);
+        expect({ status, held: existsSync(join(stage.workspace, ".vscode")) }).toEqual({ status: 0, held: true });
+        tool.kill("SIGTERM");
+        await until(() => names(stage).length === 2);
+      }));
+  });
+
+  describe("made by a program that ends at once", () => {
+    it("lies in the tool's state, as told", () =>
+      onStage(person, (stage) => {
+        const { status, stderr } = stage.sh("mkdir x; echo evil >x/tasks.json; mv x .vscode");
+        expect({ status, left: names(stage) }).toEqual({ status: 123, left: ["README.md"] });
+        const kept = /kept in (\S+)/.exec(stderr)?.[1] ?? "";
+        expect(dirname(dirname(kept))).toBe(quarantine(stage));
+        expect(readFileSync(join(kept, "tasks.json"), "utf8")).toBe("evil\n");
+      }));
+
+    it("lies there too when it comes from another file system, and was closed", () =>
+      onStage(person, (stage) => {
+        const state = mkdtempSync("/dev/shm/sandboxed-state-");
+        if (person === "ordinary") chownSync(state, 65534, 65534);
+        try {
+          const environment = { XDG_STATE_HOME: state };
+          const script = "mkdir x; echo evil >x/tasks.json; mv x .vscode; chmod 0 .vscode";
+          const { stderr } = stage.sh(script, [], { environment });
+          const kept = /kept in (\S+)/.exec(stderr)?.[1] ?? "";
+          expect(names(stage)).toEqual(["README.md"]);
+          expect(dirname(dirname(kept))).toBe(join(state, "sandboxed/quarantine"));
+          expect(readFileSync(join(kept, "tasks.json"), "utf8")).toBe("evil\n");
+        } finally {
+          rmSync(state, { recursive: true, force: true });
+        }
+      }));
+  });
+
+  it("is left alone where the program makes another name", () =>
+    onStage(person, (stage) => {
+      expect(stage.sh("mkdir vscode; echo fine >vscode/tasks.json").status).toBe(0);
+      expect(stage.read("vscode/tasks.json")).toBe("fine\n");
+      expect(existsSync(quarantine(stage))).toBe(false);
+    }));
+});
