@@ -21,7 +21,8 @@ export async function askedFor(
   return { ...surroundings, config: await loadConfig({ ...surroundings, ...how, flags: flagsOf(parsed) }) };
 }
 
-function flagsOf(parsed: Parsed<string>): ConfigFlags {
+/** The options of a policy as given. */
+export function flagsOf(parsed: Parsed<string>): ConfigFlags {
   return {
     permissions: last(parsed, "permissions"),
     read: all(parsed, "read"),

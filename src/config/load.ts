@@ -47,8 +47,10 @@ export async function loadConfig(request: ConfigRequest): Promise<Config> {
   return {
     policy: {
       layers: [
-        { layer: own.provenance.layer, profile },
-        ...(project === null ? [] : [{ layer: "project" as const, profile: project.profile }]),
+        { layer: own.provenance.layer, profile, chosenBy: own.provenance },
+        ...(project === null
+          ? []
+          : [{ layer: "project" as const, profile: project.profile, chosenBy: project.provenance }]),
       ],
     },
     profile,

@@ -13,6 +13,7 @@ import type { Profile, ProfilePatch, Provenance, RawLegacySettings } from "../po
 import { where } from "./document.ts";
 import { flagProvenance } from "./flags.ts";
 import type { ConfigLayer, Sources } from "./layers.ts";
+import { projectDefinitions } from "./project.ts";
 
 /** Where a run starts when nobody says anything. */
 export const defaultProfile = ":isolated";
@@ -25,7 +26,7 @@ export interface Selection {
 
 export interface Selected {
   readonly own: Selection;
-  /** The project's profile, already laid over the user's of the same name. Null when the project says nothing. */
+  /** What the project takes away, by a profile of its own. Null when the project says nothing. */
   readonly project: Selection | null;
   /** Every profile that can be named, with the text that defines it. */
   readonly definitions: ReadonlyMap<string, ProfilePatch>;
@@ -43,14 +44,15 @@ export function selectProfiles(sources: Sources, named: string | null): Selected
   const all = sources.project === null ? own : merged(own, sources.project.profiles);
   // A circle or an unknown name in a profile that is not used today is still a mistake.
   for (const name of own.keys()) selectProfile(name, own);
-  if (sources.project !== null) for (const name of sources.project.profiles.keys()) selectProfile(name, all);
+  const theirs = projectDefinitions(own, sources.project?.profiles ?? new Map());
+  if (sources.project !== null) for (const name of sources.project.profiles.keys()) selectProfile(name, theirs);
 
   const { selection: usual, warnings } = usualProfile(sources.own, own);
   const isOwn = named !== null && (own.has(named) || builtinProfile(named) !== null);
   if (named !== null && !isOwn && !all.has(named)) throw unknownName(named, all);
   const chosen = isOwn ? { profile: selectProfile(named, own), provenance: flagProvenance } : usual;
   const projectName = named !== null && !isOwn ? named : null;
-  const project = projectSelection(sources.project, all, projectName, chosen.profile.name);
+  const project = projectSelection(sources.project, theirs, projectName, chosen.profile.name);
   return { own: chosen, project, definitions: all, warnings };
 }
 

@@ -160,5 +160,6 @@ export interface ProfilePatch {
  * so that a layer can only ever narrow what the others leave.
  */
 export interface Policy {
-  readonly layers: readonly { readonly layer: Layer; readonly profile: Profile }[];
+  /** `chosenBy`: where the profile was chosen or written, named when a layer refuses what it has no rule for. */
+  readonly layers: readonly { readonly layer: Layer; readonly profile: Profile; readonly chosenBy?: Provenance }[];
 }

@@ -55,17 +55,23 @@ export function mergePatches(lower: ProfilePatch, higher: ProfilePatch): Profile
 }
 
 function applyFilesystem(base: Profile, patch: ProfilePatch): Profile["filesystem"] {
-  const added = narrowest(patch.entries ?? []);
   if (patch.kind !== undefined && patch.kind !== "restricted") return { kind: patch.kind, entries: [] };
-  if (
-    base.filesystem.kind !== "restricted" &&
-    patch.kind === undefined &&
-    added.every((entry) => entry.access === "write")
-  ) {
-    return base.filesystem;
-  }
+  if (base.filesystem.kind !== "restricted" && patch.kind === undefined && !needsSandbox(patch)) return base.filesystem;
+  const added = narrowest(patch.entries ?? []);
   const kept = base.filesystem.kind === "restricted" ? base.filesystem.entries : everything(patch);
   return { kind: "restricted", entries: [...without(kept, added), ...added] };
+}
+
+/** Whether it takes something away that only a sandbox can hold. */
+function needsSandbox({ entries = [], network, protect }: ProfilePatch): boolean {
+  const rules = [...(network?.domains ?? []), ...(network?.unixSockets ?? [])];
+  return (
+    entries.some(({ access }) => access !== "write") ||
+    (network?.mode?.value ?? "full") !== "full" ||
+    rules.some(({ access }) => access === "deny") ||
+    (protect?.git ?? "off") !== "off" ||
+    protect?.off?.has("*") === false
+  );
 }
 
 /** What an unrestricted profile allows, as entries: the host's temporary directories are part of it. */
@@ -112,9 +118,12 @@ function applyNetwork(base: NetworkPolicy, patch: ProfilePatch["network"]): Netw
 function applyEnvironment(base: EnvironmentPolicy, patch: ProfilePatch["environment"]): EnvironmentPolicy {
   if (patch === undefined) return base;
   const include = patch.include ?? [];
+  // To inherit less than everything takes an "everything" from below back.
+  const narrows = patch.inherit !== undefined && patch.inherit !== "all";
+  const known = narrows ? base.include.filter((name) => name !== "*") : base.include;
   return {
     inherit: patch.inherit ?? base.inherit,
-    include: [...new Set([...base.include, ...include])],
+    include: [...new Set([...known, ...include])],
     // A name that is included by name is no longer excluded from below.
     exclude: [...new Set([...base.exclude.filter((name) => !include.includes(name)), ...(patch.exclude ?? [])])],
     set: new Map([...base.set, ...(patch.set ?? [])]),

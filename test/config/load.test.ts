@@ -246,7 +246,7 @@ describe("the project", () => {
     ]);
   });
 
-  it("lays its table over the user's of the same name, for its own layer alone", async () => {
+  it("narrows the user's profile of the same name by what its own table says, and by nothing else", async () => {
     const config = await stage({
       user: `default_permissions = "ci"\n${ci("read")}`,
       project: '[permissions.ci.filesystem]\n"/data" = "write"\n"/srv" = "deny"\n',
@@ -254,7 +254,10 @@ describe("the project", () => {
     expect(entry(config, '"/data"', 0)?.access).toBe("read");
     expect(entry(config, '"/data"', 1)?.access).toBe("write");
     expect(entry(config, '"/srv"', 1)?.access).toBe("deny");
-    expect(config.policy.layers[1]?.profile.filesystem.entries.length).toBeGreaterThan(10);
+    const [, theirs] = config.policy.layers;
+    expect(theirs?.profile.filesystem.entries.some(({ origin }) => origin === "credential")).toBe(false);
+    expect(theirs?.profile.network.mode).toBe("full");
+    expect(theirs?.chosenBy?.layer).toBe("project");
   });
 
   it("takes no part when it chooses nothing", async () => {

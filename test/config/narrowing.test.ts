@@ -157,4 +157,74 @@ describe("a project's file", () => {
     expect(resolve(own.policy, places).environment.set.has("LD_PRELOAD")).toBe(true);
     expect(resolve(own.policy, places).protect.git).toBe("off");
   });
+
+  describe("takes away what it says, and nothing else", () => {
+    const options = {
+      read: ["/srv/app", "/home/me/.pgpass"],
+      write: ["/data"],
+      network: "full",
+      environment: ["API_TOKEN"],
+      timeout: "2h",
+      memory: "64GiB",
+      processes: "9999",
+    } as const;
+    const queries: readonly Query[] = [
+      { op: "read", path: "/srv/app" },
+      { op: "read", path: "/home/me/.pgpass" },
+      { op: "create", path: "/data/x" },
+      { op: "create", path: "/home/me/work/.vscode" },
+      { op: "connect", host: "example.com", port: 443 },
+      { op: "env", name: "API_TOKEN" },
+    ];
+    const rows: readonly (readonly [what: string, table: string, taken: readonly number[]])[] = [
+      ["nothing", "", []],
+      ["a pattern", '[permissions.p.filesystem]\n":workspace_roots" = { "**/.env" = "deny" }', []],
+      ["a path", '[permissions.p.filesystem]\n"/srv" = "deny"', [0]],
+      ["writing", '[permissions.p.filesystem]\n"/data" = "read"', [2]],
+      ["what repositories hold", '[permissions.p.protect]\ngit = "metadata"', []],
+      ["what anybody freed", "[permissions.p.protect]\noff = []", [3]],
+      ["the network", '[permissions.p.network]\nmode = "off"', [4]],
+      ["all hosts but one", '[permissions.p.network]\ndomains = { "a.example" = "allow" }', [4]],
+      ["all hosts but bundles", '[permissions.p.network]\nbundles = ["npm"]', [4]],
+      ["variables", '[permissions.p.environment]\ninherit = "core"', [5]],
+      ["one variable", '[permissions.p.environment]\nexclude = ["API_*"]', [5]],
+      ["all that a profile takes away", '[permissions.p]\nextends = ":isolated"', [0, 1, 2, 3, 4, 5]],
+    ];
+    it.each(rows)("%s", async (_, lines, taken) => {
+      const user =
+        'default_permissions = "u"\n[permissions.u]\nextends = ":isolated"\n[permissions.u.protect]\noff = [".vscode"]';
+      const project = `default_permissions = "p"\n${lines === "" ? "[permissions.p]" : lines}`;
+      const { policy } = await stage({ user, project }).load(options);
+      const root = absolutePath("/home/me/work");
+      const name = {
+        path: absolutePath(`${root}/.vscode`),
+        kind: "missing",
+        list: "tools",
+        name: ".vscode",
+        root,
+      } as const;
+      const asked = compile(resolve(policy, { ...places, protectedPaths: [name] }));
+      const isReached = (query: Query): boolean => {
+        const { effect, where } = asked.decide(query);
+        return effect === "allow" && where === "host";
+      };
+      const lost = queries.flatMap((query, index) => (isReached(query) ? [] : [index]));
+      expect(lost).toEqual(taken);
+    });
+
+    it("limits that it sets count, those that it leaves out do not", async () => {
+      const limitsOf = async (lines: string) => {
+        const project = `default_permissions = "p"\n[permissions.p.limits]\n${lines}`;
+        return resolve((await stage({ project }).load(options)).policy, places).limits;
+      };
+      const open = { wallTime: 7_200_000, memory: 64 * 1024 ** 3, processes: 9999, openFiles: 4096 };
+      expect(await limitsOf("")).toMatchObject(open);
+      expect(await limitsOf('wall_time = "1m"\nopen_files = 64')).toMatchObject({
+        ...open,
+        wallTime: 60_000,
+        openFiles: 64,
+      });
+      expect(await limitsOf('wall_time = "9h"\nprocesses = 100000')).toMatchObject(open);
+    });
+  });
 });

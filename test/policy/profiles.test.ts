@@ -145,6 +145,25 @@ describe("narrowing the unrestricted profile", () => {
     const made = profile({ extends: ":danger-full-access", filesystem: { "/d": "write" } });
     expect(made.filesystem.kind).toBe("unrestricted");
   });
+
+  it.each<readonly [RawProfile, "restricted" | "unrestricted"]>([
+    [{ network: { mode: "off" } }, "restricted"],
+    [{ network: { mode: "restricted" } }, "restricted"],
+    [{ network: { unix_sockets: { "/run/x": "deny" } } }, "restricted"],
+    [{ protect: { git: "metadata" } }, "restricted"],
+    [{ protect: { off: [".vscode"] } }, "restricted"],
+    [{ network: { mode: "full", unix_sockets: { "/run/x": "allow" } } }, "unrestricted"],
+    [{ protect: { git: "off", off: ["*"] }, limits: { wall_time: "1m" } }, "unrestricted"],
+  ])("what only a sandbox holds is held by one: %j is %s", (raw, kind) => {
+    expect(profile({ extends: ":danger-full-access", ...raw }).filesystem.kind).toBe(kind);
+  });
+
+  it("does not hand on every variable where less is inherited", () => {
+    const open = profile({ extends: ":danger-full-access" });
+    const core = profile({ extends: ":danger-full-access", environment: { inherit: "core" } });
+    const effects = [open, core].map((made) => oracle(made).decide({ op: "env", name: "API_TOKEN" }).effect);
+    expect(effects).toEqual(["allow", "deny"]);
+  });
 });
 
 describe("the mode of a profile", () => {

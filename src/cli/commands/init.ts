@@ -85,12 +85,10 @@ extends = ":isolated"
 }
 
 function projectText(): string {
-  return `${schemaLine(packagedSchema)}# What programs started in this project may do at most. This file can only narrow what each user allows anyway.
+  return `${schemaLine(packagedSchema)}# What programs started in this project must not do, whatever their user allows. This file can only narrow: it takes
+# away what it says, and nothing else as long as the profile does not extend another.
 
 default_permissions = "project"
-
-[permissions.project]
-extends = ":isolated"
 
 [permissions.project.filesystem]
 ":workspace_roots" = { "**/.env" = "deny" }

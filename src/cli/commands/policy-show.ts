@@ -74,8 +74,8 @@ function layerText(layer: string, profile: Profile): readonly string[] {
       [`protect   git ${protect.git}, missing ${protect.missing}`, protect.provenance],
       ...(protect.off.size === 0 ? [] : [[`  off ${names(protect.off)}`, null] as const]),
     ]),
-    `limits    time ${quantity(limits.wallTime, formatDuration)}, memory ${quantity(limits.memory, formatSize)}, processes ${limits.processes}, open files ${limits.openFiles}`,
-    `          tmp ${formatSize(limits.tmpSize)}, home ${formatSize(limits.homeSize)}, shm ${formatSize(limits.shmSize)}`,
+    `limits    time ${quantity(limits.wallTime, formatDuration)}, memory ${quantity(limits.memory, formatSize)}, processes ${count(limits.processes)}, open files ${count(limits.openFiles)}`,
+    `          tmp ${size(limits.tmpSize)}, home ${size(limits.homeSize)}, shm ${size(limits.shmSize)}`,
   ];
 }
 
@@ -89,7 +89,16 @@ function names(words: Iterable<string>): string {
   return [...words].map(escapeText).join(" ");
 }
 
+function size(value: number): string {
+  return quantity(value, formatSize);
+}
+
+function count(value: number): string {
+  return quantity(value, String);
+}
+
 function quantity(value: number | "auto" | null, format: (amount: number) => string): string {
-  if (value === null) return "no limit";
+  // A project's layer sets no limit but the ones it names.
+  if (value === null || value === Infinity) return "no limit";
   return value === "auto" ? "75 % of the machine" : format(value);
 }
