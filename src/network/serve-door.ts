@@ -8,6 +8,7 @@ import type { DatagramEntrance, Entrance } from "./entrances.ts";
 import type { DoorEvent, Refusal } from "./gate.ts";
 import { parseHosts } from "./hosts-table.ts";
 import type { Interception } from "./intercept/index.ts";
+import type { DecideMiss } from "./misses.ts";
 import { makeGate } from "./policy-gate.ts";
 import { authorityOf } from "./refusal.ts";
 import { makeResolver } from "./resolver.ts";
@@ -28,6 +29,8 @@ export interface ServeOptions {
   readonly refused: (query: Query, decision: Decision) => void;
   /** Every decision, for the journal. */
   readonly record: (event: JournalEvent) => void;
+  /** Asked about destinations that merely no rule allows; without it they are refused. */
+  readonly decideMiss?: DecideMiss;
   /** From `interceptionFor`; before another policy is put in force, `adopt` it. */
   readonly interception?: Interception | null;
 }
@@ -45,7 +48,8 @@ export interface ServedDoor {
 export function serveEntrances(entrances: Entrances, options: ServeOptions): ServedDoor {
   const names = makeSyntheticNames();
   const resolver = makeResolver({ hosts: hostsOfThisMachine() });
-  const gate = makeGate({ policy: options.policy, resolver });
+  const { policy, decideMiss } = options;
+  const gate = makeGate({ policy, resolver, ...(decideMiss && { decideMiss }) });
   const observe = (event: DoorEvent): void => {
     options.record(entryOf(event));
     if (event.refusal !== null) tell(event.refusal, options);
