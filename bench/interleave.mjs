@@ -22,7 +22,7 @@ export async function interleave(acts, { rounds = 30, warmUp = 3, cwd = process.
           env: environment,
           stdio: ["ignore", "ignore", "pipe"],
         });
-        if (status !== 0) throw new Error(`${name} ended with ${status}: ${stderr}`);
+        if (status !== 0) throw new Error(`${name} ended with ${status}: ${String(stderr)}`);
       }
       if (round >= 0) times.get(name).push(performance.now() - began);
     }

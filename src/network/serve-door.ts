@@ -75,8 +75,8 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
           tcp: [entrances.dns.tcp.serve({}, ignore)],
         });
   return {
-    update(policy) {
-      const generation = gate.update(policy);
+    update(next) {
+      const generation = gate.update(next);
       door.update();
       return generation;
     },
