@@ -17,7 +17,7 @@ print(b" 101 " in head.split(b"\\r\\n")[0], b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in h
 for n in range(100):
     s.sendall(b"\\x82\\x04%04d" % n)
     heard = b""
-    while len(heard) < 6: heard += s.recv(6 - len(heard))
+    while len(heard) < 6: heard += s.recv(6 - len(heard)) or exit()
     assert heard == b"\\x82\\x04%04d" % n
 print("echoed")
 `;
