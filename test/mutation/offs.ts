@@ -6,11 +6,17 @@ export const off = {
   seccomp: { everyCall: true },
   landlock: { edits: [inNative("init/landlock.c", "if (!told->landlock)", "if (told != NULL)")] },
   programDescriptors: {
-    edits: [inNative("init/child.c", 'must(syscall(SYS_close_range, 4, ~0u, 0) == 0, "streams", "close_range");')],
+    edits: [
+      inNative(
+        "init/child.c",
+        'must(syscall(SYS_close_range, terminal < 0 ? TERMINAL : TERMINAL + 1, ~0u, 0) == 0, "streams", "close_range");',
+      ),
+    ],
   },
   earlierDescriptors: {
     edits: [
-      inNative("init/init.c", "syscall(SYS_close_range, LAST_KNOWN_FD + 1, ~0u, 0);"),
+      inNative("init/init.c", "syscall(SYS_close_range, LAST_KNOWN_FD + 1, CHANNEL - 1, 0);"),
+      inNative("init/init.c", "syscall(SYS_close_range, CHANNEL + 1, ~0u, 0);"),
       inNative("guard/guard.c", "syscall(SYS_close_range, FIRST_UNKNOWN_FD, ~0u, 0);"),
     ],
   },
@@ -22,7 +28,10 @@ export const off = {
   },
   checkCapabilities: { edits: [inNative("init/child.c", "if (!capabilities_are_gone(unbound))", "if (false)")] },
   userNamespace: {
-    edits: [inNative("init/child.c", "\t\tenter_user_namespace();", "\t\t(void)enter_user_namespace;")],
+    edits: [
+      inNative("init/child.c", 'must(unshare(CLONE_NEWUSER) == 0, "userns", "unshare");'),
+      inNative("init/child.c", "if (!write_maps(told))", "if (false && !write_maps(told))"),
+    ],
   },
   groups: { edits: [inNative("init/child.c", 'must(setgroups(0, NULL) == 0, "id", "groups");')] },
   limits: { edits: [inNative("init/child.c", "\tset_limits(told);", "\t(void)set_limits;")] },
