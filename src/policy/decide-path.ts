@@ -1,5 +1,5 @@
-import type { Decision, PathOperation, ReasonCode, Suggestion, Where } from "./decision.ts";
-import { EffectiveAccess } from "./effective.ts";
+import type { Decision, PathOperation, Provenance, ReasonCode, Suggestion, Where } from "./decision.ts";
+import { EffectiveAccess, isForeign } from "./effective.ts";
 import type { Effective, Verdict } from "./effective.ts";
 import { growTree } from "./materialise.ts";
 import type { Tree } from "./materialise.ts";
@@ -9,7 +9,7 @@ import type { AbsolutePath } from "./path.ts";
 import { canonicalOf } from "./resolve-target.ts";
 import type { ResolvedPolicy } from "./resolved.ts";
 import type { Access, Entry, Rule } from "./rule.ts";
-import { advice, suggestCredential, suggestForPath } from "./suggest.ts";
+import { advice, suggestForPath } from "./suggest.ts";
 
 /** Answers what may be done with paths. */
 export class PathOracle {
@@ -47,6 +47,17 @@ export class PathOracle {
     }
   }
 
+  suggest(op: PathOperation, spelled: string): Suggestion {
+    const path = canonicalOf(spelled, this.#policy.places, op === "move" ? "parents" : "all");
+    if (path === null) return unresolvable.suggestion ?? advice("");
+    const needed = op === "write" || op === "create" || op === "move" ? "write" : "read";
+    return this.#suggest(op, path, this.access.at(this.access.names(path), needed).verdict);
+  }
+
+  #suggest(op: PathOperation, path: AbsolutePath, verdict: Verdict): Suggestion {
+    return suggestForPath(op, path, verdict, { access: this.access, places: this.#policy.places });
+  }
+
   #decideAccess(op: PathOperation, path: AbsolutePath, needed: Access): Decision {
     const names = this.access.names(path);
     const effective = this.access.at(names, needed);
@@ -54,7 +65,7 @@ export class PathOracle {
     const { where, verdict } = effective;
     const credential = where === "private" && needed === "read" ? this.access.shadowedAt(names) : null;
     if (credential !== null) {
-      const suggestion = suggestCredential(path, this.#policy.places.home);
+      const suggestion = this.#suggest("read", path, verdict);
       return allow(where, "granted", ruleOf(credential), credential, suggestion);
     }
     if (verdict.cause === "unrestricted") return allow(where, "unrestricted", null, null);
@@ -82,23 +93,25 @@ export class PathOracle {
     const below = this.tree.pinned.get(key);
     if (below !== undefined) {
       const hint = advice(`${below.path} lies below it and keeps its place during the run`);
-      return deny("pinned_ancestor", below.entry && ruleOf(below.entry), below.entry, hint);
+      return deny("pinned_ancestor", below.entry && ruleOf(below.entry), below.entry?.provenance ?? null, hint);
     }
     const step = this.tree.byPath.get(key);
     if (step === undefined) return decision;
     return deny(
       "mount_root",
       step.entry && ruleOf(step.entry),
-      step.entry,
+      step.entry?.provenance ?? null,
       advice("what is granted by name keeps its place during the run"),
     );
   }
 
   #refuse(op: PathOperation, path: AbsolutePath, { verdict, where }: Effective): Decision {
     const { entry } = verdict;
-    const suggestion = suggestForPath(op, path, verdict, this.#policy.places.home);
-    const rule = entry === null ? { kind: "default" as const, text: "nothing allows it" } : ruleOf(entry);
-    return deny(reasonOf(verdict), rule, entry, suggestion, where);
+    const suggestion = this.#suggest(op, path, verdict);
+    if (entry !== null) return deny(reasonOf(verdict), ruleOf(entry), entry.provenance, suggestion, where);
+    // Of somebody else's layer it is worth knowing whose it is.
+    const place = isForeign(verdict.layer) ? verdict.chosenBy : null;
+    return deny("no_rule", { kind: "default", text: "nothing allows it" }, place, suggestion, where);
   }
 }
 
@@ -130,11 +143,11 @@ function allow(
 function deny(
   reason: ReasonCode,
   rule: Rule | null,
-  entry: Entry | null,
+  provenance: Provenance | null,
   suggestion: Suggestion | null,
   where: Where = "host",
 ): Decision {
-  return { effect: "deny", reason, rule, provenance: entry?.provenance ?? null, where, suggestion };
+  return { effect: "deny", reason, rule, provenance, where, suggestion };
 }
 
 const unresolvable: Decision = deny(

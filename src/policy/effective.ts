@@ -1,12 +1,14 @@
-import type { Layer, Where } from "./decision.ts";
+import type { Layer, Provenance, Where } from "./decision.ts";
 import { foldedGlobs, namesFor } from "./folding.ts";
 import type { Names } from "./folding.ts";
 import { LayerIndex } from "./layer-index.ts";
+import type { Added } from "./layer-index.ts";
 import { accessRank } from "./patch.ts";
 import { components, fromComponents } from "./path.ts";
 import type { AbsolutePath } from "./path.ts";
 import type { ResolvedPolicy } from "./resolved.ts";
 import type { Access, Entry } from "./rule.ts";
+import { entryFrom } from "./target.ts";
 
 /** What one layer says of a path. */
 export interface Verdict {
@@ -15,6 +17,8 @@ export interface Verdict {
   readonly cause: "entry" | "glob" | "none" | "unrestricted";
   readonly entry: Entry | null;
   readonly private: boolean;
+  /** Where the layer's profile was chosen, if that is known. */
+  readonly chosenBy: Provenance | null;
 }
 
 /** What all layers together leave. */
@@ -28,6 +32,7 @@ export interface Effective {
 interface CompiledLayer {
   readonly layer: Layer;
   readonly index: LayerIndex | null;
+  readonly chosenBy: Provenance | null;
 }
 
 /** The filesystem half of a policy, ready to be asked by path components. */
@@ -39,8 +44,9 @@ export class EffectiveAccess {
   constructor({ layers, places }: ResolvedPolicy) {
     const folding = places.folding ?? [];
     this.names = namesFor(folding);
-    this.#layers = layers.map(({ layer, kind, entries, denyGlobs }) => ({
+    this.#layers = layers.map(({ layer, kind, entries, denyGlobs, chosenBy = null }) => ({
       layer,
+      chosenBy,
       index: kind === "restricted" ? new LayerIndex(entries, foldedGlobs(denyGlobs, folding), this.names) : null,
     }));
     const shadowed = layers.map((layer) => layer.shadowed);
@@ -71,6 +77,23 @@ export class EffectiveAccess {
     return { access, where: access === "deny" ? "masked" : isPrivate ? "private" : "host", verdict };
   }
 
+  /**
+   * What would stand in the way of the host's own file if the caller's layer also granted `target`; null when nothing
+   * would. `written` is the target as the option would name it, `names` are those of a path at or below it.
+   */
+  obstacle(target: AbsolutePath, written: string, granted: "read" | "write", names: readonly string[]): Verdict | null {
+    const entry = entryFrom(written, granted, option, written);
+    const added = { path: target, depth: this.names(target).length, access: granted, entry };
+    for (const [index, layer] of this.#layers.entries()) {
+      const verdict = judge(layer, names, index === 0 ? added : null);
+      // A protected name that is granted by itself is given free, unless somebody else protects it.
+      const frees = granted === "write" && verdict.entry?.origin === "protected" && isAt(verdict.entry, target);
+      if (frees && firmness(verdict) < 2) continue;
+      if (accessRank[verdict.access] < accessRank[granted] || verdict.private) return verdict;
+    }
+    return null;
+  }
+
   /** The credential whose host file a private place hides. */
   shadowedAt(names: readonly string[]): Entry | null {
     const { entry, glob } = this.#shadowed.find(names);
@@ -78,14 +101,32 @@ export class EffectiveAccess {
   }
 }
 
-const open: Verdict = { layer: "invariant", access: "write", cause: "unrestricted", entry: null, private: false };
+const option: Provenance = { layer: "flag", file: null, line: null, column: null, owner: "you" };
 
-function judge({ layer, index }: CompiledLayer, names: readonly string[]): Verdict {
-  if (index === null) return { layer, access: "write", cause: "unrestricted", entry: null, private: false };
-  const { entry, glob } = index.find(names);
-  if (glob !== null) return { layer, access: "deny", cause: "glob", entry: glob, private: false };
-  if (entry === null) return { layer, access: "deny", cause: "none", entry: null, private: false };
-  return { layer, access: entry.access, cause: "entry", entry: entry.entry, private: entry.private };
+const open: Verdict = {
+  layer: "invariant",
+  access: "write",
+  cause: "unrestricted",
+  entry: null,
+  private: false,
+  chosenBy: null,
+};
+
+function judge(
+  { layer, index, chosenBy }: CompiledLayer,
+  names: readonly string[],
+  added: Added | null = null,
+): Verdict {
+  const said = { layer, entry: null, private: false, chosenBy };
+  if (index === null) return { ...said, access: "write", cause: "unrestricted" };
+  const { entry, glob } = index.find(names, added);
+  if (glob !== null) return { ...said, access: "deny", cause: "glob", entry: glob };
+  if (entry === null) return { ...said, access: "deny", cause: "none" };
+  return { ...said, access: entry.access, cause: "entry", entry: entry.entry, private: entry.private };
+}
+
+function isAt({ target }: Entry, path: AbsolutePath): boolean {
+  return target.kind === "path" && target.path === path;
 }
 
 /** Of the layers that refuse, the one that is hardest to change is the answer; else the one that leaves least. */
@@ -93,12 +134,13 @@ function outweighs(one: Verdict, other: Verdict, needed: Access): boolean {
   const refuses = accessRank[one.access] < accessRank[needed];
   if (refuses !== accessRank[other.access] < accessRank[needed]) return refuses;
   if (refuses && firmness(one) !== firmness(other)) return firmness(one) > firmness(other);
-  if (one.access !== other.access) return accessRank[one.access] < accessRank[other.access];
-  return one.private && !other.private;
+  // What gives the program a place of its own says more than what would have let it see the host's.
+  if (one.private !== other.private) return one.private;
+  return accessRank[one.access] < accessRank[other.access];
 }
 
 /** 3: the tool's own. 2: somebody else's file. 1: protected until named. 0: the caller's. */
-function firmness({ layer, entry }: Verdict): number {
+export function firmness({ layer, entry }: Verdict): number {
   if (entry?.origin === "state") return 3;
   if (isForeign(layer) || (entry !== null && isForeign(entry.provenance.layer))) return 2;
   return entry?.origin === "protected" ? 1 : 0;

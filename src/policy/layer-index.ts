@@ -1,7 +1,18 @@
 import { compileGlob } from "./glob.ts";
 import type { CompiledGlob } from "./glob.ts";
 import type { ResolvedEntry, ResolvedGlob } from "./resolved.ts";
-import type { Entry } from "./rule.ts";
+import type { AbsolutePath } from "./path.ts";
+import type { Access, Entry } from "./rule.ts";
+import { targetKey } from "./target.ts";
+
+/** An option that might be given. */
+export interface Added {
+  readonly path: AbsolutePath;
+  /** How many names the path has. */
+  readonly depth: number;
+  readonly access: Access;
+  readonly entry: Entry;
+}
 
 interface Pattern {
   readonly glob: CompiledGlob;
@@ -47,17 +58,25 @@ export class LayerIndex {
     for (const rule of globs) this.#addGlob({ glob: compileGlob(rule.pattern), rule });
   }
 
-  find(names: readonly string[]): Governing {
+  /** `added`: as if that entry, which names a path in full, had been written as well. */
+  find(names: readonly string[], added: Added | null = null): Governing {
     let node: Node | undefined = this.#root;
     let { entry } = this.#root;
+    let entryDepth = 0;
     let reopened = 0;
     for (let depth = 0; depth < names.length; depth++) {
       node = node.children?.get(names[depth] ?? "");
       if (node === undefined) break;
       if (node.entry !== null) {
         entry = node.entry;
+        entryDepth = depth + 1;
         if (node.exact) reopened = depth + 1;
       }
+    }
+    if (added !== null && added.depth <= names.length) {
+      const displaced = entryDepth < added.depth || (entryDepth === added.depth && gives(entry?.entry, added));
+      if (displaced) entry = { path: added.path, access: added.access, private: false, entry: added.entry };
+      reopened = Math.max(reopened, added.depth);
     }
     return { entry, glob: this.#hasPatterns ? this.#findGlob(names, reopened) : null };
   }
@@ -109,6 +128,16 @@ export class LayerIndex {
     }
     return node;
   }
+}
+
+/**
+ * Does an entry at the very place give way to an option? What another option says there stays, and what is said in other
+ * words: below the home a path can be typed in several.
+ */
+function gives(known: Entry | undefined, { entry, access }: Added): boolean {
+  if (known === undefined || known.provenance.layer === "builtin" || known.access === access) return true;
+  const isSame = known.target.kind === "path" && targetKey(known.target) === targetKey(entry.target);
+  return isSame && known.provenance.layer !== "flag";
 }
 
 /** A place that a token stands for was not named by anybody. */

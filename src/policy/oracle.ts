@@ -26,6 +26,7 @@ export function compile(resolved: ResolvedPolicy): Oracle {
           return paths.decide(query.op, query.path);
       }
     },
+    suggest: (op, path) => paths.suggest(op, path),
     reach: (host, port) => hosts().reach(host, port),
     materialise: () => paths.tree.steps,
   };

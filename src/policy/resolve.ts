@@ -1,4 +1,5 @@
 import type { Provenance } from "./decision.ts";
+import { isForeign } from "./effective.ts";
 import { SandboxedError } from "./error.ts";
 import { protectedProvenance } from "./lists.ts";
 import type { EnvironmentPolicy, Limits, NetworkMode, NetworkPolicy, Policy, Profile, ProtectPolicy } from "./model.ts";
@@ -17,7 +18,10 @@ export function resolve(policy: Policy, places: Places): ResolvedPolicy {
   const profiles = policy.layers.map(({ profile }) => profile);
   const [first] = profiles;
   if (first === undefined) throw new SandboxedError("policy_invalid", "a policy needs at least one profile");
-  const layers = policy.layers.map(({ layer, profile }) => resolveLayer(layer, profile, places));
+  const layers = policy.layers.map(({ layer, profile, chosenBy }): ResolvedLayer => {
+    const resolved = resolveLayer(layer, profile, places);
+    return chosenBy === undefined ? resolved : { ...resolved, chosenBy };
+  });
   if (layers.some(({ kind }) => kind === "restricted")) {
     layers.push(ownLayer(places.toolState.map((path) => ownEntry(path, "deny", "state", "the tool's own state", own))));
     layers.push(ownLayer(protectedEntries(profiles, layers, places)));
@@ -100,14 +104,21 @@ function protectedEntries(
         .filter(({ access, entry }) => access === "write" && entry.provenance.layer !== "builtin")
         .map(({ path }) => path),
     );
+    const provenance = foreignPlace(layers[index], protect.provenance);
     for (const protectedPath of guarded(places, protect)) {
       const { path, list, name } = protectedPath;
       const off = list === "git" ? protect.git === "off" : protect.off.has(name) || protect.off.has("*");
       if (off || freed.has(path)) continue;
-      entries.set(path, ownEntry(path, "read", "protected", name, protectedProvenance(name)));
+      entries.set(path, ownEntry(path, "read", "protected", name, provenance ?? protectedProvenance(name)));
     }
   });
   return [...entries.values()];
+}
+
+/** Who else than the caller protects it: then no option of the caller's gives it free. */
+function foreignPlace(layer: ResolvedLayer | undefined, said: Provenance): Provenance | null {
+  if (layer === undefined || !isForeign(layer.layer)) return null;
+  return isForeign(said.layer) ? said : (layer.chosenBy ?? null);
 }
 
 /** With `protect.git = "all"` the whole of each repository's own directory, whether it exists yet or not. */

@@ -1,4 +1,4 @@
-import type { Decision, Layer, Query, Where } from "./decision.ts";
+import type { Decision, Layer, PathOperation, Provenance, Query, Suggestion, Where } from "./decision.ts";
 import type {
   CredentialRule,
   EnvironmentPolicy,
@@ -67,6 +67,8 @@ export interface ResolvedGlob {
 
 export interface ResolvedLayer {
   readonly layer: Layer;
+  /** Where its profile was chosen; named for what it has no rule for. */
+  readonly chosenBy?: Provenance;
   readonly kind: FilesystemPolicy["kind"];
   readonly entries: readonly ResolvedEntry[];
   readonly denyGlobs: readonly ResolvedGlob[];
@@ -125,6 +127,8 @@ export interface RequestDecision {
 /** The one oracle. Every question of the form "may this run do X?" is answered here. */
 export interface Oracle {
   decide(query: Query): Decision;
+  /** What would let the program do it with the host's own file, where it is refused or meets a private place. */
+  suggest(op: PathOperation, path: string): Suggestion;
   /** `port` null asks for the name alone. */
   reach(host: string, port: number | null): Reach;
   /** Effective access over the union of all anchors, parents before children, redundant steps left out. */

@@ -1,59 +1,89 @@
 import { workspaces } from "../generated/data.ts";
 import type { PathOperation, Suggestion } from "./decision.ts";
-import { isForeign } from "./effective.ts";
-import type { Verdict } from "./effective.ts";
+import { firmness, isForeign } from "./effective.ts";
+import type { EffectiveAccess, Verdict } from "./effective.ts";
 import { isDangerousSocket } from "./lists.ts";
 import { components, isWithin, knownNormal, parentPath } from "./path.ts";
 import type { AbsolutePath } from "./path.ts";
 import { at } from "./place.ts";
+import type { Places } from "./resolved.ts";
 
-/** The narrowest change that would allow the operation on the path; advice where no option of the caller's does. */
+/** What is known of the policy and the machine beside the refusal. */
+export interface Surroundings {
+  readonly access: EffectiveAccess;
+  readonly places: Places;
+}
+
+/**
+ * The narrowest change that would allow the operation on the path, on the host's own file. An option is named only where
+ * it would do; else advice that names what stands in the way.
+ */
 export function suggestForPath(
   op: PathOperation,
   path: AbsolutePath,
   verdict: Verdict,
-  home: AbsolutePath,
+  { access, places }: Surroundings,
 ): Suggestion {
-  const { entry, layer } = verdict;
-  if (entry?.origin === "state") return advice("sandboxed-run keeps its own state there; no option opens it");
-  if (isForeign(layer) || (entry !== null && isForeign(entry.provenance.layer))) {
-    const owner = entry?.provenance.owner ?? (layer === "requirements" ? "the organisation" : "the project");
-    const where = entry === null ? "" : at(entry.provenance).replace(/: $/, "");
-    return advice(`this is up to ${owner}${where === "" ? "" : ` (${where})`}; no option of yours changes it`);
+  const refusal = outOfReach(verdict);
+  if (refusal !== null) return advice(refusal);
+  if (ownPlaces.some((place) => isWithin(path, place))) {
+    return advice("it is made anew for each run; no option opens the host's");
   }
   const writes = op === "write" || op === "create" || op === "move";
-  const target = grantable(op, path, verdict, home);
-  if (target === null) {
-    return advice(
-      isDangerousSocket(components(path))
-        ? "who connects to this socket has the host; no option opens it"
-        : "too much hangs on this to be granted by an option; name what is needed below it, or let the program write elsewhere",
-    );
+  const named = verdict.entry?.origin === "protected" && verdict.entry.target.kind === "path";
+  const target = named ? verdict.entry.target.path : op === "create" || op === "move" ? parentPath(path) : path;
+  const shown = homeShort(target, places.home);
+  const word = writes ? "write" : "read";
+  if (named) {
+    const missing = places.protectedPaths.find((known) => known.path === target && known.kind === "missing");
+    if (missing?.list === "tools") return advice(`[permissions.NAME.protect] off = [${JSON.stringify(missing.name)}]`);
+    if (missing?.list === "git") return advice(`make it first: what is there can be granted with --${word} ${shown}`);
   }
-  const shown = homeShort(target, home);
+  if (isTooMuch(target, writes) || isWithin(places.home, target)) {
+    return op === "create" && !isTooMuch(path, writes)
+      ? advice(`make it first: what is there can be granted with --write ${homeShort(path, places.home)}`)
+      : advice(tooMuch(path));
+  }
+  const obstacle = access.obstacle(target, shown, word, access.names(path));
+  if (obstacle !== null) return advice(outOfReach(obstacle) ?? standsInTheWay(obstacle));
   return {
-    argv: [writes ? "--write" : "--read", shown],
-    config: `[permissions.NAME.filesystem] ${JSON.stringify(shown)} = "${writes ? "write" : "read"}"`,
+    argv: [`--${word}`, shown],
+    config: `[permissions.NAME.filesystem] ${JSON.stringify(shown)} = "${word}"`,
   };
 }
 
-/** A path on the credential list whose host file is hidden behind a private place. */
-export function suggestCredential(path: AbsolutePath, home: AbsolutePath): Suggestion {
-  const shown = homeShort(path, home);
-  return { argv: ["--read", shown], config: `[permissions.NAME.filesystem] ${JSON.stringify(shown)} = "read"` };
+/** Why no option of the caller's changes it; null where one might. */
+function outOfReach(verdict: Verdict): string | null {
+  const { entry, layer, chosenBy } = verdict;
+  if (entry?.origin === "state") return "sandboxed-run keeps its own state there; no option opens it";
+  if (firmness(verdict) < 2) return null;
+  const place = entry !== null && isForeign(entry.provenance.layer) ? entry.provenance : chosenBy;
+  const owner =
+    place?.owner ?? entry?.provenance.owner ?? (layer === "requirements" ? "the organisation" : "the project");
+  const where = place === null ? "" : at(place).replace(/: $/, "");
+  return `this is up to ${owner}${where === "" ? "" : ` (${where})`}; no option of yours changes it`;
+}
+
+/** A rule of the caller's own that an option does not outweigh. */
+function standsInTheWay({ entry, access }: Verdict): string {
+  if (entry === null) return "no option opens it";
+  if (entry.provenance.layer === "flag") return `leave out ${entry.text}`;
+  const where = at(entry.provenance).replace(/: $/, "");
+  return `${where === "" ? "" : `${where}: `}change ${entry.text}, which ${access === "deny" ? "denies" : "limits"} it by name`;
+}
+
+function tooMuch(path: AbsolutePath): string {
+  return isDangerousSocket(components(path))
+    ? "who connects to this socket has the host; no option opens it"
+    : "too much hangs on this to be granted by an option; name what is needed below it, or let the program write elsewhere";
 }
 
 export function advice(text: string): Suggestion {
   return { argv: [], config: text };
 }
 
-/** What to grant: a new name or a rename needs the directory around it. Never the root, never a home or what holds it. */
-function grantable(op: PathOperation, path: AbsolutePath, { entry }: Verdict, home: AbsolutePath): AbsolutePath | null {
-  if (entry?.origin === "protected" && entry.target.kind === "path") return entry.target.path;
-  const candidates = op === "create" || op === "move" ? [parentPath(path), path] : [path];
-  const writes = op === "create" || op === "move" || op === "write";
-  return candidates.find((candidate) => !isTooMuch(candidate, writes) && !isWithin(home, candidate)) ?? null;
-}
+/** Every run has its own. */
+const ownPlaces = ["/proc", "/dev"].map(knownNormal);
 
 const shared: ReadonlySet<string> = new Set([
   "/run",

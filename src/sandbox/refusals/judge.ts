@@ -1,4 +1,4 @@
-import { normalise, parentPath } from "../../policy/index.ts";
+import { isWithin, knownNormal, normalise, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath, Decision, Oracle, PathOperation, Query } from "../../policy/index.ts";
 import type { Candidate, Intent } from "./candidate.ts";
 import type { Errno } from "./phrases.ts";
@@ -22,6 +22,8 @@ export interface Judgement {
 
 /** A host for network errors that name none: the oracle's answer then holds for every host. Reserved, so nobody's. */
 export const unnamedHost = "unnamed.invalid";
+
+const processes = knownNormal("/proc");
 
 /** What the oracle says of a candidate; null when it allows it, and the cause lies elsewhere. */
 export function judge(candidate: Candidate, scene: Scene): Judgement | null {
@@ -57,7 +59,10 @@ function judgePath(candidate: Extract<Candidate, { kind: "path" }>, scene: Scene
   if (errno === "ENOENT") return judgeMissing(path, intent, present, scene);
   // Refused below a directory that is not there: the program was in another directory than the one it started in.
   if (!present && !/^[/~]/.test(candidate.text) && !scene.exists(parentPath(path))) return null;
-  for (const op of operations(errno, intent, present)) {
+  // Whose process may be looked into is the kernel's to say, and most of it cannot be written anyway.
+  const likely =
+    isWithin(path, processes) && intent === "unknown" ? ["read" as const] : operations(errno, intent, present);
+  for (const op of likely) {
     const judgement = refused({ op, path }, scene);
     if (judgement !== null) return judgement;
   }
@@ -122,10 +127,14 @@ function refused(query: Query, { oracle }: Scene): Judgement | null {
   return decision.effect === "allow" ? null : { query, decision };
 }
 
-/** Allowed, but what the program meets there is not what the host has. */
-function hidden(query: Query, { oracle }: Scene): Judgement | null {
+/** Allowed, but what the program meets there is not what the host has: with what would show the host's. */
+function hidden(
+  query: { readonly op: PathOperation; readonly path: AbsolutePath },
+  { oracle }: Scene,
+): Judgement | null {
   const decision = oracle.decide(query);
-  return decision.where === "host" ? null : { query, decision };
+  if (decision.where === "host") return null;
+  return { query, decision: { ...decision, suggestion: decision.suggestion ?? oracle.suggest(query.op, query.path) } };
 }
 
 function absoluteOf(text: string, { cwd, home }: Scene): AbsolutePath | null {

@@ -46,7 +46,7 @@ describe("toDenial", () => {
         effect: "deny",
         reason: "hidden",
         where: "private",
-        suggestion: { argv: ["--read", "/home/u/notes/todo.txt"] },
+        suggestion: { argv: ["--read", "~/notes/todo.txt"] },
         retryable: true,
       },
     ]);

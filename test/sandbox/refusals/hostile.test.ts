@@ -99,6 +99,7 @@ describe("hostile output", () => {
         { effect: "allow", reason: "granted", rule: null, provenance: null, where: "host", suggestion: null }
       ),
       materialise: () => [],
+      suggest: () => ({ argv: [], config: "" }),
       reach: () => {
         throw new Error("no host was named");
       },
