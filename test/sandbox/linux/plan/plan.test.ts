@@ -66,10 +66,10 @@ describe("a plan", () => {
       bwrapArguments: ["--as-pid-1"],
       init: provided.init,
       listenToErrors: true,
-      placeholders: ["/home/ann/work/.idea"],
       quarantine: [{ path: "/home/ann/work/.vscode", to: "/home/ann/.local/state/sandboxed/quarantine/x/0-.vscode" }],
     };
-    expect(records(guardInstructions(plan, launch))).toMatchSnapshot();
+    const holding = { ...plan, placeholders: [absolutePath("/home/ann/work/.idea")] };
+    expect(records(guardInstructions(holding, launch))).toMatchSnapshot();
   });
 
   it("shows the private home at the place of the home, the workspace in it, and pins what leads there", () => {
