@@ -29,7 +29,8 @@ export function growTree(policy: ResolvedPolicy, access: EffectiveAccess): Tree 
     const path = anchors.get(key) ?? key;
     const { access: left, where, verdict } = access.at(access.names(path), "write");
     const above = key === "/" ? null : governing(byPath, parentPath(key));
-    const same = above !== null && above.access === left && above.where === where;
+    // What one layer grants of the host is just a part of the private place that another layer leaves of it.
+    const same = above?.where === where && (above.access === left || where === "private");
     // A private place is one of its own, even inside another.
     if (same && !(where === "private" && privateRoots.has(key))) continue;
     byPath.set(key, { path, access: left, where, entry: verdict.entry });

@@ -17,6 +17,17 @@ function answer(
 }
 
 describe("private places", () => {
+  it("are no finer than the layer that insists on them: what another grants of the host inside stays out", () => {
+    const grants = profile({ extends: ":isolated", filesystem: { "~/.pgpass": "read", "~/data": "read" } });
+    const steps = (profiles: readonly ReturnType<typeof profile>[]): readonly string[] =>
+      oracle(profiles)
+        .materialise()
+        .filter(({ path }) => path.startsWith("/home/u/.pg") || path.startsWith("/home/u/data"))
+        .map(({ path, access, where }) => `${access} ${path} ${where}`);
+    expect(steps([grants])).toEqual(["read /home/u/.pgpass host", "read /home/u/data host"]);
+    expect(steps([grants, builtin(":isolated")])).toEqual([]);
+  });
+
   it.each<readonly [string, Filesystem, Partial<Places>, string, string]>([
     ["the home", {}, {}, "/home/u/x", "allow granted private"],
     ["a host directory in it", { "~/data": "write" }, {}, "/home/u/data/x", "allow granted host"],
