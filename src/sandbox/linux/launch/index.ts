@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { Duplex } from "node:stream";
 import { SandboxedError } from "../../../policy/index.ts";
 import type { LaunchPlan } from "../../plan.ts";
@@ -125,11 +125,11 @@ class RunningLaunch implements Launch {
   }
 
   toInit(line: string): void {
-    if (!this.#init.destroyed) this.#init.write(`${line}\n`);
+    say(this.#init, line);
   }
 
   toGuard(line: string): void {
-    if (!this.#guard.destroyed) this.#guard.write(`${line}\n`);
+    say(this.#guard, line);
   }
 }
 
@@ -149,6 +149,26 @@ function channel(child: ChildProcess, number: number): Duplex {
   const stream: unknown = child.stdio.at(number);
   if (stream instanceof Duplex) return stream;
   throw new SandboxedError("setup_failed", `the guard was started without its channel ${number}`);
+}
+
+/**
+ * Past the stream: Node takes a write that fails, since the other side has ended, for the end of reading as well, and
+ * what that side said last would be lost.
+ */
+function say(stream: Duplex, line: string): void {
+  if (stream.destroyed) return;
+  const handle: unknown = Reflect.get(stream, "_handle");
+  const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : null;
+  if (typeof fd !== "number" || fd < 0) {
+    stream.write(`${line}\n`);
+    return;
+  }
+  try {
+    writeSync(fd, `${line}\n`);
+  } catch (error) {
+    // Full, which takes thousands of lines that nobody reads: the stream can wait.
+    if (error instanceof Error && "code" in error && error.code === "EAGAIN") stream.write(`${line}\n`);
+  }
 }
 
 function ignore(): void {}
