@@ -10,6 +10,7 @@ const late = {
   explain: "src/sandbox/linux/run/explain.ts",
   help: "src/cli/help.ts",
   network: "src/network/index.ts",
+  recover: "src/audit/recover.ts",
 };
 
 const loadedLate = {

@@ -26,7 +26,7 @@ export {
 export type * from "./policy/index.ts";
 export { equip, run, start } from "./run.ts";
 export type { Equipment } from "./run.ts";
-export { prepare, toolFolders } from "./sandbox/index.ts";
+export { prepare, StaleLaunch, toolFolders } from "./sandbox/index.ts";
 export type {
   Backend,
   HandOff,

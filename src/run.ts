@@ -1,6 +1,6 @@
 import type { Interception } from "./network/index.ts";
-import { needsInterception } from "./policy/index.ts";
-import { prepare, start as startSandbox } from "./sandbox/index.ts";
+import { needsInterception, SandboxedError } from "./policy/index.ts";
+import { prepare, StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
 import type {
   Launchable,
   Prepared,
@@ -51,8 +51,37 @@ export function start(request: StartRequest, launchable: Launchable): Running {
 
 /** Runs the program to its end. */
 export async function run(request: RunRequest): Promise<RunOutcome> {
-  const { launchable, ...equipment } = await equip(prepare(request));
-  return start({ ...equipment, ...request }, launchable).outcome;
+  let stale: StaleLaunch | null = null;
+  try {
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+      // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
+      const outcome: RunOutcome | StaleLaunch = await attemptRun(request, stale);
+      if (!(outcome instanceof StaleLaunch)) return outcome;
+      stale = outcome;
+    }
+    throw stale?.cause ?? new SandboxedError("internal", "a launch prepared just now is out of date");
+  } finally {
+    stale?.journal?.close();
+  }
+}
+
+/** A host that changes whenever a launch is prepared is not waited for. */
+export const MOST_ATTEMPTS = 3;
+
+/** The session of a launch that may be the second one: it goes on with the journal of the first. */
+export function sessionAfter(session: StartRequest["session"], stale: StaleLaunch | null): StartRequest["session"] {
+  return { id: session.id, openJournal: () => stale?.journal ?? session.openJournal() };
+}
+
+async function attemptRun(request: RunRequest, stale: StaleLaunch | null): Promise<RunOutcome | StaleLaunch> {
+  const session = sessionAfter(request.session, stale);
+  try {
+    const { launchable, ...equipment } = await equip(prepare(request));
+    return await start({ ...equipment, ...request, session }, launchable).outcome;
+  } catch (error) {
+    if (error instanceof StaleLaunch) return error;
+    throw error;
+  }
 }
 
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */

@@ -19,7 +19,7 @@ export interface RecoverableSession {
   readonly folder: string;
   /** The process that died. */
   readonly pid: number;
-  /** The `run.launching` record that no `run.ended` answers. */
+  /** The `run.launching` record that no end answers. */
   readonly launching: JournalRecord;
 }
 
@@ -129,13 +129,15 @@ function keep(path: string, tail: Buffer): void {
   }
 }
 
+const ends: ReadonlySet<string> = new Set(["run.ended", "run.failed", "run.interrupted"]);
+
 /** The latest launch without an end; null when there is none, or no journal. */
 function unanswered(path: string): JournalRecord | null {
   let launching: JournalRecord | null = null;
   try {
     for (const record of readJournal(path)) {
       if (record.kind === "run.launching") launching = record;
-      if (record.kind === "run.ended" || record.kind === "run.interrupted") launching = null;
+      if (ends.has(record.kind)) launching = null;
     }
   } catch (error) {
     if (!(error instanceof SandboxedError)) throw error;

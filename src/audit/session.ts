@@ -77,6 +77,15 @@ export function listSessions(environment: ReadonlyMap<string, string>): readonly
     });
 }
 
+/** Whether another session is open, or was left so: one directory listing. */
+export function areOthersOpen(environment: ReadonlyMap<string, string>, id: string): boolean {
+  try {
+    return readdirSync(stateFolders(environment).active).some((name) => name !== id);
+  } catch {
+    return false; // nothing was ever opened there
+  }
+}
+
 export function journalPath(folder: string): string {
   return join(folder, "journal.jsonl");
 }
@@ -85,6 +94,15 @@ export function journalPath(folder: string): string {
 export function openJournalFile(path: string, fresh: boolean): number {
   const { O_WRONLY, O_APPEND, O_NOFOLLOW, O_CREAT, O_EXCL } = constants;
   return openSync(path, O_WRONLY | O_APPEND | O_NOFOLLOW | (fresh ? O_CREAT | O_EXCL : 0), 0o600);
+}
+
+/** A session that could not be opened is nobody's to recover. */
+function letGo(active: string, id: string): void {
+  try {
+    release(active, id, 0);
+  } catch {
+    // what keeps the journal from being made is told
+  }
 }
 
 function createJournal(folders: StateFolders, folder: string, id: string): FileJournal {
@@ -107,6 +125,7 @@ function createJournal(folders: StateFolders, folder: string, id: string): FileJ
     });
   } catch (error) {
     if (head !== null) closeSync(head);
+    letGo(folders.active, id);
     throw unwritable(path, error);
   }
 }

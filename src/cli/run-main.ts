@@ -1,7 +1,7 @@
-import { newSessionId, openSession } from "../audit/index.ts";
+import { areOthersOpen, newSessionId, openSession } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
-import { start } from "../run.ts";
+import { MOST_ATTEMPTS, sessionAfter, start } from "../run.ts";
 import { StaleLaunch } from "../sandbox/index.ts";
 import type { RunOutcome, StartRequest } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
@@ -58,6 +58,7 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
   const surroundings = surroundingsOf(parsed);
   const path = lastValue(parsed, "report");
   const report = path === null ? null : openReport(path, surroundings.cwd);
+  let stale: StaleLaunch | null = null;
   try {
     const wanted = {
       parsed,
@@ -67,9 +68,13 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
     };
     const asked: AskedRun = { ...wanted, question: questionOf(wanted) };
     const recalled = recallRun(asked);
-    const again = recalled === null ? null : await execute(asked, recalled);
-    if (recalled !== null && again !== null) return conclude(again, recalled, report, parsed, voice);
-    const decided = await (await import("./decide.ts")).decideRun(asked);
+    if (recalled !== null) {
+      const outcome = await execute(asked, recalled, null);
+      if (!(outcome instanceof StaleLaunch)) return conclude(outcome, recalled, report, parsed, voice);
+      stale = outcome;
+    }
+    const { decideRun } = await import("./decide.ts");
+    let decided = await decideRun(asked);
     announce(decided, parsed, voice);
     if (has(parsed, "dry-run")) {
       const { dryRunText } = await import("./dry-run.ts");
@@ -78,28 +83,71 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
       writeOutput(has(parsed, "json") ? `${JSON.stringify({ schemaVersion: 1, plan, warnings })}\n` : dryRunText(plan));
       return 0;
     }
-    const outcome = await execute(asked, decided);
-    if (outcome === null) throw new SandboxedError("internal", "what was decided just now is out of date");
-    return conclude(outcome, decided, report, parsed, voice);
+    for (let attempt = 1; ; attempt++) {
+      const outcome: RunOutcome | StaleLaunch = await execute(asked, decided, stale);
+      if (!(outcome instanceof StaleLaunch)) return conclude(outcome, decided, report, parsed, voice);
+      stale = outcome;
+      if (attempt === MOST_ATTEMPTS) throw stale.cause ?? new SandboxedError("internal", stale.message);
+      decided = await decideRun(asked);
+    }
   } catch (error) {
     const lost = report?.write({ schemaVersion: 1, status: exitStatus(error), error: describe(error) });
     if (lost != null) voice.warn(lost);
     throw error;
   } finally {
+    stale?.journal?.close();
     report?.close();
   }
 }
 
-/** Null when a recalled run does not fit the host any more; nothing of the program ran. */
-async function execute(asked: AskedRun, { launchable, equipment, remember }: DecidedRun): Promise<RunOutcome | null> {
+/** A `StaleLaunch` is returned, not thrown: it is time to decide afresh. `before` is the one that came before. */
+async function execute(
+  asked: AskedRun,
+  { launchable, equipment, remember }: DecidedRun,
+  before: StaleLaunch | null,
+): Promise<RunOutcome | StaleLaunch> {
+  const request = startRequest(asked);
+  const tidying = tidyLater(asked);
   try {
-    const running = start({ ...equipment, ...startRequest(asked) }, launchable);
+    const running = start({ ...equipment, ...request, session: sessionAfter(request.session, before) }, launchable);
     remember();
-    return await running.outcome;
+    const outcome = await running.outcome;
+    await tidying.now();
+    return outcome;
   } catch (error) {
-    if (error instanceof StaleLaunch) return null;
+    tidying.forget();
+    if (error instanceof StaleLaunch) return error;
     throw error;
   }
+}
+
+/** By then nearly every program has started. */
+const SETTLED_MS = 50;
+
+/** Closes what runs left open that were killed, while the program runs or when it has ended: nobody waits for it. */
+function tidyLater({ parsed, surroundings, session }: AskedRun): { now(): Promise<void>; forget(): void } {
+  const { environment } = surroundings;
+  let tidied = has(parsed, "ephemeral");
+  const tidy = async (): Promise<void> => {
+    if (tidied) return;
+    tidied = true;
+    if (!areOthersOpen(environment, session)) return;
+    try {
+      const { recoverSessions } = await import("../audit/recover.ts");
+      recoverSessions(environment);
+    } catch {
+      // it is no concern of this run; a later one tries again
+    }
+  };
+  const timer = setTimeout(() => void tidy(), SETTLED_MS).unref();
+  const forget = (): void => clearTimeout(timer);
+  return {
+    forget,
+    now: () => {
+      forget();
+      return tidy();
+    },
+  };
 }
 
 function startRequest({ parsed, surroundings, program, session: id }: AskedRun): StartRequest {

@@ -51,6 +51,13 @@ export type JournalEvent =
       readonly status: number;
     }
   | {
+      /** A launch that came to nothing, or a run that ended because something it needs failed outside. */
+      readonly kind: "run.failed";
+      /** Of the `SandboxedError`; `stale` where the host changed meanwhile and the launch is prepared anew. */
+      readonly code: string;
+      readonly message: string;
+    }
+  | {
       /** Somebody went on with a session whose owner died: what ran then has no ending of its own. */
       readonly kind: "run.interrupted";
       readonly pid: number;

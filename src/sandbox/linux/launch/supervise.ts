@@ -27,6 +27,7 @@ export class Supervisor {
   #signal: number | null = null;
   #limit: Ending["limit"] = null;
   #failure: SandboxedError | null = null;
+  #failedStep: string | null = null;
   #startedAt = 0;
   #printed = "";
   #errors: Buffer = Buffer.alloc(0);
@@ -50,6 +51,7 @@ export class Supervisor {
         return;
       case "failed":
         this.#failure = setupFailed(message.step, message.text);
+        this.#failedStep = message.step;
         return;
       case "noexec":
         this.#failure = cannotExecute(message.errno);
@@ -146,6 +148,15 @@ export class Supervisor {
     this.#launch?.toGuard("foreground?");
   }
 
+  /**
+   * Nothing of the program ran, because something on the host was no longer what the plan says, or gone. The host may
+   * have changed since it was looked at.
+   */
+  get isOutdated(): boolean {
+    if (this.#startedAt !== 0) return false;
+    return this.#failedStep === "expect" || (this.#failure === null && outdated.test(this.#printed));
+  }
+
   /** Errors: `setup_failed`, `backend_refused`, `program_not_found`, `program_not_executable`. */
   ending(): Ending {
     if (this.#killing !== null) clearTimeout(this.#killing);
@@ -166,6 +177,9 @@ export class Supervisor {
     };
   }
 }
+
+/** What bubblewrap prints when the source of a mount, or the place for it, is gone or something else. */
+const outdated = /Can't (find source path|get type of source|bind mount|mkdir|create file|make symlink)/;
 
 const SIGKILL = 9;
 const SIGTERM = 15;

@@ -11,11 +11,12 @@ import type { Launch } from "../launch/index.ts";
 import { preparePrivateHome } from "../launch/private-home.ts";
 import { stopJob, tieSignals } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
+import type { Ending } from "../launch/supervise.ts";
 import type { Entrances } from "./entrances.ts";
 import { launchFiles, makeDoorFiles, makeFolders, makeTrust, removeTrust } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
 import type { Launchable } from "./launchable.ts";
-import { recordEnd, summarise } from "./summary.ts";
+import { recordEnd, recordFailure, summarise } from "./summary.ts";
 
 export { builtFolder } from "./files.ts";
 export { chooseBackend, reachableBackends } from "./ladder.ts";
@@ -23,8 +24,20 @@ export { prepare } from "./prepare.ts";
 export type { Prepared } from "./prepare.ts";
 export type { Known, Launchable } from "./launchable.ts";
 
-/** A recalled launch does not fit the host any more: prepare it anew. Nothing of the program ran. */
-export class StaleLaunch extends Error {}
+/**
+ * The launch does not fit the host any more: prepare it anew. Nothing of the program ran. `cause` is the refusal where
+ * the host showed it by refusing; null where a recalled launch was found to be out of date.
+ */
+export class StaleLaunch extends Error {
+  declare readonly cause: SandboxedError | null;
+  /** Open already, where the launch got so far: for the next one, or to be closed. */
+  readonly journal: Journal | null;
+
+  constructor(cause: SandboxedError | null = null, journal: Journal | null = null) {
+    super("the host has changed since the launch was prepared", { cause });
+    this.journal = journal;
+  }
+}
 
 /** A run under way, for hosts that stream. */
 export interface Running {
@@ -37,7 +50,7 @@ export interface Running {
 
 /**
  * Starts a program in its sandbox. The journal has the launch on disk before the program's first instruction.
- * Errors: everything `prepare` throws; `setup_failed`, `backend_refused`, `journal_unwritable` (nothing ran).
+ * Errors: everything `prepare` throws; `StaleLaunch`, `setup_failed`, `backend_refused`, `journal_unwritable` (nothing ran).
  */
 export function start(request: StartRequest, launchable: Launchable): Running {
   const { plan, home, folders } = launchable;
@@ -76,6 +89,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   async function complete(): Promise<RunOutcome> {
     const undo = bounds(request, launchable, supervisor);
     if (trust !== null) undo.push(() => removeTrust(trust.path));
+    let opened: Journal | null = null;
     try {
       // The kernel is busy with the sandbox meanwhile.
       const survey = await confirmed(launchable, launched);
@@ -99,10 +113,10 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       if (entrances !== null) undo.push(entrances.close);
       served(entrances?.service ?? null);
       const written = openJournal(request, launchable, launched);
-      journal = written;
+      opened = journal = written;
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
-      const ending = supervisor.ending();
+      const ending = endingOf(supervisor, written);
       repairs.push(
         ...ending.quarantined.map(({ path, to }): Repair => ({
           path,
@@ -122,9 +136,23 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         ...summary,
         notices: [...summary.notices, ...notices, ...ending.notices, ...watch.notices],
       });
+    } catch (error) {
+      if (opened !== null && !(error instanceof StaleLaunch)) recordFailure(opened, error);
+      throw error;
     } finally {
       undo.forEach((step) => step());
     }
+  }
+}
+
+/** Errors: `StaleLaunch`, and what `Supervisor.ending` says. */
+function endingOf(supervisor: Supervisor, journal: Journal): Ending {
+  try {
+    return supervisor.ending();
+  } catch (error) {
+    if (!supervisor.isOutdated || !(error instanceof SandboxedError)) throw error;
+    journal.append({ kind: "run.failed", code: "stale", message: error.message }, "batched");
+    throw new StaleLaunch(error, journal);
   }
 }
 
@@ -183,8 +211,9 @@ async function openDoorOf(
 
 /** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
 function openJournal(request: StartRequest, { plan, fingerprint }: Launchable, launched: Launch): Journal {
+  let journal: Journal | null = null;
   try {
-    const journal = request.session.openJournal();
+    journal = request.session.openJournal();
     journal.append(
       {
         kind: "run.launching",
@@ -201,6 +230,7 @@ function openJournal(request: StartRequest, { plan, fingerprint }: Launchable, l
     return journal;
   } catch (error) {
     launched.abort();
+    if (journal !== null) recordFailure(journal, error);
     throw error;
   }
 }

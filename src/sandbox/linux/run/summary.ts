@@ -1,3 +1,4 @@
+import { SandboxedError } from "../../../policy/index.ts";
 import type { Journal } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { handOff } from "../../protection/index.ts";
@@ -120,4 +121,20 @@ export function recordEnd(journal: Journal, outcome: RunOutcome): RunOutcome {
   );
   journal.close();
   return outcome;
+}
+
+/** The last records of a launch that came to nothing. What failed is told by whoever throws `error`. */
+export function recordFailure(journal: Journal, error: unknown): void {
+  const code = error instanceof SandboxedError ? error.code : "internal";
+  const message = error instanceof Error ? error.message : String(error);
+  try {
+    journal.append({ kind: "run.failed", code, message }, "batched");
+  } catch {
+    // it was the journal itself that failed, perhaps
+  }
+  try {
+    journal.close();
+  } catch {
+    // likewise
+  }
 }
