@@ -121,6 +121,32 @@ describe.each(people)("as %s", (person) => {
       expect(stage.read("made")).toBe("");
     }));
 
+  it("a profile that takes something from full access runs, where the tool is out of the user's reach", () =>
+    onStage(person, (stage) => {
+      policy(
+        stage,
+        '[permissions.all-but-keys]\nextends = ":danger-full-access"\nfilesystem = { "~/.ssh" = "deny" }\n',
+      );
+      const script = `cat ~/.ssh/id_ed25519; echo made > ${stage.outside}/made; echo x >> ~/.config/sandboxed/config.toml`;
+      const { status, stdout, stderr } = stage.sh(script, ["-P", "all-but-keys"]);
+      if (person === "ordinary") {
+        expect([stdout, stage.read(`${stage.outside}/made`)]).toEqual(["", "made\n"]);
+        expect(stage.read(`${stage.home}/.config/sandboxed/config.toml`)).not.toMatch(/^x$/m);
+      } else if (person !== "self" || process.getuid?.() === 0) {
+        expect([status, stderr]).toEqual([125, expect.stringContaining("inside reach of the writable /")]);
+        expect(stage.read(`${stage.outside}/made`)).toBeNull();
+      }
+    }));
+
+  it("the home as working directory is warned of, unless it was granted", () =>
+    onStage(person, (stage) => {
+      const warned = (...words: readonly string[]): string => stage.run([...words, "true"], { cwd: stage.home }).stderr;
+      expect(warned()).toContain("running in a private working directory (-w . grants it)");
+      expect(warned("-P", ":workspace")).toContain("it can be read, not written (-w . grants it)");
+      expect(warned("-P", ":read-only")).toBe("");
+      expect(warned("-w", ".")).toBe("");
+    }));
+
   it("full access is told, even when quiet was asked for", () =>
     onStage(person, (stage) => {
       const wide = stage.run(["-q", "-P", ":danger-full-access", "--", "cat", join(stage.home, "diary.txt")]);

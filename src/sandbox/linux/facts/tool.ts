@@ -1,7 +1,7 @@
-import { isWithin, parentPath, SandboxedError } from "../../../policy/index.ts";
+import { isWithin, joinPath, parentPath, rootPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { HostFacts, KernelFacts } from "../../facts.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, Look } from "./disk.ts";
 
 /** A part of the tool that a run must not be able to change. */
 export interface ToolLocation {
@@ -29,12 +29,19 @@ export function toolLocations(
 }
 
 /**
- * Refuses to run with a tool that the program could change for the next run.
+ * Refuses to run with a tool that the program could change for the next run. `isChangeable` says whether the program's
+ * user could change what stands below a writable root; see `changeableBy`.
  * Errors: `tool_unsafe` naming the part and the writable root.
  */
-export function assertToolSafe(writableRoots: readonly AbsolutePath[], locations: readonly ToolLocation[]): void {
+export function assertToolSafe(
+  writableRoots: readonly AbsolutePath[],
+  locations: readonly ToolLocation[],
+  isChangeable: (path: AbsolutePath) => boolean = () => true,
+): void {
   for (const { what, path } of locations) {
-    const root = writableRoots.find((writable) => isWithin(path, writable) || isWithin(writable, path));
+    const root = writableRoots.find(
+      (writable) => isWithin(writable, path) || (isWithin(path, writable) && isChangeable(path)),
+    );
     if (root === undefined) continue;
     throw new SandboxedError("tool_unsafe", `${what} stands at ${path}, inside reach of the writable ${root}`, {
       hint: "a program could change the sandbox of the next run: install the tool elsewhere, or grant less",
@@ -44,6 +51,31 @@ export function assertToolSafe(writableRoots: readonly AbsolutePath[], locations
 
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
+
+/** More than any installation has. */
+const MOST_FILES = 50_000;
+
+/**
+ * Could a program of this user change the file, or anything below the directory, or put something else in its place?
+ * By owner and permission bits; the group's count as if the user were in it, which holds for access lists as well.
+ */
+export function changeableBy(uid: number, disk: Disk): (path: AbsolutePath) => boolean {
+  if (uid === 0) return () => true;
+  const isOpen = ({ kind, uid: owner, mode }: Look): boolean =>
+    owner === uid || (kind !== "symlink" && (mode & WRITABLE_BY_OTHERS) !== 0);
+  // In a sticky directory names are kept from everybody but their owners.
+  const isOpenAbove = (look: Look): boolean => look.uid === uid || (isOpen(look) && (look.mode & STICKY) === 0);
+  return (path) => {
+    for (let at = path; at !== rootPath; at = parentPath(at)) if (isOpenAbove(disk.look(parentPath(at)))) return true;
+    const left: AbsolutePath[] = [path];
+    for (let seen = 0, at = left.pop(); at !== undefined; at = left.pop()) {
+      const look = disk.look(at);
+      if (isOpen(look) || ++seen > MOST_FILES) return true;
+      if (look.kind === "directory") for (const name of disk.list(at).keys()) left.push(joinPath(at, name));
+    }
+    return false;
+  };
+}
 
 /**
  * Why somebody but root or the user could replace the file, in words that follow its name; null when nobody can.

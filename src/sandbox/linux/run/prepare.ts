@@ -6,7 +6,7 @@ import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { PrepareRequest } from "../../request.ts";
-import { assertToolSafe, openDisk, readFacts, toolLocations } from "../facts/index.ts";
+import { assertToolSafe, changeableBy, openDisk, readFacts, toolLocations } from "../facts/index.ts";
 import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
@@ -49,9 +49,6 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     ? [`${request.policy.layers[0]?.profile.name ?? ""}: the program runs without a sandbox`]
     : [];
   const asked = request.workspaceRoots?.map((root) => existing(root, host));
-  if (!open && asked === undefined && workspace.unsafe !== null) {
-    warnings.push(`${workspace.path} ${workspace.unsafe}: running in a private working directory (-w . grants it)`);
-  }
   const found = asked ?? (workspace.unsafe === null ? [workspace.path] : []);
   const named = request.policy.layers[0]?.profile.workspaceRoots ?? [];
   const places = placesOf(host, folders, [...found, ...named.map((root) => existing(root, host))]);
@@ -60,7 +57,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
 
   const first = resolve(policy, places);
   const roots = open ? [] : writableRoots(compile(first));
-  assertToolSafe(roots, toolLocations(installation(built), host));
+  assertToolSafe(roots, toolLocations(installation(built), host), changeableBy(host.account.uid, disk));
   const toSurvey: SurveyRequest = {
     roots: roots.filter((root) => host.look(root).kind === "directory"),
     protect: first.protect,
@@ -84,6 +81,10 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
           protectedPaths: facts.protectedPaths,
         });
   const oracle = compile(resolved);
+  if (!open && asked === undefined && workspace.unsafe !== null) {
+    const warning = withoutWorkspace(policy, oracle, host.cwd);
+    if (warning !== null) warnings.push(`${workspace.path} ${workspace.unsafe}: ${warning} (-w . grants it)`);
+  }
   const { plan, environment: variables } = planLaunch({
     resolved,
     oracle,
@@ -119,6 +120,20 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     denied: () => deniedFiles(known),
     known: () => Promise.resolve(known),
   };
+}
+
+/** What it means that the working directory grants nothing by itself; null where an entry grants it all the same. */
+function withoutWorkspace(policy: Policy, oracle: Oracle, cwd: AbsolutePath): string | null {
+  const isHost = (op: "read" | "write"): boolean => {
+    const { effect, where } = oracle.decide({ op, path: cwd });
+    return effect === "allow" && where === "host";
+  };
+  if (isHost("write")) return null;
+  const wouldWrite = policy.layers[0]?.profile.filesystem.entries.some(
+    ({ target, access }) => target.kind === "token" && target.token === ":workspace_roots" && access === "write",
+  );
+  if (isHost("read") && wouldWrite !== true) return null;
+  return isHost("read") ? "it can be read, not written" : "running in a private working directory";
 }
 
 function existing(path: string, facts: HostFacts): AbsolutePath {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { absolutePath, SandboxedError } from "../../../../src/policy/index.ts";
 import { findBwrap } from "../../../../src/sandbox/linux/facts/bwrap.ts";
-import { assertToolSafe, replaceableBy, toolLocations } from "../../../../src/sandbox/linux/facts/index.ts";
+import {
+  assertToolSafe,
+  changeableBy,
+  replaceableBy,
+  toolLocations,
+} from "../../../../src/sandbox/linux/facts/index.ts";
 import { memoryDisk } from "./memory-disk.ts";
 import type { Content, MemoryEntry } from "./memory-disk.ts";
 
@@ -50,6 +55,33 @@ describe("a tool inside reach", () => {
 });
 
 type Tree = Readonly<Record<string, Content | MemoryEntry>>;
+
+describe("a tool below a writable root is safe where the user could not change it", () => {
+  const tool: Tree = { "/opt/tool/dist/native/sandbox-init": "", "/usr/bin/node": "", "/usr/bin/bwrap": "" };
+  const cases: readonly (readonly [string, over: Tree, uid: number, safe: boolean])[] = [
+    ["root's, in root's directories", {}, 1000, true],
+    ["and the user is root", {}, 0, false],
+    ["a file of the user's", { "/opt/tool/dist/run.js": { content: "", uid: 1000 } }, 1000, false],
+    ["a file of somebody else's", { "/opt/tool/dist/run.js": { content: "", uid: 1234 } }, 1000, true],
+    ["a file that all may write", { "/opt/tool/dist/run.js": { content: "", mode: 0o666 } }, 1000, false],
+    ["a file that a group may write", { "/opt/tool/dist/run.js": { content: "", mode: 0o664 } }, 1000, false],
+    ["a directory of the user's above", { "/opt": { content: null, uid: 1000 } }, 1000, false],
+    ["a directory above that all may write", { "/opt": { content: null, mode: 0o777 } }, 1000, false],
+    ["the same, where names are kept", { "/opt": { content: null, mode: 0o1777 } }, 1000, true],
+    ["node is the user's", { "/usr/bin/node": { content: "", uid: 1000 } }, 1000, false],
+    ["bubblewrap can be written by all", { "/usr/bin/bwrap": { content: "", mode: 0o777 } }, 1000, false],
+  ];
+  it.each(cases)("%s", (_, over, uid, safe) => {
+    const disk = memoryDisk({ ...tool, ...over });
+    const kernel = { bwrap: { path: absolutePath("/usr/bin/bwrap"), version: "0.8.0" } };
+    const locations = toolLocations(installed("/opt/tool"), { canonical: disk.canonical, kernel });
+    const check = () => assertToolSafe([absolutePath("/")], locations, changeableBy(uid, disk));
+    expect(refusal(check)).toBe(safe ? null : "tool_unsafe");
+    expect(refusal(() => assertToolSafe([absolutePath("/opt/tool/dist")], locations, changeableBy(uid, disk)))).toBe(
+      "tool_unsafe",
+    );
+  });
+});
 
 describe("who could replace a program", () => {
   const cases: readonly (readonly [string, tree: Tree, trusted: boolean])[] = [
