@@ -25,9 +25,12 @@ createServer((request, response) => {
   onward.on("error", () => response.destroy());
   request.pipe(onward);
 }).listen(0, "127.0.0.1", function () { console.log(this.address().port); });`;
-// A process of its own, as the door is.
-const proxy = spawn(process.execPath, ["-e", PROXY], { env: environment, stdio: ["ignore", "pipe", "inherit"] });
-const proxyPort = Number(await new Promise((said) => proxy.stdout.once("data", said)));
+/** A process of its own, and a new one every time, as the door is: neither has run warm before. */
+async function startProxy() {
+  const proxy = spawn(process.execPath, ["-e", PROXY], { env: environment, stdio: ["ignore", "pipe", "inherit"] });
+  const port = await new Promise((said) => proxy.stdout.once("data", said));
+  return { proxy, variables: { http_proxy: `http://127.0.0.1:${Number(port)}` } };
+}
 const url = `http://127.0.0.1:${server.address().port}/`;
 
 /** Each prints milliseconds a request, and takes the proxy from `http_proxy` if that is set. */
@@ -50,17 +53,16 @@ const one = () => new Promise((done) => http.get(proxy ? { host: proxy.hostname,
 const sandbox = [process.execPath, join(root, "dist/bin/sandboxed-run.cjs"), "-q", "--host-port"];
 const inside = [...sandbox, String(server.address().port), "--"];
 const ways = {
-  "plain proxy": { words: [], http_proxy: `http://127.0.0.1:${proxyPort}` },
-  door: { words: inside },
-  "past the proxy": { words: [...inside, "env", "-u", "http_proxy", "-u", "HTTP_PROXY", "-u", "ALL_PROXY"] },
+  "plain proxy": null,
+  door: inside,
+  "past the proxy": [...inside, "env", "-u", "http_proxy", "-u", "HTTP_PROXY", "-u", "ALL_PROXY"],
 };
 
 try {
   for (const [client, script] of Object.entries(clients)) {
     const times = Object.fromEntries(Object.keys(ways).map((way) => [way, []]));
     for (let round = 0; round < ROUNDS; round += 1)
-      for (const [way, { words, ...more }] of Object.entries(ways))
-        times[way].push(await measured([...words, "sh", "-c", script], { ...environment, ...more }));
+      for (const [way, words] of Object.entries(ways)) times[way].push(await timeOf(words, script));
     console.log(`${client}: new connection and request`);
     for (const [way, list] of Object.entries(times)) console.log(`  ${way.padEnd(16)} ${median(list).toFixed(3)} ms`);
     for (const way of ["door", "past the proxy"]) {
@@ -70,8 +72,17 @@ try {
   }
 } finally {
   server.close();
-  proxy.kill();
   rmSync(folder, { recursive: true, force: true });
+}
+
+async function timeOf(words, script) {
+  if (words !== null) return measured([...words, "sh", "-c", script], environment);
+  const { proxy, variables } = await startProxy();
+  try {
+    return await measured(["sh", "-c", script], { ...environment, ...variables });
+  } finally {
+    proxy.kill();
+  }
 }
 
 /** Not by a synchronous call: the servers answer in this process. */
