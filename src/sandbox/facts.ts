@@ -1,5 +1,4 @@
-import type { AbsolutePath } from "../policy/path.ts";
-import type { ProtectedPath } from "../policy/resolved.ts";
+import type { AbsolutePath, ProtectedPath } from "../policy/index.ts";
 
 /** What a path is, without following a symlink in its last component. */
 export type PathKind = "directory" | "file" | "symlink" | "socket" | "device" | "fifo" | "missing";

@@ -1,5 +1,4 @@
-import type { Limits } from "../policy/model.ts";
-import type { AbsolutePath } from "../policy/path.ts";
+import type { AbsolutePath, Limits } from "../policy/index.ts";
 import type { Identity } from "./facts.ts";
 
 /** One step of building the file tree, in order. `to` is the path inside. */

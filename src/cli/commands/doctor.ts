@@ -1,11 +1,9 @@
 import { absolutePath, escapeText, SandboxedError } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
-import { diagnose, hostLedger, ladder } from "../../sandbox/doctor/index.ts";
+import { builtFolder, diagnose, hostLedger, ladder, readFacts } from "../../sandbox/doctor/index.ts";
 import type { Check, Guarantee, Ladder } from "../../sandbox/doctor/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Backend } from "../../sandbox/index.ts";
-import { readFacts } from "../../sandbox/linux/facts/index.ts";
-import { builtFolder } from "../../sandbox/linux/run/index.ts";
 import { version } from "../../generated/version.ts";
 import type { Command } from "../command.ts";
 import { lastValue } from "../parse.ts";

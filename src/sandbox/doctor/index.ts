@@ -5,3 +5,6 @@ export { ladder } from "./ladder.ts";
 export type { Ladder, Rung } from "./ladder.ts";
 export { hostLedger, ledger } from "./ledger.ts";
 export type { Guarantee, Holds, Launched } from "./ledger.ts";
+/** What it looks at. */
+export { readFacts } from "../linux/facts/index.ts";
+export { builtFolder } from "../linux/run/index.ts";

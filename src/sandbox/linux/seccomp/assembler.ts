@@ -1,4 +1,4 @@
-import { SandboxedError } from "../../../policy/error.ts";
+import { SandboxedError } from "../../../policy/index.ts";
 import { type Instruction, maxInstructions, op } from "./bpf.ts";
 
 /** One line of assembly. A branch names both of its targets, so that no line is reached by falling out of a branch. */

@@ -1,4 +1,4 @@
-import { SandboxedError } from "../../../policy/error.ts";
+import { SandboxedError } from "../../../policy/index.ts";
 
 export type SeccompArch = "x64" | "arm64";
 /** How the run is enclosed; `sandbox-profiles/seccomp.toml` says what each one means. */
