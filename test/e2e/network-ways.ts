@@ -8,7 +8,7 @@ export interface Way {
   /** What its output holds when it got there. */
   readonly hears: string;
   readonly port: number;
-  /** Tried by everybody, under every policy that lets nothing through; the others by one person under one. */
+  /** Tried by everybody, and under every policy that lets nothing through; the others by one person under one. */
   readonly main?: true;
 }
 
