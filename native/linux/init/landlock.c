@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define RESOLVE_NO_SYMLINKS 0x04
+
 #define RIGHT(bit) (1ull << (bit))
 
 /* linux/landlock.h, in the order in which the rights came. */
@@ -44,13 +46,23 @@ static uint64_t known_rights(long abi)
 	return RIGHT((abi >= ABI_REFER ? REFER : MAKE_SYM) + 1) - 1;
 }
 
+/*
+ * On the host somebody may put a symlink in the way of a path meanwhile. Inside the sandbox's own tree, which was compared
+ * with the plan, none does harm.
+ */
+static int open_path(const char *path, bool no_symlinks)
+{
+	struct { uint64_t flags, mode, resolve; } how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS };
+	return no_symlinks ? (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how) : open(path, O_PATH | O_CLOEXEC);
+}
+
 /* False with errno; a path that is not there is no error where `optional`. */
-static bool allow(int ruleset, const char *path, uint64_t rights, bool optional)
+static bool allow(int ruleset, const char *path, uint64_t rights, bool optional, bool no_symlinks)
 {
 	struct stat status;
-	int fd = open(path, O_PATH | O_CLOEXEC);
+	int fd = open_path(path, no_symlinks);
 	if (fd < 0)
-		return optional && errno == ENOENT;
+		return optional && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == EACCES);
 	if (fstat(fd, &status) != 0)
 		return false;
 	if (!S_ISDIR(status.st_mode))
@@ -93,16 +105,17 @@ int landlock_prepare(const struct instructions *told, void (*fail)(const char *s
 	int ruleset = (int)syscall(SYS_landlock_create_ruleset, &rules, size, 0);
 	if (ruleset < 0)
 		fail("landlock", errno, "ruleset");
-	if (!alone && !allow(ruleset, "/", READING & rules.fs, false))
+	if (!alone && !allow(ruleset, "/", READING & rules.fs, false, false))
 		fail("landlock", errno, "/");
+	/* Of what stood beside something denied, much comes and goes. What is gone is not granted. */
 	for (int i = 0; i < told->readable.count; i++)
-		if (!allow(ruleset, told->readable.path[i], READING & rules.fs, false))
+		if (!allow(ruleset, told->readable.path[i], READING & rules.fs, true, alone))
 			fail("landlock", errno, told->readable.path[i]);
 	for (int i = 0; i < told->writable.count; i++)
-		if (!allow(ruleset, told->writable.path[i], rules.fs, false))
+		if (!allow(ruleset, told->writable.path[i], rules.fs, false, alone))
 			fail("landlock", errno, told->writable.path[i]);
 	/* Made for this run and held by other means. Without namespaces they are the host's, and are named if wanted. */
-	if (!alone && (!allow(ruleset, "/dev", rules.fs, true) || !allow(ruleset, "/proc", rules.fs, true)))
+	if (!alone && (!allow(ruleset, "/dev", rules.fs, true, false) || !allow(ruleset, "/proc", rules.fs, true, false)))
 		fail("landlock", errno, "/dev and /proc");
 	return ruleset;
 }

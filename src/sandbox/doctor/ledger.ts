@@ -121,7 +121,9 @@ function landlocked({ landlockAbi }: Launched): Guarantee[] {
     always("reading only what is granted", "Landlock"),
     always("writing only where granted", "Landlock"),
     no("hiding what exists", "names, sizes and owners outside the grants can be looked up"),
-    no("denying below a grant", "Landlock cannot: a policy that asks for it is refused"),
+    always("denying below what may be read", "Landlock: what stands beside it is granted, name by name"),
+    no("denying below what may be written", "Landlock cannot: a policy that asks for it is refused"),
+    no("modes, times and attributes of files", "those of the program's user can be changed anywhere"),
     no("private temporary directories and home", "there are no mounts: a policy that asks for them is refused"),
     always("network", "seccomp: no sockets but connected pairs"),
     scoped ? always("abstract sockets", "Landlock") : always("abstract sockets", "seccomp"),
@@ -131,7 +133,7 @@ function landlocked({ landlockAbi }: Launched): Guarantee[] {
       : no("reaching the host's processes", "signals to processes of the same user arrive"),
     ...everywhere(),
     watched("nothing outlives the run", "watchdog", "there is no PID namespace"),
-    watched("number of tasks", "RLIMIT_NPROC, watchdog", "counts all processes of the user"),
+    watched("number of tasks", "watchdog", "the tree is counted at intervals"),
     watched("memory, home size", "watchdog", "measured at intervals, the tree is killed above the limit"),
   ];
 }

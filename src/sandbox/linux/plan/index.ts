@@ -6,8 +6,10 @@ import type { Publication } from "../../request.ts";
 import { programEnvironment, programPath } from "./environment.ts";
 import type { ProgramEnvironment } from "./environment.ts";
 import { planDoor, withDoorFiles } from "./door.ts";
+import { planLandlock } from "./landlock.ts";
+import type { LandlockRequest } from "./landlock.ts";
 import { planMounts } from "./mounts.ts";
-import type { GrantedSocket } from "./mounts.ts";
+import type { GrantedSocket, MountTree } from "./mounts.ts";
 import { findProgram, requireShown } from "./program.ts";
 import type { ProgramSearch } from "./program.ts";
 import { privateHomeFor } from "./private-home.ts";
@@ -38,6 +40,8 @@ export interface PlanRequest {
   readonly placeholders: readonly AbsolutePath[];
   /** Directories of the tool's own that the launch makes where they do not exist. */
   readonly made: readonly AbsolutePath[];
+  /** What a directory holds, for a backend that must name it all. */
+  readonly list: LandlockRequest["list"];
   readonly publish: readonly Publication[];
   /** Where the door's own files lie on the host. */
   readonly doorFolder: AbsolutePath;
@@ -66,16 +70,31 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     trust: knownNormal(`${request.doorFolder}/trust-${request.session}.pem`),
   });
   const allowsSocket = (path: AbsolutePath): boolean => oracle.decide({ op: "connect_unix", path }).effect === "allow";
-  const tree = planMounts({
-    steps,
-    facts,
-    limits: resolved.limits,
-    privateHome: home.folder,
-    outerProc: backend === "bwrap-outer-proc",
-    placeholders: new Set([...request.placeholders, ...made]),
-    maskedSockets: facts.sockets.filter((path) => !allowsSocket(path)),
-    grantedSockets: grantedSockets(resolved, facts).filter(({ path }) => allowsSocket(path)),
-  });
+  const granted = grantedSockets(resolved, facts).filter(({ path }) => allowsSocket(path));
+  const alone =
+    backend === "landlock"
+      ? planLandlock({
+          steps,
+          facts,
+          list: request.list,
+          placeholders: request.placeholders,
+          made,
+          grantedSockets: granted.map(({ path }) => path),
+          sharesNetwork: resolved.networkMode === "full",
+        })
+      : null;
+  const mountTree = (): MountTree =>
+    planMounts({
+      steps,
+      facts,
+      limits: resolved.limits,
+      privateHome: home.folder,
+      outerProc: backend === "bwrap-outer-proc",
+      placeholders: new Set([...request.placeholders, ...made]),
+      maskedSockets: facts.sockets.filter((path) => !allowsSocket(path)),
+      grantedSockets: granted,
+    });
+  const tree: MountTree = alone === null ? mountTree() : { ...alone, mounts: [], expectations: [], homePoints: [] };
   const shown = door === null ? tree : withDoorFiles(tree, door, request.doorFolder, facts);
   const environment = programEnvironment(resolved, facts, request.session, door);
   const cwd = startFolder(oracle, resolved, facts);
@@ -109,17 +128,24 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     ids: { uid, gid },
     fullIdRange: facts.account.uid === 0,
     limits: { ...resolved.limits, memory: memoryLimit(resolved, facts) },
-    pidMax: facts.kernel.pidMaxPerNamespace ? Math.max(SMALLEST_PID_MAX, resolved.limits.processes) : null,
+    pidMax:
+      alone === null && facts.kernel.pidMaxPerNamespace ? Math.max(SMALLEST_PID_MAX, resolved.limits.processes) : null,
     landlock: restricted && facts.kernel.landlockAbi > 0,
     writable: tree.writable,
-    readable: [],
-    privateHome: tree.homePoints.length > 0 || home.used ? { folder: home.folder, points: tree.homePoints } : null,
+    readable: alone?.readable ?? [],
+    privateHome:
+      alone === null && (tree.homePoints.length > 0 || home.used)
+        ? { folder: home.folder, points: tree.homePoints }
+        : null,
     rebind,
     remask: tree.mounts.flatMap((step) => (step.do === "mask" ? [step.to] : [])).slice(0, MOST_REBINDS - rebind.length),
     missing: [...new Set([...absentNames(facts, oracle), ...absent])],
     made,
     placeholders: request.placeholders,
-    reductions: reductions(resolved, facts, { absent: absent.length > 0, door: door !== null }),
+    reductions: [
+      ...reductions(resolved, facts, { absent: absent.length > 0, door: door !== null }),
+      ...(alone?.reductions ?? []),
+    ],
     terminal: request.terminal,
   };
   return { plan, environment };

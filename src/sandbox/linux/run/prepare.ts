@@ -98,6 +98,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     homes: absolutePath(`${folders.cache}/homes`),
     denied: expandDenyGlobs(resolved, oracle, roots, disk),
     placeholders: surveyed.protection.placeholders,
+    list: disk.list,
     made: madeFolders(folders, host),
     publish: request.publish ?? [],
     doorFolder: doorFolder(folders),

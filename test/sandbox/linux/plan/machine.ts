@@ -110,6 +110,7 @@ export function planOf(
     denied: [],
     placeholders: [],
     made: [],
+    list: () => new Map(),
     publish: [],
     doorFolder: absolutePath("/home/ann/.cache/sandboxed/door"),
   }).plan;
