@@ -28,6 +28,12 @@ export async function sandboxedMain(words: readonly string[]): Promise<number> {
       writeOutput(`sandboxed ${version}\n`);
       return 0;
     }
+    const group = commandList.filter(({ name }) => name.startsWith(`${first} `));
+    if (group.length > 0 && (rest[0] === "--help" || rest[0] === "-h")) {
+      const { groupHelp } = await import("./command-help.ts");
+      writeOutput(groupHelp(first, group));
+      return 0;
+    }
     return await dispatch(findCommand(words), words);
   } catch (error) {
     voice.fail(error);

@@ -15,10 +15,19 @@ export interface Surroundings {
   readonly workspace: string;
 }
 
-/** Errors: `usage` when `--cd` or the working directory is not there. */
+/** Errors: `usage` when `--cd` or the working directory is not there, `workspace_unsafe` when it cannot be one. */
 export function surroundingsOf(parsed: Parsed<string>): Surroundings {
   const environment = callersEnvironment();
   const cwd = workingDirectory(lastValue(parsed, "cd"));
+  if (/[\r\n]/.test(cwd)) {
+    throw new SandboxedError(
+      "workspace_unsafe",
+      `the working directory ${escapeText(cwd)} has a line break in its name`,
+      {
+        hint: "no path of a policy may hold one: rename it, or start elsewhere",
+      },
+    );
+  }
   const home = homeOf(environment);
   return { environment, cwd, home, workspace: findWorkspace(cwd, home) };
 }
@@ -38,12 +47,20 @@ function workingDirectory(given: string | null): string {
   const here = currentDirectory();
   if (given === null) return here;
   const path = resolve(here, given);
-  if (given === "" || statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) {
-    throw new SandboxedError("usage", `--cd ${escapeText(given)}: there is no such directory`, {
-      hint: "check the path",
-    });
+  try {
+    if (given !== "" && statSync(path).isDirectory()) return realpathSync(path);
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    if (code !== "ENOENT" && code !== "ENOTDIR") {
+      throw new SandboxedError("workspace_unsafe", `--cd ${escapeText(given)}: it cannot be reached (${code})`, {
+        hint: "name a directory that you may search",
+        cause,
+      });
+    }
   }
-  return realpathSync(path);
+  throw new SandboxedError("usage", `--cd ${escapeText(given)}: there is no such directory`, {
+    hint: "check the path",
+  });
 }
 
 function currentDirectory(): string {

@@ -81,7 +81,17 @@ function writeError(text: string): void {
   }
 }
 
-/** A command's result, to standard output. */
+let isWatched = false;
+
+/** A command's result, to standard output. Who reads it may stop before the end, as `head` does. */
 export function writeOutput(text: string): void {
+  if (!isWatched) process.stdout.on("error", (error) => lost(error));
+  isWatched = true;
   process.stdout.write(text);
+}
+
+function lost(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") return;
+  writeError(`sandboxed: standard output cannot be written: ${escapeText(error.message)}\n`);
+  process.exitCode = 2;
 }

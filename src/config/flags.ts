@@ -66,7 +66,7 @@ export function flagPatch(base: Profile, flags: ConfigFlags, cwd: string): Profi
     ...(memory === null ? [] : [read(base, `--memory ${memory}`, { limits: { memory: amount(memory) } })]),
     ...(processes === null
       ? []
-      : [read(base, `--processes ${processes}`, { limits: { processes: Number(processes) } })]),
+      : [read(base, `--processes ${processes}`, { limits: { processes: count(processes) } })]),
     ...(flags.environment.length === 0 ? [] : [environmentPatch(base, flags.environment)]),
   ];
   const own: ProfilePatch = { name: base.name, provenance: flagProvenance, description: base.description, entries };
@@ -86,6 +86,7 @@ function reachPatches(base: Profile, flags: ConfigFlags, cwd: string): readonly 
   const bundles = flags.allow.flatMap((word) => word.split(",").map((name) => name.trim()));
   const domain = (option: string, pattern: string, access: "allow" | "deny"): ProfilePatch =>
     read(base, `${option} ${pattern}`, { network: { domains: { [pattern]: access } } });
+  for (const pattern of flags.allowDomain) refuseOwnHost(pattern);
   // Of two that name the same pattern the first holds.
   const patches = [
     ...flags.denyDomain.map((pattern) => domain("--deny-domain", pattern, "deny")),
@@ -101,6 +102,15 @@ function reachPatches(base: Profile, flags: ConfigFlags, cwd: string): readonly 
   const opens = bundles.length + flags.allowDomain.length + flags.hostPort.length > 0;
   if (!opens || flags.network !== null || base.network.mode !== "off") return patches;
   return [...patches, read(base, "--network restricted", { network: { mode: "restricted" } })];
+}
+
+/** `localhost` is the program's own; a port of the host's is opened in another way. */
+function refuseOwnHost(pattern: string): void {
+  const [, port = ""] = /^localhost\.?(?::(\d+))?$/i.exec(pattern) ?? [];
+  if (!/^localhost\.?(?::|$)/i.test(pattern)) return;
+  throw new SandboxedError("usage", `--allow-domain ${escapeText(pattern)}: localhost is the program's own`, {
+    hint: `for a port of this machine's loopback write --host-port ${port === "" ? "PORT" : port}`,
+  });
 }
 
 function hostPortPatch(base: Profile, port: string): ProfilePatch {
@@ -136,6 +146,13 @@ function absolute(path: string, access: "read" | "write" | "deny", cwd: string):
 /** A number alone counts in seconds or bytes. */
 function amount(text: string): string | number {
   return /^\d+$/.test(text) ? Number(text) : text;
+}
+
+function count(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new SandboxedError("usage", `--processes ${escapeText(text)}: that is no number`, {
+    hint: "write a whole number above 0",
+  });
 }
 
 function environmentPatch(base: Profile, words: readonly string[]): ProfilePatch {

@@ -20,8 +20,13 @@ export const rootPath = knownNormal("/");
 export function absolutePath(text: string): AbsolutePath {
   const path = /[\r\n]/.test(text) ? null : normalise(text);
   if (path !== null) return path;
-  throw new SandboxedError("policy_invalid", `${JSON.stringify(text)} is not an absolute path`, {
-    hint: "write the whole path from /, or ~/… for one in your home directory; NUL and line breaks are not allowed",
+  const shown = JSON.stringify(text);
+  const held = text.includes("\0") ? "NUL" : /[\r\n]/.test(text) ? "a line break" : null;
+  if (held !== null) {
+    throw new SandboxedError("policy_invalid", `${shown} holds ${held}`, { hint: "no path of a policy may hold it" });
+  }
+  throw new SandboxedError("policy_invalid", `${shown} is not an absolute path`, {
+    hint: "write the whole path from /, or ~/… for one in your home directory",
   });
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, linkSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -40,6 +41,9 @@ describe("wrong use of sandboxed-run ends with 125 and one message", () => {
     ["-C absent true", ["--cd absent: there is no such directory"]],
     ["-C victim true", ["--cd victim: there is no such directory"]],
     ["--timeout soon true", ["--timeout soon", "duration"]],
+    ["--processes abc true", ["--processes abc: that is no number", "whole number above 0"]],
+    ["--processes=-3 true", ["--processes -3: that is no number"]],
+    ["--processes 0 true", ["--processes 0", "above 0"]],
     ["--enable nothing true", ['--enable "nothing": there is no such feature']],
     ["-r :hmoe true", ['":home"']],
     ["--config required.toml --ephemeral true", ["--ephemeral is refused", "leave --ephemeral out"]],
@@ -65,6 +69,13 @@ describe("wrong use of sandboxed-run ends with 125 and one message", () => {
   it.runIf(process.versions.node.startsWith("20."))("a TypeScript file that this Node cannot run", () => {
     const { status, stderr } = bundle.call("sandboxed-run", ["a.ts"]);
     expect([status, stderr]).toEqual([125, expect.stringContaining("cannot run TypeScript")]);
+  });
+
+  it("a working directory that no policy could name", () => {
+    const cwd = join(bundle.home, "a\nb");
+    mkdirSync(cwd);
+    const { status, stderr } = bundle.call("sandboxed-run", ["true"], { cwd });
+    expect([status, stderr]).toEqual([125, expect.stringContaining("a\\nb has a line break in its name")]);
   });
 
   it("an empty program name is not found", () => {
@@ -133,6 +144,27 @@ describe("wrong use of sandboxed ends with 2", () => {
 });
 
 describe("help and version", () => {
+  it.each([
+    ["policy", "show", "check", "test"],
+    ["audit", "show", "verify"],
+  ])("the commands that start with %s are listed", (group, ...names) => {
+    for (const word of ["--help", "-h"]) {
+      const { status, stdout, stderr } = bundle.call("sandboxed", [group, word]);
+      expect([status, stderr]).toEqual([0, ""]);
+      for (const name of names) expect(stdout).toMatch(new RegExp(`^  ${group} ${name} +\\S`, "m"));
+    }
+  });
+
+  it("a reader that stops early is no mistake; a full disk is", () => {
+    const command = `node "${join(bundle.folder, "sandboxed.cjs")}" schema`;
+    const shell = (line: string) => spawnSync("bash", ["-c", line], { encoding: "utf8" });
+    const early = shell(`for i in 1 2 3; do ${command} | true; done`);
+    expect([early.status, early.stderr]).toEqual([0, ""]);
+    expect(shell(`${command} | wc -l`).stdout.trim()).not.toBe("0");
+    const full = shell(`${command} > /dev/full`);
+    expect([full.status, full.stderr]).toEqual([2, expect.stringMatching(/^sandboxed: .*ENOSPC.*\n$/)]);
+  });
+
   it.each<["sandboxed-run" | "sandboxed", string]>([
     ["sandboxed-run", "--help"],
     ["sandboxed", "--help"],
