@@ -76,7 +76,7 @@ export class PathOracle {
   #decideList(path: AbsolutePath): Decision {
     const decision = this.#decideAccess("list", path, "read");
     if (decision.effect === "allow" || !this.tree.aboveVisible.has(this.access.key(path))) return decision;
-    return allow("masked", "granted", decision.rule, null);
+    return allow("masked", "granted", { kind: "default", text: "what can be read lies below it" }, null);
   }
 
   #decideCreate(path: AbsolutePath): Decision {

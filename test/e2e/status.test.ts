@@ -28,6 +28,7 @@ const cases: readonly Case[] = [
     says: /exists.*(--read|rule)/s,
   },
   { name: "a directory as program", words: ["--", "./"], status: 126, says: /directory/ },
+  { name: "the working directory as program", words: ["."], status: 126, says: /work\/project is a directory/ },
   { name: "a file that is not executable", words: ["--", "./README.md"], status: 126, says: /executable/ },
   { name: "an option that does not exist", words: ["--netwrk", "off", "true"], status: 125, says: /--network/ },
   { name: "no program", words: [], status: 125, says: /program/i },
@@ -65,6 +66,49 @@ describe("exit status", () => {
       expect(result.status, result.stderr).toBe(status);
       if (says === undefined) expect(result.stderr).toBe("");
       else expect(result.stderr).toMatch(says);
+    }),
+  );
+
+  it("a name that PATH has as a directory is looked for further on", () =>
+    onStage("self", (stage) => {
+      const environment = { PATH: `${stage.workspace}/one:${stage.workspace}/two:/usr/bin:/bin` };
+      stage.write("one/tool/x", "");
+      expect(stage.run(["--", "tool"], { environment })).toMatchObject({
+        status: 127,
+        stderr: expect.stringContaining("tool: not found"),
+      });
+      stage.write("two/tool", "#!/bin/sh\nexit 5\n");
+      stage.plain("chmod", ["755", "two/tool"]);
+      expect(stage.run(["--", "tool"], { environment }).status).toBe(5);
+    }));
+
+  it("a program that a rule hides is named with what would show it, where something would", () =>
+    onStage("self", (stage) => {
+      stage.write(`${stage.outside}/tool`, "#!/bin/sh\nexit 0\n");
+      stage.plain("chmod", ["755", `${stage.outside}/tool`]);
+      const tool = `${stage.outside}/tool`;
+      const shown = stage.run([tool]);
+      expect(shown.stderr).toContain(`exists, but is hidden: no rule allows it\nsandboxed-run:   allow it with --read`);
+      expect(stage.run(["--read", tool, tool]).status).toBe(0);
+      stage.write(".sandboxed/config.toml", 'default_permissions = ":isolated"\n');
+      const refused = stage.run(["--read", tool, tool]);
+      expect([refused.status, refused.stderr]).toEqual([127, expect.stringContaining("this is up to the project (")]);
+    }));
+
+  it.skipIf(process.getuid?.() !== 0)("a working directory that may not be searched is refused in words", () =>
+    onStage("ordinary", (stage) => {
+      const inside = `${stage.workspace}/shut/inside`;
+      stage.write("shut/inside/x", "");
+      const script = `cd ${inside} && chmod 000 .. && '${process.execPath}' '${stage.tool("sandboxed-run")}' "$@"`;
+      const from = (...words: readonly string[]) => stage.plain("sh", ["-c", script, "sh", ...words]);
+      expect(from("true")).toMatchObject({ status: 125, stderr: expect.stringMatching(/inside cannot be searched/) });
+      stage.plain("chmod", ["755", `${stage.workspace}/shut`]);
+      expect(from("-C", inside, "true")).toMatchObject({
+        status: 125,
+        stderr: expect.stringMatching(/cannot be reached/),
+      });
+      stage.plain("chmod", ["755", `${stage.workspace}/shut`]);
+      expect(stage.run(["true"], { cwd: inside }).status).toBe(0);
     }),
   );
 

@@ -125,6 +125,19 @@ describe("where no option would do, it says what would", () => {
     expect([effect, suggestion]).toEqual(["deny", { argv: [], config: says }]);
   });
 
+  it("what may be listed only as the way to something is not said to be forbidden", () => {
+    const asked = oracle(builtin(":isolated"));
+    expect(asked.decide({ op: "list", path: "/" })).toMatchObject({
+      effect: "allow",
+      where: "masked",
+      rule: { text: "what can be read lies below it" },
+    });
+    expect(asked.decide({ op: "list", path: "/srv" })).toMatchObject({
+      effect: "deny",
+      rule: { text: "nothing allows it" },
+    });
+  });
+
   it("a line of a file gives way to an option that can be typed in one way only", () => {
     const inHome = oracle(flagged({ filesystem: { "~/ws": { "a.txt": "deny" } } }));
     expect(inHome.decide({ op: "read", path: "/home/u/ws/a.txt" }).suggestion?.argv).toEqual([]);

@@ -16,7 +16,8 @@ export interface ProgramSearch {
  * Errors: `program_not_found` (127; says so when a rule hides it), `program_not_executable` (126).
  */
 export function findProgram(name: string, search: ProgramSearch): AbsolutePath {
-  const candidates = name.includes("/")
+  const isPath = name.includes("/") || name === "." || name === "..";
+  const candidates = isPath
     ? [absolutePath(name.startsWith("/") ? name : `${search.cwd}/${name}`)]
     : search.directories.map((directory) => absolutePath(`${directory}/${name}`));
   let hidden: { path: AbsolutePath; decision: Decision } | null = null;
@@ -30,11 +31,13 @@ export function findProgram(name: string, search: ProgramSearch): AbsolutePath {
       if (search.facts.program(search.facts.canonical(path) ?? path) === "executable") hidden ??= { path, decision };
       continue;
     }
-    if (!shown) hidden ??= { path, decision };
+    // Nobody means a directory that a directory of PATH happens to hold.
+    if (found === "directory") unusable ??= isPath ? { path, why: "is a directory" } : null;
+    else if (!shown) hidden ??= { path, decision };
     else if (found === "executable") return path;
-    else unusable ??= { path, why: found === "directory" ? "is a directory" : "is not executable" };
+    else unusable ??= { path, why: "is not executable" };
   }
-  throw failure(name, hidden, unusable);
+  throw failure(name, hidden, unusable, search.oracle);
 }
 
 /**
@@ -47,16 +50,17 @@ export function requireShown(script: string, search: ProgramSearch): void {
   const behind = search.behind(path);
   const real = search.facts.canonical(behind ?? path);
   const found = real === null ? "missing" : search.facts.program(real);
-  if (found === "directory") throw failure(script, null, { path, why: "is a directory" });
+  if (found === "directory") throw failure(script, null, { path, why: "is a directory" }, search.oracle);
   if (found !== "missing" && decision.effect === "allow" && (decision.where === "host" || behind !== null)) return;
   const onHost = search.facts.program(search.facts.canonical(path) ?? path) !== "missing";
-  throw failure(script, onHost ? { path, decision } : null, null);
+  throw failure(script, onHost ? { path, decision } : null, null, search.oracle);
 }
 
 function failure(
   name: string,
   hidden: { path: AbsolutePath; decision: Decision } | null,
   unusable: { path: AbsolutePath; why: string } | null,
+  oracle: Oracle,
 ): SandboxedError {
   if (unusable !== null) return new SandboxedError("program_not_executable", `${unusable.path} ${unusable.why}`);
   if (hidden === null) {
@@ -65,8 +69,10 @@ function failure(
     });
   }
   const { path, decision } = hidden;
-  const rule = decision.rule === null ? "nothing grants it" : `rule ${decision.rule.text}`;
-  return new SandboxedError("program_not_found", `${name}: ${path} exists, but is hidden: ${rule}`, {
-    hint: `allow it with --read ${path}`,
+  const { rule } = decision;
+  const why = rule === null || rule.kind === "default" ? "no rule allows it" : `rule ${rule.text}`;
+  const { argv, config } = decision.suggestion ?? oracle.suggest("exec", path);
+  return new SandboxedError("program_not_found", `${name}: ${path} exists, but is hidden: ${why}`, {
+    hint: argv.length > 0 ? `allow it with ${argv.join(" ")}` : (config ?? "choose another program"),
   });
 }
