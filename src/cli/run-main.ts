@@ -10,6 +10,7 @@ import { chooseProgram } from "./interpreter.ts";
 import { outcomeText, planText } from "./outcome-text.ts";
 import { lastValue, parseOptions } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
+import { passingFolders } from "./passing-folders.ts";
 import { questionOf, recallRun } from "./recall.ts";
 import { openReport } from "./report-file.ts";
 import type { ReportFile } from "./report-file.ts";
@@ -55,9 +56,12 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
     });
   }
   if (program === "") throw new SandboxedError("program_not_found", "the name of the program is empty");
-  const surroundings = surroundingsOf(parsed);
+  const here = surroundingsOf(parsed);
   const path = lastValue(parsed, "report");
-  const report = path === null ? null : openReport(path, surroundings.cwd);
+  const report = path === null ? null : openReport(path, here.cwd);
+  const keepsNothing = has(parsed, "ephemeral") && !has(parsed, "dry-run");
+  const passing = keepsNothing ? passingFolders(here.environment) : null;
+  const surroundings = passing === null ? here : { ...here, environment: passing.environment };
   let stale: StaleLaunch | null = null;
   try {
     const wanted = {
@@ -97,6 +101,7 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
   } finally {
     stale?.journal?.close();
     report?.close();
+    passing?.remove();
   }
 }
 

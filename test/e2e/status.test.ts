@@ -1,3 +1,4 @@
+import { chownSync, mkdirSync, readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { onStage } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
@@ -94,6 +95,38 @@ describe("exit status", () => {
       const refused = stage.run(["--read", tool, tool]);
       expect([refused.status, refused.stderr]).toEqual([127, expect.stringContaining("this is up to the project (")]);
     }));
+
+  it.skipIf(process.getuid?.() !== 0)("a home that cannot be written does with --ephemeral, and leaves nothing", () =>
+    onStage("ordinary", (stage) => {
+      const empty = `${stage.folder}/empty-home`;
+      const temporary = `${stage.folder}/temporary`;
+      for (const folder of [empty, temporary]) mkdirSync(folder, { mode: 0o755 });
+      chownSync(temporary, 65_534, 65_534);
+      const environment = { HOME: empty, TMPDIR: temporary };
+      const kept = stage.run(["-P", ":read-only", "true"], { environment });
+      expect([kept.status, kept.stderr]).toEqual([125, expect.stringContaining("--ephemeral")]);
+      for (const words of [["-P", ":read-only"], ["-P", ":workspace"], []]) {
+        const result = stage.sh("cat README.md; exit 4", ["--ephemeral", ...words], { environment });
+        expect([result.status, result.stdout], result.stderr).toEqual([4, "# project\n"]);
+      }
+      expect([...readdirSync(temporary), ...readdirSync(empty)]).toEqual([]);
+    }),
+  );
+
+  it.skipIf(process.getuid?.() !== 0)("what is moved aside is kept all the same", () =>
+    onStage("ordinary", (stage) => {
+      const [empty, temporary] = [`${stage.folder}/empty-home`, `${stage.folder}/temporary`];
+      for (const folder of [empty, temporary]) mkdirSync(folder, { mode: 0o755 });
+      chownSync(temporary, 65_534, 65_534);
+      const words = ["--ephemeral", "--json"];
+      const result = stage.sh("mkdir .vscode; echo x > .vscode/tasks.json", words, {
+        environment: { HOME: empty, TMPDIR: temporary },
+      });
+      const { repairs } = JSON.parse(result.stderr.trim().split("\n").at(-1) ?? "{}");
+      expect([result.status, repairs.length]).toEqual([123, 1]);
+      expect(stage.read(`${repairs[0].kept}/tasks.json`)).toBe("x\n");
+    }),
+  );
 
   it.skipIf(process.getuid?.() !== 0)("a working directory that may not be searched is refused in words", () =>
     onStage("ordinary", (stage) => {

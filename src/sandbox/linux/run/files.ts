@@ -42,7 +42,7 @@ export function makeFolders(folders: ToolFolders, { made }: LaunchPlan): void {
     } catch (cause) {
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new SandboxedError("setup_failed", `cannot make the tool's own folder ${folder}: ${why}`, {
-        hint: "check HOME, XDG_STATE_HOME and XDG_CACHE_HOME",
+        hint: "make it writable, move it with XDG_STATE_HOME and XDG_CACHE_HOME, or keep nothing with --ephemeral",
         cause,
       });
     }
