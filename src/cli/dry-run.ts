@@ -22,6 +22,7 @@ export function dryRunText(plan: LaunchPlan): string {
     ...rows.map(([name, value]) => `${name.padEnd(10)} ${value}`),
     "files",
     ...plan.mounts.map((step) => `  ${mountText(step)}`),
+    ...(plan.backend === "landlock" ? grantedText(plan) : []),
     ...plan.reductions.map(({ rule, holds, why }) => `in part    ${escapeText(rule)}: ${holds} (${escapeText(why)})`),
   ];
   return `${lines.join("\n")}\n`;
@@ -42,6 +43,12 @@ function mountText(step: LaunchPlan["mounts"][number]): string {
   if (step.do === "tmpfs") return `${"private".padEnd(9)} ${to} (${formatSize(step.size)})`;
   if (step.do === "symlink") return `${"link".padEnd(9)} ${to} -> ${escapeText(step.target)}`;
   return `${step.do.padEnd(9)} ${to}`;
+}
+
+/** Where nothing is mounted: what the host's own tree is open for. */
+function grantedText({ readable, writable }: LaunchPlan): readonly string[] {
+  const row = (word: string, path: string): string => `  ${word.padEnd(9)} ${escapeText(path)}`;
+  return [...readable.map((path) => row("read", path)), ...writable.map((path) => row("write", path))];
 }
 
 const MiB = 1024 ** 2;

@@ -102,6 +102,16 @@ print(b"SANDBOXED=1" in open("/proc/self/environ", "rb").read())`;
     }),
   );
 
+  it("says what it would grant, and nothing more than that", () =>
+    onStage(person, (stage) => {
+      const rows = stage.run([...writing, "--dry-run", "--", "true"]).stdout;
+      expect(rows).toContain(`  write     ${stage.workspace}\n`);
+      expect(rows).not.toContain(`${stage.home}/.ssh\n`);
+      expect(stage.run([...reading, "--dry-run", "--", "true"]).stdout).not.toContain(
+        `  write     ${stage.workspace}\n`,
+      );
+    }));
+
   it("runs all the same where there is none of it", () =>
     onStage(person, (stage) => {
       expect(stage.sh("touch ran", writing).status).toBe(0);

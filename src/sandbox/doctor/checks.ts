@@ -1,5 +1,6 @@
 import type { HostFacts, KernelFacts } from "../facts.ts";
 import { OLDEST_BWRAP } from "../linux/facts/index.ts";
+import { backendOption } from "../linux/run/index.ts";
 import { ladder } from "./ladder.ts";
 
 /** One thing a host must have, or should. */
@@ -140,14 +141,11 @@ function standing(facts: Examined): Check {
   const why = rungs.find(({ name }) => name === rung)?.why ?? "";
   if (rung !== "refuse")
     return { name: "sandbox", status: rung === "bwrap" ? "ok" : "warn", why: `${rung}: ${why}`, fix: null };
-  const lower = rungs.find(({ name, reached }) => reached && name !== "refuse");
+  const lower = rungs.find(({ name, reached }) => reached && name !== "refuse")?.name;
   return {
     name: "sandbox",
     status: "fail",
     why: "none without asking: nothing runs",
-    fix:
-      lower === undefined
-        ? "see above"
-        : `see above; what remains is --backend ${lower.name}, for policies it can express`,
+    fix: lower === undefined || lower === "refuse" ? "see above" : `see above; what remains is ${backendOption(lower)}`,
   };
 }

@@ -1,5 +1,5 @@
 import type { KernelFacts } from "../facts.ts";
-import { reachableBackends } from "../linux/run/index.ts";
+import { backendOption, reachableBackends } from "../linux/run/index.ts";
 import type { Backend } from "../plan.ts";
 
 /** One rung of the fallback ladder, best first; `refuse` is always reached. */
@@ -36,7 +36,7 @@ export function ladder({ kernel }: { readonly kernel: KernelFacts }, forced: Bac
       why:
         kernel.landlockAbi === 0
           ? "this kernel has no Landlock"
-          : `Landlock (ABI ${kernel.landlockAbi}) and seccomp, with --backend landlock, for policies they can express`,
+          : `Landlock (ABI ${kernel.landlockAbi}) and seccomp, with ${backendOption("landlock")}`,
     },
     { name: "refuse", reached: true, why: "nothing runs" },
   ];

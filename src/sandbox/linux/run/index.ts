@@ -19,7 +19,7 @@ import type { Launchable } from "./launchable.ts";
 import { recordEnd, recordFailure, summarise } from "./summary.ts";
 
 export { builtFolder } from "./files.ts";
-export { chooseBackend, reachableBackends } from "./ladder.ts";
+export { backendOption, chooseBackend, reachableBackends } from "./ladder.ts";
 export { prepare } from "./prepare.ts";
 export type { Prepared } from "./prepare.ts";
 export type { Known, Launchable } from "./launchable.ts";

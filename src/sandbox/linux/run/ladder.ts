@@ -11,8 +11,7 @@ export function chooseBackend(asked: Backend | null, kernel: KernelFacts): Backe
   if (asked === null && highest !== undefined && highest !== "landlock") return highest;
   if (asked !== null && reachableBackends(kernel).includes(asked)) return asked;
   const { bwrap, userNamespaces } = kernel;
-  const remains =
-    highest === undefined ? "nothing remains" : `what remains is --backend ${highest}, for policies it can express`;
+  const remains = highest === undefined ? "nothing remains" : `what remains is ${backendOption(highest)}`;
   if ("missing" in bwrap) {
     throw new SandboxedError("backend_missing", `there is no bubblewrap to use: ${bwrap.missing}`, {
       hint: `install it if it is missing (Debian, Ubuntu: apt install bubblewrap); ${remains}`,
@@ -26,6 +25,12 @@ export function chooseBackend(asked: Backend | null, kernel: KernelFacts): Backe
   throw new SandboxedError("backend_refused", `this host does not reach --backend ${asked ?? "bwrap"}`, {
     hint: remains,
   });
+}
+
+/** What a person adds to take a rung that is not taken by itself, and for what. */
+export function backendOption(backend: Backend): string {
+  if (backend !== "landlock") return `--backend ${backend}`;
+  return "--backend landlock --enable use_legacy_landlock, for policies that Landlock can express, as :read-only";
 }
 
 /** Rungs of the ladder, best first. */
