@@ -24,4 +24,27 @@ describe.each(people)("in a terminal, as %s", (person) => {
         expect(stage.read("made")).toBe("");
       }));
   });
+
+  it("a shell controls its jobs, and what it was refused is told when it ends", () =>
+    onStage(person, (stage) => {
+      const typed = [
+        "sleep 100\\n",
+        "\\032",
+        "jobs\\n",
+        "fg\\n",
+        "\\003",
+        "echo status=$?\\n",
+        "touch /usr/planted\\n",
+      ];
+      const keys = [...typed, "exit\\n"].map((each) => `sleep 0.4; printf '${each}'`).join("; ");
+      const command = `${process.execPath} ${stage.tool("sandboxed-run")} -- bash --norc --noprofile -i`;
+      const { stdout } = stage.plain("sh", [
+        "-c",
+        `(sleep 1; ${keys}; sleep 1.5) | script --quiet --return --command '${command}' /dev/null`,
+      ]);
+      expect(stdout).not.toMatch(/job control|terminal process group/);
+      expect(stdout).toMatch(/Stopped +sleep 100/);
+      expect(stdout).toContain("status=130");
+      expect(stdout).toMatch(/refused: create \/usr\/planted/);
+    }));
 });

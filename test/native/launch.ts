@@ -119,6 +119,8 @@ export interface LaunchRequest {
   readonly onLine?: (line: string, launch: Launch) => void;
   /** Called for the guard's answer to `foreground?`. */
   readonly onForeground?: (yes: boolean, launch: Launch) => void;
+  /** Called when the guard has made room for a stop. */
+  readonly onStop?: (launch: Launch) => void;
 }
 
 export interface Launch {
@@ -251,6 +253,7 @@ async function collect(
   guard.on("data", (chunk: Buffer) => {
     const answer = /^foreground (yes|no)$/m.exec(chunk.toString())?.[1];
     if (answer !== undefined) request.onForeground?.(answer === "yes", launch);
+    if (/^stop$/m.test(chunk.toString())) request.onStop?.(launch);
   });
   const [out, err, said] = [read(launch.child.stdout), read(launch.child.stderr), read(guard)];
   await new Promise((resolve, reject) => launch.child.once("close", resolve).once("error", reject));

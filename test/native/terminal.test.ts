@@ -69,11 +69,34 @@ afterEach(async () => {
   remove(work);
 });
 
-function command(script: string | readonly string[], more: Partial<LaunchRequest> = {}): string {
+function launch(script: string | readonly string[], more: Partial<LaunchRequest> = {}): string {
   return tool.command({ who: somebody, work, run: script, note: join(work, "note"), ...more }).join(" ");
 }
 
-describe("in an inherited terminal", () => {
+/** The process that was started with just these words. */
+function processOf(words: string): number {
+  const { stdout } = spawnSync("ps", ["-eo", "pid,args"], { encoding: "utf8" });
+  const line = stdout.split("\n").find((each) => each.endsWith(` ${words}`)) ?? "";
+  return Number(/\d+/.exec(line));
+}
+
+const listen = { guard: [["stderr", "tee"]] };
+const bare: Partial<LaunchRequest> = {
+  direct: true,
+  init: [
+    ["readable", "/"],
+    ["writable", "/dev"],
+  ],
+};
+
+describe.each<{ how: string; always: Partial<LaunchRequest> }>([
+  { how: "an inherited terminal", always: {} },
+  { how: "a terminal lent to it, to be listened to", always: listen },
+  { how: "a terminal lent to it without namespaces", always: { ...listen, ...bare } },
+])("in $how", ({ always }) => {
+  const command = (script: string | readonly string[], more: Partial<LaunchRequest> = {}): string =>
+    launch(script, { ...always, ...more });
+
   it("the program is in the foreground, and the shell's line goes on afterwards", async () => {
     terminal.type(`${command("read x; echo got-$x >/dev/tty")}; echo status=$?\n`);
     await sleep(150);
@@ -183,15 +206,8 @@ describe("in an inherited terminal", () => {
     await terminal.shows("status=6\n");
   });
 
-  it("standard error, listened to, is still a terminal of the right size and bytes come unchanged", async () => {
-    const script = "test -t 2 && stty size <&2; printf 'one\\ttwo\\r\\nthree\\n' >&2; echo done";
-    terminal.type(`stty rows 21 cols 63; ${command(script, { guard: [["stderr", "tee"]] })}\n`);
-    await terminal.shows("21 63\n");
-    await terminal.shows(/one\ttwo\nthree\n/);
-  });
-
   it("`none` takes it away, and leaves the shell's alone", async () => {
-    const none = { guard: [["terminal", "none"]], init: [["terminal", "none"]] };
+    const none = { guard: [["terminal", "none"]], init: [...(always.init ?? []), ["terminal", "none"]] };
     terminal.type(
       `${command("(echo x >/dev/tty) 2>&1 | grep -o 'No such device'; read x; echo input=$x", none)}; echo status=$?\n`,
     );
@@ -199,6 +215,93 @@ describe("in an inherited terminal", () => {
     expect(existsSync("/dev/tty")).toBe(true);
     terminal.type("typed\n");
     await terminal.shows(/status=\d/);
+  });
+});
+
+describe("in a terminal lent to it", () => {
+  const lent = (script: string | readonly string[]): string => launch(script, listen);
+
+  it("it finds the settings and the size of the tool's, which is as before in the end", async () => {
+    terminal.type(
+      `stty rows 21 cols 63 -ixany intr ^G; stty -a >${work}/before; ${lent("stty -a >inside; stty -echo")}\n`,
+    );
+    await terminal.shows("$ ");
+    terminal.type(`stty -a >${work}/after; cd ${work}; cmp before inside && cmp before after && echo same\n`);
+    await terminal.shows("same\n");
+  });
+
+  it("while the program is stopped the shell has its own as it was", async () => {
+    terminal.type(`tty >${work}/tty; stty -a >${work}/before; ${lent("stty -icanon -echo; echo ready; read x")}\n`);
+    await terminal.shows("ready\n");
+    await sleep(100);
+    terminal.type(CTRL_Z);
+    await terminal.shows("Stopped");
+    terminal.type(`stty -a >${work}/stopped; cmp ${work}/before ${work}/stopped && echo same\n`);
+    await terminal.shows("same\n");
+    terminal.type("fg\n");
+    await sleep(300);
+    terminal.type("typed\n");
+    await terminal.shows("$ ");
+  });
+
+  it("a job that runs in the background has keys and Ctrl-Z as soon as it is brought back", async () => {
+    terminal.type(`${lent("echo ready; while [ ! -e go ]; do sleep 0.05; done; echo gone; read x; echo got-$x")} &\n`);
+    await terminal.shows("ready\n");
+    terminal.type("fg\n");
+    await sleep(400);
+    terminal.type(CTRL_Z);
+    await terminal.shows("Stopped");
+    terminal.type("bg\n");
+    await sleep(200);
+    appendFileSync(join(work, "go"), "");
+    await terminal.shows("gone\n");
+    await sleep(200);
+    terminal.type("fg\n");
+    await sleep(400);
+    terminal.type("typed\n");
+    await terminal.shows("got-typed\n");
+  });
+
+  it("where no shell could take the stopped job, it goes on", async () => {
+    terminal.type(
+      `exec ${lent("trap 'echo continued' CONT; echo ready; while [ ! -e go ]; do sleep 0.05; done; echo done")}\n`,
+    );
+    await terminal.shows("ready\n");
+    await sleep(100);
+    terminal.type(CTRL_Z);
+    await terminal.shows("continued\n");
+    appendFileSync(join(work, "go"), "");
+    await terminal.shows("done\n");
+  });
+
+  it("the shell has its terminal as it was when the tool is killed", async () => {
+    const words = lent("echo ready; sleep 9");
+    terminal.type(`stty -a >${work}/before; ${words}\n`);
+    await terminal.shows("ready\n");
+    await sleep(100);
+    process.kill(processOf(words), "SIGKILL");
+    await terminal.shows("Killed");
+    terminal.type(`stty -a >${work}/after; cmp ${work}/before ${work}/after && echo same\n`);
+    await terminal.shows("same\n");
+  });
+
+  it("what it pushes into its terminal stays there", async () => {
+    const push = `import fcntl, termios\nfor c in b"touch ${work}/planted\\n": fcntl.ioctl(0, termios.TIOCSTI, bytes([c]))`;
+    terminal.type(`${lent(["/bin/sh", "-c", `python3 -c '${push}'; echo pushed`])}\n`);
+    await terminal.shows("pushed\n");
+    await terminal.shows("$ ");
+    terminal.type("echo next\n");
+    await terminal.shows("next\n");
+    expect(existsSync(join(work, "planted"))).toBe(false);
+  });
+});
+
+describe("where standard error alone is the terminal and listened to", () => {
+  it("it is one of the right size still, and bytes come unchanged", async () => {
+    const script = "test -t 2 && stty size <&2 >&2; printf 'one\\ttwo\\r\\nthree\\n' >&2; echo done";
+    terminal.type(`stty rows 21 cols 63; ${launch(script, listen)} | cat\n`);
+    await terminal.shows("21 63\n");
+    await terminal.shows(/one\ttwo\nthree\n/);
   });
 });
 
@@ -210,7 +313,7 @@ describe("in a terminal of its own", () => {
     await terminal.shows("$ ");
     const script = `trap 'echo size=$(stty size)' WINCH; trap 'echo caught' INT; stty size; echo ready; while [ ! -e go ]; do sleep 0.05; done; read x; echo got-$x`;
     terminal.type(
-      `${command(["/bin/bash", "-c", script], own)}; echo status=$?; stty -a >${work}/after; cmp ${work}/before ${work}/after && echo same\n`,
+      `${launch(["/bin/bash", "-c", script], own)}; echo status=$?; stty -a >${work}/after; cmp ${work}/before ${work}/after && echo same\n`,
     );
     await terminal.shows("20 60\nready\n");
     spawnSync("stty", ["-F", readFileSync(join(work, "tty"), "utf8").trim(), "rows", "25", "cols", "50"]);

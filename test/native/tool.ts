@@ -17,8 +17,9 @@ const started = start({
   stdio: ["inherit", "inherit", "inherit"],
   onLine(line, launch) {
     if (request.note !== undefined) writeFileSync(request.note, `${line}\n`, { flag: "a" });
-    if (line.startsWith("stopped ")) stop(launch);
+    if (line.startsWith("stopped ")) launch.toGuard(line);
   },
+  onStop: stop,
   onForeground: (yes, launch) => launch.toInit(`continue ${yes ? "fg" : "bg"}`),
 });
 

@@ -22,8 +22,8 @@
 #include "../shared/control.h"
 #include "../shared/kernel.h"
 #include "../shared/records.h"
-#include "relay.h"
 #include "spawn.h"
+#include "streams.h"
 #include "sweep.h"
 #include "terminal.h"
 
@@ -44,23 +44,14 @@ enum {
 
 struct instructions {
 	struct command command;
-	uid_t owner;
-	gid_t group;
-	bool listen, door;
-	enum { TERMINAL_INHERIT, TERMINAL_OWN, TERMINAL_NONE } terminal;
+	struct streams_wish wish;
+	bool door;
 	int placeholders, quarantines;
 	const char *placeholder[MOST_PATHS], *quarantine[MOST_PATHS][2];
 };
 
 static struct instructions told;
 static char *arguments[MOST_ARGUMENTS];
-
-static struct relay input, output; /* `output` carries standard error alone, or both */
-static struct relay_memory memory;
-static bool relaying_input, relaying_output;
-static struct pty pty = { -1, -1 };
-static int pty_follows = -1; /* the terminal whose size the pty takes */
-static int pipe_inner = -1;
 
 static int signals = -1, diagnostics = -1;
 static char printed[MOST_DIAGNOSTICS];
@@ -79,8 +70,8 @@ static void read_instructions(void)
 	records_read(INSTRUCTIONS);
 	close(INSTRUCTIONS);
 	told.command.arguments = arguments;
-	told.owner = getuid();
-	told.group = getgid();
+	told.wish.owner = getuid();
+	told.wish.group = getgid();
 	for (const char *name; (name = record_name()) != NULL;) {
 		if (strcmp(name, "bwrap") == 0 || strcmp(name, "direct") == 0) {
 			told.command.direct = name[0] == 'd';
@@ -91,12 +82,12 @@ static void read_instructions(void)
 			record_choice(maps);
 			told.command.map_every_id = true;
 		} else if (strcmp(name, "owner") == 0) {
-			told.owner = (uid_t)record_number(UINT32_MAX - 1);
-			told.group = (gid_t)record_number(UINT32_MAX - 1);
+			told.wish.owner = (uid_t)record_number(UINT32_MAX - 1);
+			told.wish.group = (gid_t)record_number(UINT32_MAX - 1);
 		} else if (strcmp(name, "stderr") == 0) {
-			told.listen = record_choice(errors) == 1;
+			told.wish.listen = record_choice(errors) == 1;
 		} else if (strcmp(name, "terminal") == 0) {
-			told.terminal = record_choice(terminals);
+			told.wish.terminal = record_choice(terminals);
 		} else if (strcmp(name, "door") == 0) {
 			told.door = true;
 		} else if (strcmp(name, "placeholder") == 0 && told.placeholders < MOST_PATHS) {
@@ -146,102 +137,14 @@ static void arrange_signals(void)
 	signals = move_high(signals);
 }
 
-static bool same_file(int one, int other)
+/* The guard keeps nothing of what it only passes on. */
+static void release_passed(void)
 {
-	struct stat a, b;
-	return fstat(one, &a) == 0 && fstat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino &&
-	       a.st_rdev == b.st_rdev;
-}
-
-/* Out of the way of the descriptors that the program's streams are put at. */
-static void make_pty(bool raw)
-{
-	if (!pty_make(&pty, told.owner, raw))
-		fail("terminal", errno, "pty");
-	pty.outer = move_high(pty.outer);
-	pty.inner = move_high(pty.inner);
-	if (pty.outer < 0 || pty.inner < 0)
-		fail("terminal", errno, "pty");
-}
-
-static void make_own_terminal(void)
-{
-	make_pty(false);
-	for (int i = 0; i < 3; i++)
-		told.command.streams[i] = pty.inner;
-	int size_from = isatty(STDOUT_FILENO) ? STDOUT_FILENO : STDIN_FILENO;
-	pty_follows = isatty(size_from) ? size_from : -1;
-	terminal_raw(STDIN_FILENO);
-	relay_open(&input, STDIN_FILENO, pty.outer, NULL);
-	/* The pty's outer side is non-blocking already; opening it once more would make another pty. */
-	input.to = pty.outer;
-	input.how = WRITE_NONBLOCKING;
-	relay_open(&output, pty.outer, STDOUT_FILENO, told.listen ? &memory : NULL);
-	relaying_input = relaying_output = true;
-}
-
-static void make_listener(void)
-{
-	if (isatty(STDERR_FILENO)) {
-		/* The program still finds a terminal there; that one does the processing, so this one must not. */
-		make_pty(true);
-		told.command.streams[2] = pty.inner;
-		pty_follows = STDERR_FILENO;
-		relay_open(&output, pty.outer, STDERR_FILENO, &memory);
-	} else {
-		int ends[2];
-		if (pipe2(ends, O_CLOEXEC) != 0)
-			fail("pipe", errno, "pipe2");
-		/* So that the program can open /dev/stderr. Only root has somebody else to give it to. */
-		if (fchown(ends[1], told.owner, told.group) != 0 && getuid() == 0)
-			fail("pipe", errno, "fchown");
-		pipe_inner = move_high(ends[1]);
-		int outer = move_high(ends[0]);
-		fcntl(outer, F_SETFL, O_NONBLOCK);
-		told.command.streams[2] = pipe_inner;
-		/* `2>&1`: through two ways the lines would change places. */
-		if (same_file(STDOUT_FILENO, STDERR_FILENO))
-			told.command.streams[1] = pipe_inner;
-		relay_open(&output, outer, STDERR_FILENO, &memory);
-	}
-	relaying_output = true;
-}
-
-static void arrange_streams(void)
-{
-	for (int i = 0; i < 3; i++) {
-		if (fcntl(i, F_GETFD) < 0 && open("/dev/null", O_RDWR) != i)
-			fail("streams", EBADF, "standard streams");
-		told.command.streams[i] = i;
-	}
-	if (told.terminal == TERMINAL_OWN)
-		make_own_terminal();
-	else if (told.listen)
-		make_listener();
-	if (pty.outer >= 0 && pty_follows >= 0)
-		pty_resize(&pty, pty_follows);
-}
-
-/*
- * A stream the program closes must end for its reader, so the guard keeps only what it relays. The pty's inner side
- * stays open until the sandbox has died: without it the outer side would report an end in between.
- */
-static void release_streams(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	for (int i = 0; i < 3; i++) {
-		bool needed = (i == 0 && relaying_input) || (relaying_output && output.to == i) || pty_follows == i;
-		if (!needed)
-			dup2(null, i);
-	}
-	close(null);
 	close(3);
 	close(6);
 	close(7);
 	if (told.command.channel >= 0)
 		close(told.command.channel);
-	if (pipe_inner >= 0)
-		close(pipe_inner);
 }
 
 static void listen_to_launcher(void)
@@ -250,9 +153,11 @@ static void listen_to_launcher(void)
 		launcher_lost = true;
 	for (char *line; (line = control_line()) != NULL;) {
 		if (strcmp(line, "foreground?") == 0)
-			report("foreground %s", terminal_is_ours() ? "yes" : "no");
-		else if (strcmp(line, "winsize") == 0 && pty_follows >= 0)
-			pty_resize(&pty, pty_follows);
+			report("foreground %s", streams_foreground() ? "yes" : "no");
+		else if (strncmp(line, "stopped ", 8) == 0)
+			streams_stopped(atoi(line + 8));
+		else if (strcmp(line, "winsize") == 0)
+			streams_resize();
 		else if (strcmp(line, "done") == 0)
 			swept_elsewhere = true;
 		else if (strcmp(line, "going") == 0)
@@ -264,12 +169,10 @@ static void take_signals(void)
 {
 	struct signalfd_siginfo info;
 	while (read(signals, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo == SIGWINCH && pty_follows >= 0)
-			pty_resize(&pty, pty_follows);
-		if (info.ssi_signo == SIGCONT && relaying_input) {
-			terminal_raw(STDIN_FILENO);
-			input.paused = false;
-		}
+		if (info.ssi_signo == SIGWINCH)
+			streams_resize();
+		if (info.ssi_signo == SIGCONT)
+			streams_continued();
 		/* The parent's death signal. A thread of the launcher that ends sends it too: then the parent stays. */
 		if (info.ssi_signo == (uint32_t)SIGRTMIN && getppid() != launcher)
 			launcher_lost = true;
@@ -326,18 +229,14 @@ static bool reap(pid_t main_child, int *status, bool *ended)
 /* One wait and what follows from it. */
 static void turn(int timeout)
 {
-	struct pollfd entries[7] = {
+	enum { OWN = 3 };
+	struct pollfd entries[OWN + STREAM_ENTRIES] = {
 		{ .fd = launcher_lost ? -1 : CONTROL, .events = POLLIN },
 		{ .fd = signals, .events = POLLIN },
 		{ .fd = diagnostics, .events = POLLIN },
 	};
-	for (int i = 3; i < 7; i++)
-		entries[i].fd = -1;
-	if (relaying_input)
-		relay_wait(&input, entries + 3);
-	if (relaying_output)
-		relay_wait(&output, entries + 5);
-	if (poll(entries, 7, timeout) < 0 && errno != EINTR)
+	timeout = streams_wait(entries + OWN, timeout);
+	if (poll(entries, OWN + STREAM_ENTRIES, timeout) < 0 && errno != EINTR)
 		fail("poll", errno, "poll");
 	if (entries[0].fd >= 0 && entries[0].revents != 0)
 		listen_to_launcher();
@@ -345,18 +244,7 @@ static void turn(int timeout)
 		take_signals();
 	if (entries[2].fd >= 0 && entries[2].revents != 0)
 		read_diagnostics();
-	if (relaying_input) {
-		bool open_before = input.from >= 0;
-		relay_move(&input, entries + 3);
-		/* The end of our input is the end of the program's. */
-		if (open_before && input.from < 0 && input.used == 0 && pty.outer >= 0)
-			relaying_input = write(pty.outer, "\004", 1) == 1;
-	}
-	if (relaying_output) {
-		if (entries[5].revents != 0 && pty_follows >= 0)
-			pty_resize(&pty, pty_follows);
-		relay_move(&output, entries + 5);
-	}
+	streams_move(entries + OWN);
 }
 
 static long long now_ms(void)
@@ -370,23 +258,16 @@ static long long now_ms(void)
 static void drain(void)
 {
 	long long source_end = now_ms() + SOURCE_DRAIN_MS, orphan_end = 0;
-	relaying_input = false;
-	if (pty.inner >= 0)
-		close(pty.inner);
-	while (relaying_output && !relay_done(&output)) {
-		bool waits_for_reader = output.used > 0;
+	bool waits_for_reader;
+	streams_ended();
+	while (!streams_drained(&waits_for_reader)) {
 		if (!waits_for_reader && now_ms() >= source_end)
 			break;
 		if (launcher_lost && orphan_end == 0)
 			orphan_end = now_ms() + ORPHAN_DRAIN_MS;
 		if (orphan_end != 0 && now_ms() >= orphan_end)
 			break;
-		output.paused = false;
 		turn(50);
-		if (output.paused) { /* EIO: the terminal has no other side any more, and is read to its end */
-			output.from = -1;
-			output.paused = false;
-		}
 	}
 	while (diagnostics >= 0 && now_ms() < source_end)
 		turn(20);
@@ -401,14 +282,7 @@ static void tell_the_end(int status)
 		for (char *line = strtok(printed, "\n"); line != NULL; line = strtok(NULL, "\n"))
 			report("bwrap-error %s", line);
 	}
-	if (told.listen && relaying_output) {
-		size_t tail = memory.tail < RELAY_TAIL ? memory.tail : RELAY_TAIL;
-		size_t place = memory.tail < RELAY_TAIL ? 0 : memory.tail % RELAY_TAIL;
-		report("stderr %zu", memory.head + tail);
-		report_bytes(memory.first, memory.head);
-		report_bytes(memory.last + place, tail - place);
-		report_bytes(memory.last, place);
-	}
+	streams_tell();
 	report("end %d", status);
 }
 
@@ -452,10 +326,10 @@ int main(void)
 	read_instructions();
 	take_channel();
 	terminal_look();
-	arrange_streams();
+	told.command.session_terminal = streams_arrange(&told.wish, told.command.streams);
 
 	int ends[2], status = 0;
-	bool ended = false, may_move = told.terminal == TERMINAL_INHERIT && terminal_may_move();
+	bool ended = false, may_move = told.wish.terminal == TERMINAL_INHERIT && terminal_may_move();
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0)
 		fail("pipe", errno, "pipe2");
 	diagnostics = move_high(ends[0]);
@@ -470,10 +344,13 @@ int main(void)
 		fail("spawn", error, told.command.program);
 	}
 	close(told.command.diagnostics);
-	release_streams();
+	release_passed();
+	streams_release(told.command.session_terminal >= 0 ? main_child : 0);
 
 	while (!reap(main_child, &status, &ended)) {
 		if (launcher_lost || ended) {
+			if (launcher_lost)
+				streams_abandon();
 			if (!ended)
 				kill(main_child, SIGKILL);
 			kill_children();

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -51,6 +52,10 @@ _Noreturn static void become(const struct command *command, char **words, int in
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != guard)
 		_exit(1);
+	if (command->session_terminal >= 0 && (setsid() < 0 || ioctl(command->session_terminal, TIOCSCTTY, 0) != 0)) {
+		dprintf(command->diagnostics, "cannot make a session: %s\n", strerror(errno));
+		_exit(1);
+	}
 	for (int i = 0; i < 3; i++)
 		place(command->streams[i], PROGRAM_INPUT + i);
 	place(INIT_CONTROL, INIT_CONTROL);

@@ -17,6 +17,7 @@ struct command {
 	const char *last_word;
 	int streams[3];      /* the program's */
 	int channel;         /* of the door; -1 without one */
+	int session_terminal; /* controls a session of its own; -1: the session stays the tool's */
 	int diagnostics;     /* where bwrap, and init before the start, may print */
 };
 

@@ -18,7 +18,7 @@
 static int terminal = -1;
 static bool was_ours;
 static int raw_terminal = -1;
-static struct termios cooked;
+static struct termios cooked, uncooked;
 
 void terminal_look(void)
 {
@@ -29,6 +29,11 @@ void terminal_look(void)
 bool terminal_is_ours(void)
 {
 	return terminal >= 0 && tcgetpgrp(terminal) == getpgrp();
+}
+
+bool terminal_controls(int fd)
+{
+	return terminal >= 0 && isatty(fd) && tcgetsid(fd) == getsid(0);
 }
 
 /* Parent and process group of a process; false when it has gone. */
@@ -126,21 +131,41 @@ void pty_resize(const struct pty *pty, int from)
 		ioctl(pty->outer, TIOCSWINSZ, &wanted);
 }
 
+static bool same_settings(const struct termios *one, const struct termios *other)
+{
+	return one->c_iflag == other->c_iflag && one->c_oflag == other->c_oflag && one->c_lflag == other->c_lflag;
+}
+
+/*
+ * Settings change at once: what was written has been processed when it was, and waiting for it would be waiting for
+ * whoever pressed Ctrl-S.
+ */
 void terminal_raw(int fd)
 {
-	struct termios settings;
 	/* From the background this would change the terminal under whoever uses it now. */
-	if (raw_terminal >= 0 || !isatty(fd) || !terminal_is_ours() || tcgetattr(fd, &cooked) != 0)
+	if (!isatty(fd) || !terminal_is_ours() || (raw_terminal < 0 && tcgetattr(fd, &cooked) != 0))
 		return;
-	settings = cooked;
-	cfmakeraw(&settings);
-	if (tcsetattr(fd, TCSADRAIN, &settings) == 0)
+	uncooked = cooked;
+	cfmakeraw(&uncooked);
+	if (tcsetattr(fd, TCSANOW, &uncooked) == 0)
 		raw_terminal = fd;
 }
 
 void terminal_cook(void)
 {
-	if (raw_terminal >= 0)
-		tcsetattr(raw_terminal, TCSADRAIN, &cooked);
+	struct termios present;
+	if (raw_terminal < 0)
+		return;
+	/* Whoever has it now may have its own settings already; left as we made it, it is for nobody. */
+	bool untouched = tcgetattr(raw_terminal, &present) == 0 && same_settings(&present, &uncooked);
+	if (untouched || terminal_is_ours())
+		tcsetattr(raw_terminal, TCSANOW, &cooked);
 	raw_terminal = -1;
+}
+
+void terminal_copy_settings(int from, int to)
+{
+	struct termios settings;
+	if (tcgetattr(from, &settings) == 0)
+		tcsetattr(to, TCSANOW, &settings);
 }

@@ -15,6 +15,9 @@ void terminal_look(void);
 /* The tool's process group is the one the terminal listens to. */
 bool terminal_is_ours(void);
 
+/* This descriptor is the controlling terminal. */
+bool terminal_controls(int fd);
+
 /*
  * The program may take the terminal: it is ours, and no member of our process group (the pager of a pipeline) would
  * be stopped by losing it.
@@ -30,8 +33,13 @@ bool pty_make(struct pty *pty, uid_t owner, bool raw);
 /* Copies the size of the terminal `from` when it differs. */
 void pty_resize(const struct pty *pty, int from);
 
-/* Keys go to the program as they come, Ctrl-C too, until terminal_cook(). */
+/*
+ * Keys go to the program as they come, Ctrl-C too, until terminal_cook(). To be called again when somebody else may
+ * have changed the terminal meanwhile.
+ */
 void terminal_raw(int fd);
 void terminal_cook(void);
+
+void terminal_copy_settings(int from, int to);
 
 #endif

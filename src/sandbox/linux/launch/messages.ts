@@ -16,6 +16,7 @@ export type GuardMessage =
   | { readonly kind: "failed"; readonly step: string; readonly text: string }
   | { readonly kind: "stderr"; readonly bytes: Buffer }
   | { readonly kind: "foreground"; readonly yes: boolean }
+  | { readonly kind: "stop" }
   | { readonly kind: "end"; readonly status: number };
 
 /** Reads one line; null for a line that is not of the protocol, which callers treat as a broken launch. */
@@ -79,6 +80,7 @@ export class GuardReader {
     else if (kind === "unswept") message = { kind, path: plain(first), text: restOf(line, 2) };
     else if (kind === "failed") message = { kind, step: first, text: restOf(line, 3) };
     else if (kind === "foreground") message = { kind, yes: first === "yes" };
+    else if (kind === "stop") message = { kind };
     else if (kind === "end") message = { kind, status: Number(first) };
     else message = { kind: "bwrap-error", text: kind === "bwrap-error" ? line.slice(kind.length + 1) : line };
     this.#pending = this.#pending.subarray(taken);

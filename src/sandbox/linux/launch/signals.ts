@@ -2,6 +2,8 @@ import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 import type { Supervisor } from "./supervise.ts";
 
+/** Long enough for a stop to take effect. */
+const STOPPING_MS = 50;
 /** Asked to end: the program gets the signal and a grace time, then the tree goes. */
 const ENDING = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"] as const;
 /** Passed on and left to the program. */
@@ -27,9 +29,12 @@ export function tieSignals(supervisor: Supervisor): () => void {
  * The program was stopped from the terminal: the whole job stops, so that the shell that waits for it takes the
  * terminal back. The guard and bwrap ignore this signal; it is delivered to this process and its siblings in a pipeline.
  */
-export function stopJob(): void {
+export function stopJob(goOn: () => void): void {
   // Without a terminal nobody is there to continue it: a program would stop whoever waits for the tool by stopping itself.
-  if (hasTerminal()) process.kill(0, "SIGTSTP");
+  if (!hasTerminal()) return;
+  process.kill(0, "SIGTSTP");
+  // Where no shell controls jobs (the only program of a terminal) the kernel stops nobody: then it goes on at once.
+  setTimeout(goOn, STOPPING_MS);
 }
 
 function hasTerminal(): boolean {

@@ -32,14 +32,14 @@ export class Supervisor {
   #printed = "";
   #errors: Buffer = Buffer.alloc(0);
   #killing: NodeJS.Timeout | null = null;
-  #foreground: ((yes: boolean) => void) | null = null;
   readonly #rebound: string[] = [];
   readonly #notices: string[] = [];
   readonly #quarantined: { path: string; to: string }[] = [];
-  readonly #onStopped: () => void;
+  readonly #stop: (goOn: () => void) => void;
 
-  constructor(onStopped: () => void) {
-    this.#onStopped = onStopped;
+  /** `stop` stops the tool along with its program, and calls back when it runs again. */
+  constructor(stop: (goOn: () => void) => void) {
+    this.#stop = stop;
   }
 
   readonly onInit = (message: InitMessage): void => {
@@ -57,7 +57,9 @@ export class Supervisor {
         this.#failure = cannotExecute(message.errno);
         return;
       case "stopped":
-        return this.#onStopped();
+        // The guard has the last of the output to show first, and the terminal to hand back.
+        this.#launch?.toGuard(`stopped ${message.number}`);
+        return;
       case "limit":
         this.#limit ??= { name: message.what === "tasks" ? "processes" : "memory", used: message.used };
         return;
@@ -97,8 +99,10 @@ export class Supervisor {
         this.#errors = message.bytes;
         return;
       case "foreground":
-        this.#foreground?.(message.yes);
+        this.#launch?.toInit(`continue ${message.yes ? "fg" : "bg"}`);
         return;
+      case "stop":
+        return this.#stop(() => this.resume());
       case "end":
         return;
       default:
@@ -144,7 +148,6 @@ export class Supervisor {
 
   /** After a stop: the program goes on, in the foreground if the tool is there again. */
   resume(): void {
-    this.#foreground = (yes) => this.#launch?.toInit(`continue ${yes ? "fg" : "bg"}`);
     this.#launch?.toGuard("foreground?");
   }
 
