@@ -52,6 +52,16 @@ describe.each(people)("a protected name that does not exist, as %s", (person) =>
         await until(() => names(stage).length === 1);
       }));
 
+    it("is free again after what guards the sandbox was killed", () =>
+      onStage(person, async (stage) => {
+        const tool = stage.start([...strict(stage), "--", "sh", "-c", "touch ready; sleep 60"], { stdio: "ignore" });
+        await until(() => existsSync(join(stage.workspace, "ready")));
+        const { stdout } = stage.plain("pgrep", ["-P", String(tool.pid), "-f", "sandbox-guard"]);
+        process.kill(Number(stdout), "SIGKILL");
+        await until(() => tool.exitCode !== null);
+        expect(names(stage)).toEqual(["README.md", "ready"]);
+      }));
+
     it("is not taken away by another run that ends first", () =>
       onStage(person, async (stage) => {
         const tool = stage.start([...strict(stage), "--", "sh", "-c", "touch ready; sleep 60"], { stdio: "ignore" });

@@ -1,7 +1,7 @@
 import { text } from "node:stream/consumers";
 import { builtinProfile, entryFrom, SandboxedError } from "../../src/policy/index.ts";
 import type { Access, EnvironmentPolicy, Limits, Provenance } from "../../src/policy/index.ts";
-import { prepare, start } from "../../src/sandbox/index.ts";
+import { prepare, StaleLaunch, start } from "../../src/sandbox/index.ts";
 import type { Prepared, RunOutcome, RunRequest } from "../../src/sandbox/index.ts";
 import type { Stage } from "../stage/index.ts";
 
@@ -45,7 +45,9 @@ export async function attempt(stage: Stage, what: Attempt, off: (prepared: Prepa
   };
 }
 
-function refusal(error: unknown): string {
+function refusal(thrown: unknown): string {
+  // The tool would plan anew, and the same would come of it.
+  const error = thrown instanceof StaleLaunch ? thrown.cause : thrown;
   if (error instanceof SandboxedError) return `${error.code}: ${error.message}`;
   throw error;
 }

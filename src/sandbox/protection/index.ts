@@ -11,6 +11,7 @@ export { handOff } from "./hand-off.ts";
 export { hardLinks } from "./hard-links.ts";
 export type { HardLink } from "./hard-links.ts";
 export { pinLimit, pins } from "./pins.ts";
+export { removePlaceholders } from "./placeholders.ts";
 export { protect, protectedPaths } from "./protect.ts";
 export type { ProtectedLink, ProtectedPattern, Protection } from "./protect.ts";
 export type { Finding } from "./quarantine.ts";

@@ -28,6 +28,7 @@ export class Supervisor {
   #limit: Ending["limit"] = null;
   #failure: SandboxedError | null = null;
   #failedStep: string | null = null;
+  #guardEnded = false;
   #startedAt = 0;
   #printed = "";
   #errors: Buffer = Buffer.alloc(0);
@@ -104,11 +105,17 @@ export class Supervisor {
       case "stop":
         return this.#stop(() => this.resume());
       case "end":
+        this.#guardEnded = true;
         return;
       default:
         return message satisfies never;
     }
   };
+
+  /** Once the launch has ended: the guard was killed, and has swept nothing. */
+  get isGuardLost(): boolean {
+    return !this.#guardEnded;
+  }
 
   attach(launch: Launch): void {
     this.#launch = launch;

@@ -2,7 +2,7 @@ import { realpathSync } from "node:fs";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Journal, JournalEvent } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
-import { startWatch } from "../../protection/index.ts";
+import { removePlaceholders, startWatch } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { DoorService, StartRequest } from "../../request.ts";
 import { watchHomeSize } from "../launch/home-size.ts";
@@ -116,6 +116,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       opened = journal = written;
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
+      if (supervisor.isGuardLost) removePlaceholders(plan.placeholders);
       const ending = endingOf(supervisor, written);
       repairs.push(
         ...ending.quarantined.map(({ path, to }): Repair => ({
