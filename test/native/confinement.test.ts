@@ -321,6 +321,22 @@ describe.each(everybody)("without namespaces, started by $name", (who) => {
     expect(lines).toEqual(["ready", "started", "exit 0"]);
   });
 
+  it("what a symlink was put in the way of is not granted", async () => {
+    const elsewhere = workFolder(who);
+    writeFileSync(join(elsewhere, "file"), "text\n");
+    const read = async (path: string): Promise<string> => {
+      const init: Words[] = [...platform, ["readable", work], ["readable", path], ["writable", "/dev/null"]];
+      return (await run({ who, work, run: `cat ${elsewhere}/file 2>/dev/null || echo no`, direct: true, init })).out;
+    };
+    symlinkSync(elsewhere, join(work, "link"));
+    symlinkSync(join(elsewhere, "file"), join(work, "leaf"));
+    const found = [];
+    for (const path of [`${work}/link/file`, `${work}/leaf`, `${work}/gone`, `${elsewhere}/file`])
+      found.push(await read(path));
+    expect(found).toEqual(["no\n", "no\n", "no\n", "text\n"]);
+    remove(elsewhere);
+  });
+
   it("TCP is closed and processes left behind end", async () => {
     const script =
       "(setsid sleep 4321 &); bash -c ': </dev/tcp/127.0.0.1/1' 2>&1 | grep -o 'Permission denied'; bash -c 'kill -9 $PPID'; echo still";
