@@ -3,9 +3,9 @@ import {
   chmodSync,
   existsSync,
   linkSync,
-  mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -208,7 +208,7 @@ function swapGranted(stage: Stage): void {
 }
 
 function renewGranted(stage: Stage): void {
-  rmSync(join(stage.home, "granted"), { recursive: true });
-  mkdirSync(join(stage.home, "granted-new"));
+  // Kept aside: a file system may give its number to the next.
+  renameSync(join(stage.home, "granted"), join(stage.home, "granted-before"));
   stage.write(join(stage.home, "granted/file"), "another");
 }
