@@ -182,6 +182,13 @@ static void move_input(const struct pollfd entries[2])
 		relaying_input = write(pty.outer, "\004", 1) == 1;
 }
 
+/* The reader has gone and the relay has closed its end: the program's terminal is hung up, as the reader's was. */
+static void forget_pty(void)
+{
+	relaying_input = false;
+	pty.outer = -1;
+}
+
 static void stop_when_settled(bool quiet)
 {
 	bool settled = !relaying_output || (quiet && output.used == 0);
@@ -201,6 +208,8 @@ void streams_move(const struct pollfd entries[STREAM_ENTRIES])
 		if (follows_unseen && entries[2].revents != 0)
 			streams_resize();
 		relay_move(&output, entries + 2);
+		if (output.from < 0)
+			forget_pty();
 	}
 	if (stop_by > 0)
 		stop_when_settled(settling && entries[2].revents == 0);

@@ -124,7 +124,11 @@ export class Supervisor {
   /** Passes a signal to the program; if it is still there after the grace time, the tree is killed. */
   end(signal: number): void {
     this.#launch?.toInit(`signal ${signal}`);
-    if (this.#killing !== null) return this.kill();
+    if (this.#killing !== null) {
+      // A terminal that goes away says so twice, the kernel and the shell each: that is nobody's impatience.
+      if (signal !== SIGHUP) this.kill();
+      return;
+    }
     this.#killing = setTimeout(() => this.kill(), GRACE_MS);
     this.#killing.unref();
   }
@@ -191,6 +195,7 @@ export class Supervisor {
 /** What bubblewrap prints when the source of a mount, or the place for it, is gone or something else. */
 const outdated = /Can't (find source path|get type of source|bind mount|mkdir|create file|make symlink)/;
 
+const SIGHUP = 1;
 const SIGKILL = 9;
 const SIGTERM = 15;
 const ENOENT = 2;
