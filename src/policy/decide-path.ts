@@ -107,11 +107,11 @@ export class PathOracle {
 
   #refuse(op: PathOperation, path: AbsolutePath, { verdict, where }: Effective): Decision {
     const { entry } = verdict;
-    const suggestion = this.#suggest(op, path, verdict);
-    if (entry !== null) return deny(reasonOf(verdict), ruleOf(entry), entry.provenance, suggestion, where);
+    const suggestion = (): Suggestion => this.#suggest(op, path, verdict);
+    if (entry !== null) return refusal(reasonOf(verdict), ruleOf(entry), entry.provenance, suggestion, where);
     // Of somebody else's layer it is worth knowing whose it is.
     const place = isForeign(verdict.layer) ? verdict.chosenBy : null;
-    return deny("no_rule", { kind: "default", text: "nothing allows it" }, place, suggestion, where);
+    return refusal("no_rule", { kind: "default", text: "nothing allows it" }, place, suggestion, where);
   }
 }
 
@@ -148,6 +148,27 @@ function deny(
   where: Where = "host",
 ): Decision {
   return { effect: "deny", reason, rule, provenance, where, suggestion };
+}
+
+/** What would allow it is found out when somebody asks: most refusals are never shown. */
+function refusal(
+  reason: ReasonCode,
+  rule: Rule,
+  provenance: Provenance | null,
+  suggest: () => Suggestion,
+  where: Where,
+): Decision {
+  let suggestion: Suggestion | null = null;
+  return {
+    effect: "deny",
+    reason,
+    rule,
+    provenance,
+    where,
+    get suggestion() {
+      return (suggestion ??= suggest());
+    },
+  };
 }
 
 const unresolvable: Decision = deny(

@@ -117,12 +117,14 @@ function judge(
   names: readonly string[],
   added: Added | null = null,
 ): Verdict {
-  const said = { layer, entry: null, private: false, chosenBy };
-  if (index === null) return { ...said, access: "write", cause: "unrestricted" };
+  // Written out: copying a common part takes longer than all the rest of a decision.
+  if (index === null) {
+    return { layer, access: "write", cause: "unrestricted", entry: null, private: false, chosenBy };
+  }
   const { entry, glob } = index.find(names, added);
-  if (glob !== null) return { ...said, access: "deny", cause: "glob", entry: glob };
-  if (entry === null) return { ...said, access: "deny", cause: "none" };
-  return { ...said, access: entry.access, cause: "entry", entry: entry.entry, private: entry.private };
+  if (glob !== null) return { layer, access: "deny", cause: "glob", entry: glob, private: false, chosenBy };
+  if (entry === null) return { layer, access: "deny", cause: "none", entry: null, private: false, chosenBy };
+  return { layer, access: entry.access, cause: "entry", entry: entry.entry, private: entry.private, chosenBy };
 }
 
 function isAt({ target }: Entry, path: AbsolutePath): boolean {
