@@ -16,7 +16,7 @@ import { components } from "./path.ts";
 import type { AbsolutePath } from "./path.ts";
 import { canonicalOf } from "./resolve-target.ts";
 import type { Places, Reach, RequestDecision, ResolvedLayer, ResolvedPolicy } from "./resolved.ts";
-import { advice, homeShort } from "./suggest.ts";
+import { advice, homeShort, upToLayer } from "./suggest.ts";
 
 /** What one layer says of a destination. */
 interface LayerAnswer {
@@ -108,16 +108,20 @@ export class NetworkOracle {
     if (access !== "deny" && where === "private")
       return allow("granted", "a private place", verdict.entry?.provenance ?? null, "private");
     let allowed: UnixSocketRule | null = null;
+    let refused: Decision | null = null;
     for (const compiled of this.#layers) {
       const matching = socketRules(compiled, path);
       const refusing = matching.find((rule) => rule.access === "deny");
       const granting = matching.find((rule) => rule.access === "allow");
       const isDangerous = granting?.dangerous !== true && isDangerousSocket(components(path));
       if (refusing !== undefined || granting === undefined || isDangerous) {
-        return refuseSocket(path, places, compiled.layer, refusing ?? granting ?? null, isDangerous);
-      }
-      if (granting.provenance.layer !== "invariant") allowed ??= granting;
+        const decision = refuseSocket(path, places, compiled.layer, refusing ?? granting ?? null, isDangerous);
+        // Of several refusals the one that no option changes is the answer.
+        if (isForeign(compiled.layer.layer)) return decision;
+        refused ??= decision;
+      } else if (granting.provenance.layer !== "invariant") allowed ??= granting;
     }
+    if (refused !== null) return refused;
     return allow(
       "granted",
       allowed === null ? "no rule restricts it" : socketText(allowed),
@@ -190,12 +194,7 @@ function refuse(
   port: number | null,
 ): Decision {
   if (isForeign(layer.layer) || (provenance !== null && isForeign(provenance.layer))) {
-    return deny(
-      reason,
-      text,
-      provenance,
-      advice(`this is up to ${provenance?.owner ?? "the organisation"}; no option of yours changes it`),
-    );
+    return deny(reason, text, provenance, upToLayer(layer, provenance));
   }
   const bare = host.includes(":") ? `[${host}]` : host;
   const pattern = port === null || port === 80 || port === 443 ? bare : `${bare}:${port}`;
@@ -211,14 +210,14 @@ function refuse(
 function refuseSocket(
   path: AbsolutePath,
   places: Places,
-  { layer }: ResolvedLayer,
+  refusing: ResolvedLayer,
   rule: UnixSocketRule | null,
   isDangerous: boolean,
 ): Decision {
   const text = rule === null ? "unix_sockets lists nothing for it" : socketText(rule);
   const provenance = rule?.provenance ?? null;
-  if (isForeign(layer) || (provenance !== null && isForeign(provenance.layer))) {
-    return deny("unix_socket_not_allowed", text, provenance, advice("no option of yours changes it"));
+  if (isForeign(refusing.layer) || (provenance !== null && isForeign(provenance.layer))) {
+    return deny("unix_socket_not_allowed", text, provenance, upToLayer(refusing, provenance));
   }
   const shown = JSON.stringify(path);
   const suggestion: Suggestion = isDangerous

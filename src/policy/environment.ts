@@ -1,6 +1,8 @@
 import type { Decision, Provenance, ReasonCode } from "./decision.ts";
+import { isForeign } from "./effective.ts";
 import { variableProvenance, variables } from "./lists.ts";
 import type { EnvironmentPolicy } from "./model.ts";
+import { upToLayer } from "./suggest.ts";
 
 export interface FilteredEnvironment {
   readonly kept: ReadonlyMap<string, string>;
@@ -26,11 +28,16 @@ export function filterEnvironment(
 /** May the caller's variable pass? Without its value, a secret in the value cannot be seen. */
 export function decideVariable(environment: EnvironmentPolicy, name: string, value?: string): Decision {
   if (valuesSet(environment).has(name)) return allow(`set ${name}`, environment.provenance);
-  for (const layer of [environment, ...(environment.bounds ?? [])]) {
-    const decision = decideLayer(layer, name, value);
-    if (decision.effect !== "allow") return decision;
+  const own = decideLayer(environment, name, value);
+  if (own.suggestion?.argv.length === 0) return own;
+  for (const bound of environment.bounds ?? []) {
+    const decision = decideLayer(bound, name, value);
+    if (decision.effect === "allow") continue;
+    const { layer } = bound.provenance;
+    // An option for the caller's own layer would not help.
+    return isForeign(layer) ? { ...decision, suggestion: upToLayer({ layer }, bound.provenance) } : decision;
   }
-  return decideLayer(environment, name, value);
+  return own;
 }
 
 /** What the policies give values to; another layer's `exclude` takes a name out again. */

@@ -30,7 +30,12 @@ export function resolve(policy: Policy, places: Places): ResolvedPolicy {
     profile: first.name,
     layers,
     networkMode: profiles.map(({ network }) => network.mode).reduce(leastMode),
-    environment: boundEnvironment(profiles.map(({ environment }) => environment)),
+    environment: boundEnvironment(
+      policy.layers.map(({ layer, profile: { environment }, chosenBy }) => {
+        const isSaid = !isForeign(layer) || isForeign(environment.provenance.layer);
+        return isSaid || chosenBy === undefined ? environment : { ...environment, provenance: chosenBy };
+      }),
+    ),
     limits: profiles.map(({ limits }) => limits).reduce(leastLimits),
     protect: profiles.map(({ protect }) => protect).reduce(strictestProtection),
     denyGlob: profiles.some(({ denyGlob }) => denyGlob === "strict") ? "strict" : "snapshot",

@@ -1,12 +1,12 @@
 import { workspaces } from "../generated/data.ts";
-import type { PathOperation, Suggestion } from "./decision.ts";
+import type { Layer, PathOperation, Provenance, Suggestion } from "./decision.ts";
 import { firmness, isForeign } from "./effective.ts";
 import type { EffectiveAccess, Verdict } from "./effective.ts";
 import { isDangerousSocket } from "./lists.ts";
 import { components, isWithin, knownNormal, parentPath } from "./path.ts";
 import type { AbsolutePath } from "./path.ts";
 import { at } from "./place.ts";
-import type { Places } from "./resolved.ts";
+import type { Places, ResolvedLayer } from "./resolved.ts";
 
 /** What is known of the policy and the machine beside the refusal. */
 export interface Surroundings {
@@ -58,10 +58,22 @@ function outOfReach(verdict: Verdict): string | null {
   if (entry?.origin === "state") return "sandboxed-run keeps its own state there; no option opens it";
   if (firmness(verdict) < 2) return null;
   const place = entry !== null && isForeign(entry.provenance.layer) ? entry.provenance : chosenBy;
-  const owner =
-    place?.owner ?? entry?.provenance.owner ?? (layer === "requirements" ? "the organisation" : "the project");
+  return upTo(place, layer);
+}
+
+/** `place`: where it was said, if that is known. */
+function upTo(place: Provenance | null, layer: Layer): string {
+  const owner = place?.owner ?? (layer === "project" ? "the project" : "the organisation");
   const where = place === null ? "" : at(place).replace(/: $/, "");
   return `this is up to ${owner}${where === "" ? "" : ` (${where})`}; no option of yours changes it`;
+}
+
+/** What a layer of somebody else's says in the words of a built-in profile was said by who chose that profile. */
+export function upToLayer(
+  { layer, chosenBy }: Pick<ResolvedLayer, "layer" | "chosenBy">,
+  said: Provenance | null,
+): Suggestion {
+  return advice(upTo(said !== null && isForeign(said.layer) ? said : (chosenBy ?? null), layer));
 }
 
 /** A rule of the caller's own that an option does not outweigh. */

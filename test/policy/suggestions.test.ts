@@ -190,6 +190,22 @@ describe("where the project would still refuse", () => {
     expect(both(after, isolated).decide({ op, path })).not.toMatchObject({ effect: "allow", where: "host" });
   });
 
+  it.each<Query>([
+    { op: "connect", host: "a.example", port: 443 },
+    { op: "dns", name: "a.example" },
+    { op: "connect_unix", path: "/run/app.sock" },
+    { op: "env", name: "API_TOKEN" },
+    { op: "env", name: "EDITOR" },
+  ])("%j as well", (query) => {
+    const isolated = profile({ extends: ":isolated" });
+    const open = profile({ extends: ":danger-full-access", filesystem: { "/none": "deny" } }, "project");
+    expect(both(isolated, isolated).decide(query).suggestion).toEqual({
+      argv: [],
+      config: "this is up to the project (.sandboxed/config.toml:3); no option of yours changes it",
+    });
+    expect(both(isolated, open).decide(query).suggestion?.argv).toHaveLength(2);
+  });
+
   it("a refusal without a rule names the line that chose its profile", () => {
     const decision = both(profile({ extends: ":workspace" }), profile({ extends: ":isolated" })).decide({
       op: "read",
