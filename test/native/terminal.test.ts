@@ -20,7 +20,7 @@ class Terminal {
   constructor(folder: string) {
     const shell = "stty -echo; PS1='$ ' exec bash --norc --noprofile -i";
     this.#child = spawn("script", ["--quiet", "--flush", "--command", shell, join(folder, "typescript")], {
-      env: { PATH: process.env["PATH"], TERM: "dumb", HOME: folder, SHELL: "/bin/sh" },
+      env: { PATH: process.env["PATH"], TERM: "dumb", HOME: folder, SHELL: "/bin/sh", HISTFILE: "/dev/null" },
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#child.stdout?.on("data", (chunk: Buffer) => {
