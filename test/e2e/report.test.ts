@@ -41,6 +41,23 @@ describe.each(people)("as %s", (person) => {
       expect(stage.sh(script, denials[0]?.suggestion?.argv ?? []).stdout).toBe("PRIVATE KEY\n");
     }));
 
+  it("does what its suggestion says beside the file that init writes for a project; else names the project's line", () =>
+    onStage(person, (stage) => {
+      expect(stage.sandboxed(["init", "--project"]).status).toBe(0);
+      const script = `cat ~/.ssh/id_ed25519`;
+      const [denial] = report(stage, script).denials;
+      expect(stage.sh(script, denial?.suggestion?.argv ?? [])).toMatchObject({ stdout: "PRIVATE KEY\n", stderr: "" });
+      stage.write(".sandboxed/config.toml", 'default_permissions = ":isolated"\n');
+      const [refused] = report(stage, script).denials;
+      expect(refused?.suggestion).toEqual({ argv: [], config: expect.stringContaining(".sandboxed/config.toml:1)") });
+      const given = stage.sh(script, ["--network", "full", "--read", "~/.ssh/id_ed25519"]);
+      expect([given.stdout, given.stderr]).toEqual([
+        "",
+        expect.stringMatching(/warning: --network full is cut.*config.toml:1/),
+      ]);
+      expect(given.stderr).toMatch(/warning: --read ~\/.ssh\/id_ed25519 has no effect here: .*config.toml:1/);
+    }));
+
   it("says nothing when nothing was refused", () =>
     onStage(person, (stage) => {
       const { denials, repairs, handOff } = report(stage, `echo fine > out.txt`);

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +19,8 @@ export default function install(): () => void {
     mkdirSync(join(place, folder, ".."), { recursive: true });
     cpSync(join(checkout, folder), join(place, folder), { recursive: true });
   }
+  // As an installer leaves it, whatever the umask of this checkout.
+  execFileSync("chmod", ["-R", "go-w", place]);
   process.env["SANDBOXED_TEST_TOOL"] = place;
   return () => rmSync(place, { recursive: true, force: true });
 }
