@@ -146,7 +146,8 @@ describe.each<{ how: string; always: Partial<LaunchRequest> }>([
     await terminal.shows("$ ");
     terminal.type(`touch ${work}/go\n`);
     await terminal.shows("done-in-bg\n");
-    expect(readFileSync(join(work, "note"), "utf8")).toBe("ready\nstarted\nstopped 20\nstopped 20\nexit 0\n");
+    const note = (): string => readFileSync(join(work, "note"), "utf8");
+    await expect.poll(note).toBe("ready\nstarted\nstopped 20\nstopped 20\nexit 0\n");
   });
 
   it("a background job that reads waits for fg, one that writes goes on", async () => {
