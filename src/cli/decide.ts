@@ -1,7 +1,7 @@
 import { readConfigFile } from "../config/index.ts";
 import type { Config, Trust } from "../config/index.ts";
 import { SandboxedError } from "../policy/index.ts";
-import { keep, notingDisk, prepare } from "../sandbox/index.ts";
+import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend } from "../sandbox/index.ts";
 import { equip } from "../run.ts";
 import { cancelledOptions } from "./cancelled.ts";
@@ -55,7 +55,7 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
     warnings,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {
-      const answers = warnings.length > 0 ? null : noting.answers();
+      const answers = warnings.length > 0 ? null : noting.answers(shownPlaces(prepared.plan));
       const launch = answers === null ? null : keep(prepared, answers);
       if (launch !== null) rememberRun(asked, { files, launch });
     },

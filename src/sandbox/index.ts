@@ -7,7 +7,7 @@ export { StaleLaunch } from "./linux/run/index.ts";
 import type { PrepareRequest, StartRequest } from "./request.ts";
 
 export type { HostFacts } from "./facts.ts";
-export { keep, notingDisk, recall } from "./linux/recall/index.ts";
+export { keep, notingDisk, recall, shownPlaces } from "./linux/recall/index.ts";
 export type { KeptLaunch } from "./linux/recall/index.ts";
 export { keepOwnFile, readOwnFile } from "./own-file.ts";
 export { toolFolders } from "./folders.ts";

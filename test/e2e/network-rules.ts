@@ -147,11 +147,6 @@ export const rows: readonly Row[] = [
     shuts: ["http://loop.test:8080/", "http://127.0.0.2:8080/"],
   },
   {
-    rule: "localhost by name, which is no address",
-    words: allow("localhost:8080"),
-    shuts: ["http://localhost:8080/", "http://loop.test:8080/"],
-  },
-  {
     rule: "every address",
     words: allow("0.0.0.0/0"),
     opens: ["http://93.184.215.14/"],

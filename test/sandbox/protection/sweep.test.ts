@@ -133,6 +133,8 @@ describe("names that did not exist", () => {
     stage.repository();
     const one = watchOf(stage, surveyOf([stage.ws]));
     const other = watchOf(stage, surveyOf([stage.ws]));
+    // Both watch after a while: what is moved aside before the second does it has never seen.
+    await new Promise((resolve) => setTimeout(resolve, 400));
     stage.write(".vscode/tasks.json");
     await until(() => one.live.length > 0 && other.live.length > 0, "both");
     const kept = [...one.live, ...other.live].filter((each) => each.kept !== null);

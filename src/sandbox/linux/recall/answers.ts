@@ -1,4 +1,5 @@
 import { lstatSync, realpathSync } from "node:fs";
+import { isWithin } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import { openDisk } from "../facts/index.ts";
 import type { Disk, Found, KnownNames, Look } from "../facts/index.ts";
@@ -11,9 +12,11 @@ export interface Answers {
   readonly missing: readonly AbsolutePath[];
   readonly looks: readonly (readonly [path: AbsolutePath, said: string])[];
   readonly said: readonly Answer[];
+  /** Of all sockets of the machine those below what the program sees of the host; the rest come and go. */
+  readonly sockets: { readonly places: readonly AbsolutePath[]; readonly found: readonly AbsolutePath[] };
 }
 
-type Question = Exclude<keyof Disk, "look">;
+type Question = Exclude<keyof Disk, "look" | "sockets">;
 
 /** What is no text is kept as one. */
 type Answer = readonly [question: Question, path: AbsolutePath, limit: number | null, said: string | null];
@@ -21,11 +24,18 @@ type Answer = readonly [question: Question, path: AbsolutePath, limit: number | 
 /** More than a plan ever asks; beyond, asking again would cost what it saves. */
 const MOST = 2_000;
 
-/** The real disk, which notes down what it is asked. `answers` is null when that was too much to be worth keeping. */
-export function notingDisk(): { readonly disk: Disk; readonly answers: () => Answers | null } {
+/**
+ * The real disk, which notes down what it is asked. `answers` takes what the program sees of the host, and is null when
+ * there was too much to be worth keeping.
+ */
+export function notingDisk(): {
+  readonly disk: Disk;
+  readonly answers: (places: readonly AbsolutePath[]) => Answers | null;
+} {
   const disk = openDisk();
   const noted = new Map<string, Answer>();
   const looks = new Map<AbsolutePath, Look>();
+  let sockets: readonly AbsolutePath[] = [];
   const note = <T>(question: Question, path: string, limit: number | null, said: T): T => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every caller below has an absolute path or "/"
     noted.set(`${question} ${limit ?? ""} ${path}`, [question, path as AbsolutePath, limit, textOf(said)]);
@@ -43,15 +53,21 @@ export function notingDisk(): { readonly disk: Disk; readonly answers: () => Ans
       link: (path) => note("link", path, null, disk.link(path)),
       text: (path, limit) => note("text", path, limit ?? null, disk.text(path, limit)),
       program: (path) => note("program", path, null, disk.program(path)),
-      sockets: () => note("sockets", "/", null, disk.sockets()),
+      // By a disk of its own: the names of sockets that nobody sees are no answers.
+      sockets: () => (sockets = openDisk().sockets()),
     },
-    answers: () =>
-      noted.size + looks.size + disk.known.size > MOST ? null : sorted(disk.known, looks, [...noted.values()]),
+    answers: (places) =>
+      noted.size + looks.size + disk.known.size > MOST
+        ? null
+        : {
+            ...sorted(disk.known, looks, [...noted.values()]),
+            sockets: { places, found: below(places, sockets) },
+          },
   };
 }
 
 /** Whether the disk says today what it said then. */
-export function saysTheSame({ directories, others, missing, looks, said }: Answers): boolean {
+export function saysTheSame({ directories, others, missing, looks, said, sockets }: Answers): boolean {
   const disk = openDisk();
   return (
     directories.every((path) => standing(path)?.isDirectory() === true) &&
@@ -60,6 +76,7 @@ export function saysTheSame({ directories, others, missing, looks, said }: Answe
       return stat !== undefined && stat !== null && !stat.isDirectory() && !stat.isSymbolicLink();
     }) &&
     missing.every((path) => standing(path) === undefined) &&
+    textOf(below(sockets.places, openDisk().sockets())) === textOf(sockets.found) &&
     looks.every(([path, then]) => lookText(disk.look(path)) === then) &&
     said.every(([question, path, limit, then]) =>
       question === "canonical" ? leadsTo(disk, path, then) : textOf(ask(disk, question, path, limit)) === then,
@@ -67,7 +84,15 @@ export function saysTheSame({ directories, others, missing, looks, said }: Answe
   );
 }
 
-function sorted(known: KnownNames, looks: ReadonlyMap<AbsolutePath, Look>, noted: readonly Answer[]): Answers {
+function below(places: readonly AbsolutePath[], paths: readonly AbsolutePath[]): readonly AbsolutePath[] {
+  return paths.filter((path) => places.some((place) => isWithin(path, place)));
+}
+
+function sorted(
+  known: KnownNames,
+  looks: ReadonlyMap<AbsolutePath, Look>,
+  noted: readonly Answer[],
+): Omit<Answers, "sockets"> {
   const by = { directory: [] as AbsolutePath[], other: [] as AbsolutePath[], missing: [] as AbsolutePath[] };
   const said: Answer[] = [...noted];
   for (const [path, found] of known) {

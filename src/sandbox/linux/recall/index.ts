@@ -2,6 +2,7 @@
  * A launch that was decided before, for a run of which nothing has changed. Preparing is a function of the request,
  * of what the disk answers and of the survey: where all three are the same, so is the plan.
  */
+import type { AbsolutePath } from "../../../policy/index.ts";
 import { toolFolders } from "../../folders.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { Known, Launchable } from "../run/launchable.ts";
@@ -104,4 +105,9 @@ function surveyAgain({ answers, survey, plan }: KeptLaunch, environment: Recalli
 
 function said({ scan, ...rest }: Survey): string {
   return JSON.stringify({ ...rest, scan: { ...scan, time: 0 } });
+}
+
+/** What a program sees of the host, and not of a private place. */
+export function shownPlaces({ mounts }: Prepared["plan"]): readonly AbsolutePath[] {
+  return mounts.flatMap((step) => (step.do === "bind" && step.from === step.to ? [step.to] : []));
 }
