@@ -62,6 +62,27 @@ describe.each(people)("a protected name that does not exist, as %s", (person) =>
         expect(names(stage)).toEqual(["README.md", "ready"]);
       }));
 
+    it.each([
+      ["in the same way", true],
+      ["or only watches", false],
+    ])("is let go while another run goes on that holds it %s", (_, both) =>
+      onStage(person, async (stage) => {
+        const tool = stage.start([...strict(stage), "--", "sh", "-c", "touch ready; sleep 60"], { stdio: "ignore" });
+        await until(() => existsSync(join(stage.workspace, "ready")));
+        const beside = stage.start([...(both ? strict(stage) : []), "--", "sh", "-c", "touch begun; sleep 1.5"]);
+        await until(() => existsSync(join(stage.workspace, "begun")));
+        // Watched by now.
+        await sleep(300);
+        tool.kill("SIGTERM");
+        await until(() => tool.exitCode !== null || tool.signalCode !== null);
+        await until(() => beside.exitCode !== null);
+        expect({ status: beside.exitCode, left: names(stage) }).toEqual({
+          status: 0,
+          left: ["README.md", "begun", "ready"],
+        });
+      }),
+    );
+
     it("is not taken away by another run that ends first", () =>
       onStage(person, async (stage) => {
         const tool = stage.start([...strict(stage), "--", "sh", "-c", "touch ready; sleep 60"], { stdio: "ignore" });

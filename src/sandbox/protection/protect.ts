@@ -49,8 +49,8 @@ export interface Protection {
   /** Existing paths beyond the pins: only watched, and put back if changed. */
   readonly unpinned: readonly ProtectedPath[];
   /**
-   * Empty directories that look like the placeholders of another run: among `paths` as well, but that run will take
-   * them away, and the mount with them.
+   * Names held by empty directories that look like the placeholders of another run: `missing` among `paths`, since that
+   * run will take them away, and a mount with them.
    */
   readonly borrowed: readonly ProtectedPath[];
   /** For `missing = "strict"`: names to hold with an empty directory, and none for any other setting. */
@@ -102,6 +102,7 @@ class Layout {
   readonly #paths = new Map<AbsolutePath, ProtectedPath>();
   readonly #links = new Map<AbsolutePath, ProtectedLink>();
   readonly #patterns: ProtectedPattern[] = [];
+  readonly #borrowed = new Set<AbsolutePath>();
   /** Directories known to be real ones, so that each is looked at once. */
   readonly #plain = new Set<AbsolutePath>();
 
@@ -158,7 +159,7 @@ class Layout {
       links: [...this.#links.values()],
       patterns: this.#patterns,
       unpinned: rest,
-      borrowed: held.filter(isPlaceholder),
+      borrowed: missing.filter(({ path }) => this.#borrowed.has(path)),
       placeholders,
       reductions: reductions(scan, rest.length, this.#links.size),
       git: policy.git,
@@ -191,7 +192,9 @@ class Layout {
       if (beyond !== null) this.#add(beyond, list, name, depth + 1);
       return;
     }
-    const kind = stats === null ? "missing" : stats.isDirectory() ? "directory" : "file";
+    const isHeld = stats?.isDirectory() === true && isPlaceholder(path, stats, name);
+    if (isHeld) this.#borrowed.add(path);
+    const kind = stats === null || isHeld ? "missing" : stats.isDirectory() ? "directory" : "file";
     this.#note({ path, kind, list, name, root });
   }
 
@@ -217,9 +220,8 @@ function rank({ path, name, list }: ProtectedPath): number {
   return tier + path.split("/").length;
 }
 
-function isPlaceholder({ path, kind, name }: ProtectedPath): boolean {
-  if (kind !== "directory" || !isDirectoryName(name)) return false;
-  return ((lookAt(path)?.mode ?? 0) & 0o777) === placeholderMode && topNames(path)?.length === 0;
+function isPlaceholder(path: AbsolutePath, { mode }: Stats, name: string): boolean {
+  return isDirectoryName(name) && (mode & 0o7777) === placeholderMode && topNames(path)?.length === 0;
 }
 
 function holdable({ path, name }: ProtectedPath): boolean {

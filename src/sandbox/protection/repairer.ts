@@ -27,10 +27,13 @@ export class Repairer {
   readonly #guarded: readonly Guarded[];
   readonly #links: ReadonlySet<AbsolutePath>;
   readonly #told = new Set<AbsolutePath>();
+  /** Names that another run holds: it makes and removes an empty directory there. */
+  readonly #others: Set<AbsolutePath>;
 
   constructor(survey: Survey, folder: AbsolutePath) {
     this.#survey = survey;
     this.#quarantine = new Quarantine(folder);
+    this.#others = new Set(survey.protection.borrowed.map(({ path }) => path));
     this.#links = new Set(survey.protection.links.map(({ path }) => path));
     this.#guarded = survey.protection.unpinned.flatMap(({ path, root }) => {
       const snapshot = takeSnapshot(path);
@@ -42,15 +45,19 @@ export class Repairer {
    * A name that did not exist at the start, or was held by the empty directory of another run. With `told`, the kernel said that it came: when it is gone already,
    * another run in the same directory may have taken it, and that is worth telling once.
    */
-  appeared({ path, root, name, kind }: ProtectedPath, told: boolean): Finding | null {
-    if (kind === "directory" ? isEmptyDirectory(path, root) : isPlaceholder(path, root)) return null;
+  appeared({ path, root, name }: ProtectedPath, told: boolean): Finding | null {
+    if (isPlaceholder(path, root)) {
+      this.#others.add(path);
+      return null;
+    }
     const why = `${name} is protected and did not exist before the run`;
     const taken = this.#quarantine.take(path, root);
     if (taken.state !== "gone") {
       this.#told.add(path);
       return finding(path, taken, why);
     }
-    if (!told || this.#told.has(path)) return this.#throughLink(path, root, name);
+    const isAnothers = this.#others.delete(path);
+    if (!told || isAnothers || this.#told.has(path)) return this.#throughLink(path, root, name);
     this.#told.add(path);
     return {
       path,
@@ -91,7 +98,6 @@ export class Repairer {
       if (path.kind !== "missing" || lookAt(path.path) === null) continue;
       findings.push(this.appeared(path, false));
     }
-    for (const path of protection.borrowed) findings.push(this.appeared(path, false));
     for (const pattern of protection.patterns) findings.push(...this.matches(pattern));
     for (const link of protection.links) findings.push(this.relink(link));
     for (const guarded of this.#guarded) findings.push(this.#revert(guarded));

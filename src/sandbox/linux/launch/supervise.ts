@@ -168,7 +168,7 @@ export class Supervisor {
    */
   get isOutdated(): boolean {
     if (this.#startedAt !== 0) return false;
-    return this.#failedStep === "expect" || (this.#failure === null && outdated.test(this.#printed));
+    return isLook(this.#failedStep) || (this.#failure === null && outdated.test(this.#printed));
   }
 
   /** Errors: `setup_failed`, `backend_refused`, `program_not_found`, `program_not_executable`. */
@@ -196,6 +196,11 @@ export class Supervisor {
 const outdated = /Can't (find source path|get type of source|bind mount|mkdir|create file|make symlink)/;
 
 const SIGHUP = 1;
+/** Steps in which the first process compares the tree with the plan. */
+function isLook(step: string | null): boolean {
+  return step === "expect" || step === "rebind";
+}
+
 const SIGKILL = 9;
 const SIGTERM = 15;
 const ENOENT = 2;

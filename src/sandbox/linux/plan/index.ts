@@ -111,8 +111,10 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
   const restricted = backend !== "none";
   const heldReadOnly = tree.mounts.flatMap((step) => (step.do === "bind" && step.access === "read" ? [step.to] : []));
   const writable = steps.filter((step) => step.access === "write" && step.where === "host");
+  // Empty directories that this run or another one makes to hold a name, and takes away.
+  const passing = new Set(facts.protectedPaths.flatMap(({ kind, path }) => (kind === "missing" ? [path] : [])));
   const rebind = heldReadOnly
-    .filter((path) => writable.some((step) => isWithin(path, step.path)))
+    .filter((path) => writable.some((step) => isWithin(path, step.path)) && !passing.has(path))
     .slice(0, MOST_REBINDS);
   const plan: LaunchPlan = {
     backend,
