@@ -13,6 +13,7 @@ import { makeGate } from "./policy-gate.ts";
 import { authorityOf } from "./refusal.ts";
 import { makeResolver } from "./resolver.ts";
 import { makeSyntheticNames } from "./synthetic.ts";
+import { unblocked } from "./unblocked.ts";
 import { upstreamFrom } from "./upstream/environment.ts";
 
 /** The listeners of one run. */
@@ -62,8 +63,9 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
     originalOf: (address) => names.nameOf(address),
     ...(options.interception && { interception: options.interception }),
   });
-  door.serve(entrances.proxy.serve({}, ignore), "proxy");
-  for (const entrance of entrances.transparent.values()) door.serve(entrance.serve({}, ignore), "transparent");
+  door.serve(unblocked(entrances.proxy.serve({}, ignore)), "proxy");
+  for (const entrance of entrances.transparent.values())
+    door.serve(unblocked(entrance.serve({}, ignore)), "transparent");
   const dns =
     entrances.dns === null
       ? null
@@ -72,7 +74,7 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
           names,
           observe,
           udp: [entrances.dns.udp.serve(ignore)],
-          tcp: [entrances.dns.tcp.serve({}, ignore)],
+          tcp: [unblocked(entrances.dns.tcp.serve({}, ignore))],
         });
   return {
     update(next) {
