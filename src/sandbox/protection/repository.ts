@@ -10,8 +10,8 @@ const pointerLimit = 16 * 1024;
 const adminLimit = 256;
 
 /**
- * The repository whose work tree's top is `worktree`, read without running git. Null when `.git` is missing or is
- * not something git would accept, which makes it a repository not yet born.
+ * The repository whose work tree's top is `worktree`, read without running git. Null when `.git` is missing or holds
+ * nothing that git would take over, which makes it a repository not yet born.
  */
 export function readRepository(worktree: AbsolutePath): Repository | null {
   const gitDir = gitDirectory(worktree);
@@ -37,6 +37,16 @@ export function isGitDirectory(directory: AbsolutePath): boolean {
   if (lookAt(`${directory}/HEAD`) === null) return false;
   if (lookAt(`${directory}/commondir`) !== null) return true;
   return lookAt(`${directory}/objects`) !== null && lookAt(`${directory}/refs`) !== null;
+}
+
+/**
+ * What `git init` would make one of again: it leaves the configuration and the hooks that stand there as they are. A
+ * run that takes `refs` away must not free them for the next, nor may one lay them out for a repository to come.
+ */
+function isUnfinished(dotGit: AbsolutePath): boolean {
+  return ["HEAD", "config", "hooks", "objects", "refs", "commondir"].some(
+    (name) => lookAt(`${dotGit}/${name}`) !== null,
+  );
 }
 
 /** The path that a `.git` file names, as written; null when it is not such a file. */
@@ -100,7 +110,8 @@ function gitDirectory(worktree: AbsolutePath): AbsolutePath | null {
   const pointer = stats.isDirectory() ? null : pointerOf(real);
   const target = pointer === null ? real : resolveFrom(worktree, pointer);
   const gitDir = target === null || target === dotGit ? target : canonicalPath(target);
-  return gitDir !== null && isGitDirectory(gitDir) ? gitDir : null;
+  if (gitDir === null) return null;
+  return isGitDirectory(gitDir) || (gitDir === dotGit && stats.isDirectory() && isUnfinished(gitDir)) ? gitDir : null;
 }
 
 function commonDirectory(gitDir: AbsolutePath): AbsolutePath {
