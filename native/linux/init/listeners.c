@@ -45,13 +45,13 @@ static int bound_anywhere(int kind, uint16_t port, bool *both)
 	int off = 0;
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
 	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = htons(port) };
-	int fd = socket(AF_INET6, kind | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET6, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	*both = fd >= 0;
 	if (fd >= 0) {
 		if (setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) == 0 && bind(fd, (struct sockaddr *)&six, sizeof six) == 0)
 			return fd;
 	} else if (errno == EAFNOSUPPORT) {
-		fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
+		fd = socket(AF_INET, kind | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 		if (fd >= 0 && bind(fd, (struct sockaddr *)&four, sizeof four) == 0)
 			return fd;
 	}
@@ -71,7 +71,7 @@ static void open_door(uint16_t port)
 {
 	struct sockaddr_in here = { .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t length = sizeof here;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&here, sizeof here) != 0 || listen(fd, BACKLOG) != 0 ||
 	    getsockname(fd, (struct sockaddr *)&here, &length) != 0)
 		cannot("listen", port);

@@ -42,13 +42,12 @@ export function serveDns(options: DnsServiceOptions): DnsService {
 
   const onMessage =
     (socket: UdpSocket) => (message: Buffer, peer: { readonly address: string; readonly port: number }) => {
-      respond(message, "udp").then(
-        (reply) => {
+      respond(message, "udp")
+        .then((reply) => {
           // A reply that cannot be sent is one that was lost on its way.
           if (reply !== null && !closed) socket.send(reply, peer.port, peer.address, () => undefined);
-        },
-        () => undefined,
-      );
+        })
+        .catch(() => undefined);
     };
 
   const onConnection = (socket: Socket): void => {

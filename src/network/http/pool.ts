@@ -42,7 +42,8 @@ export class Pool extends Agent {
           dialled.resume();
           done?.(null, dialled);
         }
-      });
+      })
+      .catch((error: unknown) => done?.(error instanceof Error ? error : new Error(String(error)), new Socket()));
     return undefined;
   }
 

@@ -90,7 +90,8 @@ async function publish({ address, hostPort, port }: Publication, channel: DoorCh
     );
   });
   await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => {
+    // Stays for errors of accepting, which cost one connection.
+    server.on("error", (cause) => {
       reject(
         new SandboxedError("setup_failed", `--publish ${hostPort}:${port}: cannot listen on ${address}:${hostPort}`, {
           hint: `${cause.message}; choose another port: --publish HOSTPORT:${port}`,
