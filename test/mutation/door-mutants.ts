@@ -118,7 +118,7 @@ export const doorMutants: readonly DoorMutant[] = [
     attack: async (stage) => !stage.python(CONNECT, ["--allow-domain", "good.test:22"]).stdout.includes("SSH-2.0"),
     off: edit(
       "serve-door.ts",
-      `door.serve(entrance.serve({}, ignore), "transparent");`,
+      `door.serve(unblocked(entrance.serve({}, ignore)), "transparent");`,
       "entrance.serve({}, (socket) => socket.destroy());",
     ),
   },
