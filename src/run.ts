@@ -51,13 +51,30 @@ export function start(request: StartRequest, launchable: Launchable): Running {
 
 /** Runs the program to its end. */
 export async function run(request: RunRequest): Promise<RunOutcome> {
+  return untilItFits(MOST_ATTEMPTS, async (stale) => {
+    const { launchable, ...equipment } = await equip(prepare(request));
+    return start({ ...equipment, ...request, session: sessionAfter(request.session, stale) }, launchable).outcome;
+  });
+}
+
+/** A host that changes whenever a launch is prepared is not waited for. */
+export const MOST_ATTEMPTS = 3;
+
+/**
+ * Launches until a launch fits the host; `attempt` gets what the one before came to. Errors: those of `attempt`, and
+ * instead of the last `StaleLaunch` the refusal behind it.
+ */
+export async function untilItFits<T>(attempts: number, attempt: (stale: StaleLaunch | null) => Promise<T>): Promise<T> {
   let stale: StaleLaunch | null = null;
   try {
-    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-      const outcome: RunOutcome | StaleLaunch = await attemptRun(request, stale);
-      if (!(outcome instanceof StaleLaunch)) return outcome;
-      stale = outcome;
+    for (let done = 0; done < attempts; done++) {
+      try {
+        // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
+        return await attempt(stale);
+      } catch (error) {
+        if (!(error instanceof StaleLaunch)) throw error;
+        stale = error;
+      }
     }
     throw stale?.cause ?? new SandboxedError("internal", "a launch prepared just now is out of date");
   } finally {
@@ -65,23 +82,9 @@ export async function run(request: RunRequest): Promise<RunOutcome> {
   }
 }
 
-/** A host that changes whenever a launch is prepared is not waited for. */
-export const MOST_ATTEMPTS = 3;
-
 /** The session of a launch that may be the second one: it goes on with the journal of the first. */
 export function sessionAfter(session: StartRequest["session"], stale: StaleLaunch | null): StartRequest["session"] {
   return { id: session.id, openJournal: () => stale?.journal ?? session.openJournal() };
-}
-
-async function attemptRun(request: RunRequest, stale: StaleLaunch | null): Promise<RunOutcome | StaleLaunch> {
-  const session = sessionAfter(request.session, stale);
-  try {
-    const { launchable, ...equipment } = await equip(prepare(request));
-    return await start({ ...equipment, ...request, session }, launchable).outcome;
-  } catch (error) {
-    if (error instanceof StaleLaunch) return error;
-    throw error;
-  }
 }
 
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */

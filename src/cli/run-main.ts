@@ -1,9 +1,8 @@
 import { areOthersOpen, newSessionId, openSession } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
-import { MOST_ATTEMPTS, sessionAfter, start } from "../run.ts";
-import { StaleLaunch } from "../sandbox/index.ts";
-import type { RunOutcome, StartRequest } from "../sandbox/index.ts";
+import { MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "../run.ts";
+import type { RunOutcome, StaleLaunch, StartRequest } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { exitStatus } from "./exit-status.ts";
 import { chooseProgram } from "./interpreter.ts";
@@ -62,7 +61,6 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
   const keepsNothing = has(parsed, "ephemeral") && !has(parsed, "dry-run");
   const passing = keepsNothing ? passingFolders(here.environment) : null;
   const surroundings = passing === null ? here : { ...here, environment: passing.environment };
-  let stale: StaleLaunch | null = null;
   try {
     const wanted = {
       parsed,
@@ -71,46 +69,45 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
       session: newSessionId(),
     };
     const asked: AskedRun = { ...wanted, question: questionOf(wanted) };
+    if (has(parsed, "dry-run")) return await showPlan(asked, voice);
     const recalled = recallRun(asked);
-    if (recalled !== null) {
-      const outcome = await execute(asked, recalled, null);
-      if (!(outcome instanceof StaleLaunch)) return conclude(outcome, recalled, report, parsed, voice);
-      stale = outcome;
-    }
-    const { decideRun } = await import("./decide.ts");
-    let decided = await decideRun(asked);
-    announce(decided, parsed, voice);
-    if (has(parsed, "dry-run")) {
-      const { dryRunText } = await import("./dry-run.ts");
-      const { launchable, warnings } = decided;
-      const { plan } = launchable;
-      writeOutput(has(parsed, "json") ? `${JSON.stringify({ schemaVersion: 1, plan, warnings })}\n` : dryRunText(plan));
-      return 0;
-    }
-    for (let attempt = 1; ; attempt++) {
-      const outcome: RunOutcome | StaleLaunch = await execute(asked, decided, stale);
-      if (!(outcome instanceof StaleLaunch)) return conclude(outcome, decided, report, parsed, voice);
-      stale = outcome;
-      if (attempt === MOST_ATTEMPTS) throw stale.cause ?? new SandboxedError("internal", stale.message);
-      decided = await decideRun(asked);
-    }
+    const afresh = async (isFirst: boolean): Promise<DecidedRun> => {
+      const decided = await (await import("./decide.ts")).decideRun(asked);
+      if (isFirst) announce(decided, parsed, voice);
+      return decided;
+    };
+    let decided = recalled;
+    return await untilItFits(MOST_ATTEMPTS + (recalled === null ? 0 : 1), async (stale) => {
+      if (decided === null || stale !== null) decided = await afresh(decided === recalled);
+      return conclude(await execute(asked, decided, stale), decided, report, parsed, voice);
+    });
   } catch (error) {
     const lost = report?.write({ schemaVersion: 1, status: exitStatus(error), error: describe(error) });
     if (lost != null) voice.warn(lost);
     throw error;
   } finally {
-    stale?.journal?.close();
     report?.close();
     passing?.remove();
   }
 }
 
-/** A `StaleLaunch` is returned, not thrown: it is time to decide afresh. `before` is the one that came before. */
+/** The plan that a run would have; nothing is started. */
+async function showPlan(asked: AskedRun, voice: Voice): Promise<number> {
+  const decided = await (await import("./decide.ts")).decideRun(asked);
+  announce(decided, asked.parsed, voice);
+  const { plan } = decided.launchable;
+  const { dryRunText } = await import("./dry-run.ts");
+  const json = { schemaVersion: 1, plan, warnings: decided.warnings };
+  writeOutput(has(asked.parsed, "json") ? `${JSON.stringify(json)}\n` : dryRunText(plan));
+  return 0;
+}
+
+/** Errors: `StaleLaunch`, when it is time to decide afresh. `before` is the one that came before. */
 async function execute(
   asked: AskedRun,
   { launchable, equipment, remember }: DecidedRun,
   before: StaleLaunch | null,
-): Promise<RunOutcome | StaleLaunch> {
+): Promise<RunOutcome> {
   const request = startRequest(asked);
   const tidying = tidyLater(asked);
   try {
@@ -121,7 +118,6 @@ async function execute(
     return outcome;
   } catch (error) {
     tidying.forget();
-    if (error instanceof StaleLaunch) return error;
     throw error;
   }
 }

@@ -101,10 +101,10 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       });
       undo.push(() => watch.close());
       // Listeners are served after `go`, when the journal is there, until it is closed.
-      let journal: Journal | null = null;
+      let isOver = false;
       const note = (event: JournalEvent): void => {
         try {
-          journal?.append(event, "batched");
+          if (!isOver) opened?.append(event, "batched");
         } catch (error) {
           supervisor.fail(error);
         }
@@ -112,12 +112,12 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       const entrances = await openDoorOf(request, launchable, launched, supervisor, note);
       if (entrances !== null) undo.push(entrances.close);
       served(entrances?.service ?? null);
-      const written = openJournal(request, launchable, launched);
-      opened = journal = written;
+      const journal = openJournal(request, launchable, launched);
+      opened = journal;
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
       if (supervisor.isGuardLost) removePlaceholders(plan.placeholders);
-      const ending = endingOf(supervisor, written);
+      const ending = endingOf(supervisor, journal);
       repairs.push(
         ...ending.quarantined.map(({ path, to }): Repair => ({
           path,
@@ -132,8 +132,8 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         began,
         beganAt,
       });
-      journal = null;
-      return recordEnd(written, {
+      isOver = true;
+      return recordEnd(journal, {
         ...summary,
         notices: [...summary.notices, ...notices, ...ending.notices, ...watch.notices],
       });
