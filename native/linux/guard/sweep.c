@@ -21,9 +21,10 @@ enum { ATTEMPTS = 100, PLACEHOLDER_MODE = 0555 };
 /*
  * Opens the directory that holds `path`, one component at a time: what ran here may have put a symlink anywhere
  * above it, and would otherwise choose what we remove or rename. `name` gets the last component, or the first that
- * is a symlink, and `reached` how much of `path` leads to it.
+ * is a symlink, and `reached` how much of `path` leads to it. With `make` what is missing on the way is made, and a
+ * symlink there is an error: that is a folder of the tool's own, which most runs have no use for.
  */
-static int open_parent(const char *path, char name[NAME_MAX + 1], size_t *reached)
+static int open_parent(const char *path, char name[NAME_MAX + 1], size_t *reached, bool make)
 {
 	const char *whole = path;
 	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -39,9 +40,13 @@ static int open_parent(const char *path, char name[NAME_MAX + 1], size_t *reache
 		memcpy(name, path, length);
 		name[length] = '\0';
 		*reached = (size_t)(path + length - whole);
-		if (*rest == '\0' || (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode)))
+		if (*rest == '\0')
+			return fd;
+		if (!make && fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(status.st_mode))
 			return fd;
 		int next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0 && make && errno == ENOENT && (mkdirat(fd, name, S_IRWXU) == 0 || errno == EEXIST))
+			next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		int error = errno;
 		close(fd);
 		errno = error;
@@ -71,7 +76,7 @@ static int hold_parent(const char *path, char name[NAME_MAX + 1], size_t *reache
 	if (held >= 0)
 		close(held);
 	*reached = 0;
-	held = open_parent(path, name, reached);
+	held = open_parent(path, name, reached, false);
 	held_path = path;
 	/* Where a symlink stands in the way it is not the folder of the next. */
 	held_length = *reached == strlen(path) ? length : SIZE_MAX;
@@ -82,7 +87,7 @@ bool placeholder_make(const char *path)
 {
 	char name[NAME_MAX + 1];
 	size_t reached;
-	int parent = open_parent(path, name, &reached);
+	int parent = open_parent(path, name, &reached, false);
 	if (parent < 0) {
 		/* Nothing can be put there, so there is nothing to hold. */
 		errno = errno == ENOENT || errno == ENOTDIR ? EEXIST : errno;
@@ -108,43 +113,12 @@ void placeholder_sweep(const char *path)
 {
 	char name[NAME_MAX + 1];
 	size_t reached;
-	int parent = open_parent(path, name, &reached);
+	int parent = open_parent(path, name, &reached, false);
 	if (parent < 0)
 		return;
 	if (reached == strlen(path))
 		unlinkat(parent, name, AT_REMOVEDIR);
 	close(parent);
-}
-
-/*
- * The folder where `path` is to be put, made where it is missing: most runs have nothing to put there. It is the tool's
- * own, so no symlink leads to it. `name` gets the last component.
- */
-static int open_store(const char *path, char name[NAME_MAX + 1])
-{
-	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	for (path += strspn(path, "/"); fd >= 0;) {
-		size_t length = strcspn(path, "/");
-		const char *rest = path + length + strspn(path + length, "/");
-		if (length == 0 || length > NAME_MAX) {
-			close(fd);
-			errno = EINVAL;
-			return -1;
-		}
-		memcpy(name, path, length);
-		name[length] = '\0';
-		if (*rest == '\0')
-			return fd;
-		int next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0 && errno == ENOENT && (mkdirat(fd, name, S_IRWXU) == 0 || errno == EEXIST))
-			next = openat(fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		int error = errno;
-		close(fd);
-		errno = error;
-		fd = next;
-		path = rest;
-	}
-	return -1;
 }
 
 /* What another run in the same place may hold this name with, and will take away: an empty directory nobody writes to. */
@@ -227,7 +201,8 @@ void sweep_quarantine(const char *path, const char *destination)
 		return;
 	/* The path held no symlink when the launch was planned: one on the way is the run's, and leads to its own file. */
 	snprintf(found, sizeof found, "%.*s", (int)reached, path);
-	int to = open_store(destination, wanted);
+	size_t ignored;
+	int to = open_parent(destination, wanted, &ignored, true);
 	bool done = to >= 0 && move_aside(parent, name, to, wanted, taken);
 	const char *folder = destination;
 	if (!done) {
