@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Stage } from "../stage/index.ts";
-import { noWorld, World } from "../stage/world.ts";
+import { stagedWorld } from "../stage/staged-world.ts";
+import { noWorld } from "../stage/world.ts";
+import type { World } from "../stage/world.ts";
 
 const ALLOWED = ["--allow-domain", "good.test"];
 const MEGABYTES = 100_000_000;
@@ -25,14 +27,7 @@ print("echoed")
 describe.skipIf(noWorld !== null)("much at once", () => {
   let world: World;
   let stage: Stage;
-  beforeAll(async () => {
-    world = await World.start();
-    stage = world.stage();
-  });
-  afterAll(() => {
-    stage?.remove();
-    world?.stop();
-  });
+  stagedWorld((made) => ({ world, stage } = made));
 
   it.each([
     { way: "by the proxy", script: socketOf('"127.0.0.1", 61128', "http://good.test") },

@@ -1,7 +1,9 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { RunOutcome } from "../../src/sandbox/index.ts";
 import type { Result, Stage } from "../stage/index.ts";
-import { noWorld, World } from "../stage/world.ts";
+import { stagedWorld } from "../stage/staged-world.ts";
+import { noWorld } from "../stage/world.ts";
+import type { World } from "../stage/world.ts";
 import { domains } from "./network-rules.ts";
 
 const connects = (host: string, port: number): string =>
@@ -23,14 +25,7 @@ while part := s.recv(4096): print(part.decode(), end="")
 describe.skipIf(noWorld !== null)("what the door refuses", () => {
   let world: World;
   let stage: Stage;
-  beforeAll(async () => {
-    world = await World.start();
-    stage = world.stage();
-  });
-  afterAll(() => {
-    stage?.remove();
-    world?.stop();
-  });
+  stagedWorld((made) => ({ world, stage } = made));
 
   const reported = (words: readonly string[], program: readonly string[]): Result & RunOutcome => {
     const path = `${stage.outside}/report.json`;

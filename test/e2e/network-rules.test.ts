@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import type { Stage } from "../stage/index.ts";
-import { noWorld, World } from "../stage/world.ts";
+import { stagedWorld } from "../stage/staged-world.ts";
+import { noWorld } from "../stage/world.ts";
+import type { World } from "../stage/world.ts";
 import { overWide, rows } from "./network-rules.ts";
 
 const FETCH =
@@ -9,14 +11,7 @@ const FETCH =
 describe.skipIf(noWorld !== null)("rules", () => {
   let world: World;
   let stage: Stage;
-  beforeAll(async () => {
-    world = await World.start();
-    stage = world.stage();
-  });
-  afterAll(() => {
-    stage?.remove();
-    world?.stop();
-  });
+  stagedWorld((made) => ({ world, stage } = made));
 
   const fetched = (words: readonly string[], urls: readonly string[]): readonly string[] => {
     const { stdout, status, stderr } = stage.run([...words, "--", "sh", "-c", FETCH, "sh", ...urls]);

@@ -1,9 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { noWorld, World } from "../stage/world.ts";
 import { doorMutants } from "./door-mutants.ts";
 import type { DoorMutant } from "./door-mutants.ts";
 import { ToolStage, Tools } from "./tool.ts";
 import type { Off } from "./tool.ts";
+import { tryWithout } from "./try-without.ts";
 
 describe.skipIf(noWorld !== null)("of the door", () => {
   let tools: Tools;
@@ -27,15 +28,6 @@ describe.skipIf(noWorld !== null)("of the door", () => {
   };
 
   describe.each(doorMutants)("$protection", (mutant) => {
-    it("stops the attack", () => play(mutant, [], false));
-
-    if (mutant.redundant === undefined) {
-      it("is missed when it is off", () => play(mutant, [mutant.off], true));
-    } else {
-      const { heldBy, off } = mutant.redundant;
-      it(`is not missed when it is off: ${heldBy} holds`, () => play(mutant, [mutant.off], false));
-      it(`holds alone when ${heldBy} is off`, () => play(mutant, [off], false));
-      it(`is missed when ${heldBy} is off as well`, () => play(mutant, [mutant.off, off], true));
-    }
+    tryWithout(mutant, (offs, succeeds) => play(mutant, offs, succeeds));
   });
 });

@@ -1,10 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect } from "vitest";
 import { onStage } from "../stage/index.ts";
 import { attempt } from "./attempt.ts";
 import { fileMutants } from "./file-mutants.ts";
 import { all, nobody } from "./mutant.ts";
 import type { PlanMutant } from "./mutant.ts";
 import { limitMutants, reachMutants } from "./other-mutants.ts";
+import { tryWithout } from "./try-without.ts";
 
 const asRoot = process.getuid?.() === 0;
 const mutants = [...fileMutants, ...reachMutants, ...limitMutants].filter(
@@ -12,16 +13,7 @@ const mutants = [...fileMutants, ...reachMutants, ...limitMutants].filter(
 );
 
 describe.each(mutants)("$protection", (mutant) => {
-  it("stops the attack", () => play(mutant, [], false));
-
-  if (mutant.redundant === undefined) {
-    it("is missed when it is off", () => play(mutant, [mutant.off], true));
-  } else {
-    const { heldBy, off } = mutant.redundant;
-    it(`is not missed when it is off: ${heldBy} holds`, () => play(mutant, [mutant.off], false));
-    it(`holds alone when ${heldBy} is off`, () => play(mutant, [off], false));
-    it(`is missed when ${heldBy} is off as well`, () => play(mutant, [mutant.off, off], true));
-  }
+  tryWithout(mutant, (offs, succeeds) => play(mutant, offs, succeeds));
 });
 
 async function play(mutant: PlanMutant, offs: readonly PlanMutant["off"][], succeeds: boolean): Promise<void> {

@@ -1,10 +1,11 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { people } from "../stage/index.ts";
 import type { Person } from "../stage/index.ts";
 import { ToolStage, Tools } from "./tool.ts";
 import type { Off } from "./tool.ts";
 import { callMutants, processMutants, treeMutants } from "./tool-mutants.ts";
 import type { ToolMutant } from "./tool-mutants.ts";
+import { tryWithout } from "./try-without.ts";
 
 interface Cast extends ToolMutant {
   readonly person: Person;
@@ -28,16 +29,7 @@ beforeAll(() => {
 afterAll(() => tools.remove());
 
 describe.each(mutants)("as $person: $protection", (mutant) => {
-  it("stops the attack", () => play(mutant, [], false));
-
-  if (mutant.redundant === undefined) {
-    it("is missed when it is off", () => play(mutant, [mutant.off], true));
-  } else {
-    const { heldBy, off } = mutant.redundant;
-    it(`is not missed when it is off: ${heldBy} holds`, () => play(mutant, [mutant.off], false));
-    it(`holds alone when ${heldBy} is off`, () => play(mutant, [off], false));
-    it(`is missed when ${heldBy} is off as well`, () => play(mutant, [mutant.off, off], true));
-  }
+  tryWithout(mutant, (offs, succeeds) => play(mutant, offs, succeeds));
 });
 
 async function play({ attack, person }: Cast, offs: readonly Off[], succeeds: boolean): Promise<void> {
