@@ -12,7 +12,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   audit: ["policy", "generated"],
   network: ["policy", "generated"],
   sandbox: ["policy", "generated"],
-  cli: ["policy", "config", "audit", "sandbox", "generated", "network", "."],
+  mcp: ["policy", "config", "network", "sandbox", "generated", "."],
+  cli: ["policy", "config", "mcp", "audit", "sandbox", "generated", "network", "."],
 };
 
 interface Import {

@@ -2,6 +2,7 @@ import { basename, dirname, resolve } from "node:path";
 import { parseDocument } from "./document.ts";
 import { namedDocument, readLayer, userConfigFile } from "./layers.ts";
 import { readConfigFile } from "./read.ts";
+import { readMcpServers } from "./mcp-servers.ts";
 import { selectProfiles } from "./select.ts";
 import { checkProjectKeys } from "./shape.ts";
 
@@ -18,5 +19,8 @@ export async function checkConfigFile(path: string): Promise<void> {
   if (isProject) {
     checkProjectKeys(document, userConfigFile(new Map(), "~"));
     selectProfiles({ own: [], project: layer }, null);
-  } else selectProfiles({ own: [layer], project: null }, null);
+  } else {
+    selectProfiles({ own: [layer], project: null }, null);
+    readMcpServers([layer]);
+  }
 }

@@ -10,3 +10,5 @@ export { findWorkspace } from "./workspace.ts";
 export { projectConfigFile, userConfigFile } from "./layers.ts";
 export { readConfigFile } from "./read.ts";
 export type { Trust } from "./read.ts";
+export { serverNameProblem } from "./mcp-checks.ts";
+export type { ApprovalMode, McpHttp, McpOAuth, McpServer, McpStdio } from "./mcp-servers.ts";

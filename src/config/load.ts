@@ -6,6 +6,8 @@ import { changesProfile, flagPatch } from "./flags.ts";
 import type { ConfigFlags } from "./flags.ts";
 import { readSources } from "./layers.ts";
 import type { SourcesRequest } from "./layers.ts";
+import { readMcpServers } from "./mcp-servers.ts";
+import type { McpServer } from "./mcp-servers.ts";
 import { selectProfiles } from "./select.ts";
 
 export interface ConfigRequest extends Omit<SourcesRequest, "file" | "overrides"> {
@@ -27,6 +29,8 @@ export interface Config {
   /** What was read, lowest first. */
   readonly sources: readonly { readonly layer: Layer; readonly file: string | null; readonly owner: string }[];
   readonly features: Features;
+  /** Whether the organisation allows them is not asked here. */
+  readonly mcpServers: ReadonlyMap<string, McpServer>;
   readonly audit: "default" | "required";
   readonly warnings: readonly string[];
 }
@@ -58,6 +62,7 @@ export async function loadConfig(request: ConfigRequest): Promise<Config> {
     definitions,
     sources: documents.map(({ document: { layer, file, owner } }) => ({ layer, file, owner })),
     features: readFeatures(sources.own, flags),
+    mcpServers: readMcpServers(sources.own),
     audit: sources.own.some(({ raw }) => raw.audit === "required") ? "required" : "default",
     warnings,
   };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { profileSchema, sandboxModeSchema, sandboxWorkspaceWriteSchema } from "../policy/schema.ts";
+import { mcpServerSchema } from "./mcp-schema.ts";
 
 /**
  * The shape of `config.toml`. The validator in `src/generated` and `schema/config.schema.json` are made from it;
@@ -14,6 +15,7 @@ export const configSchema = z.strictObject({
     .enum(["default", "required"])
     .optional()
     .describe("required: nothing runs unless its journal is kept; --ephemeral is refused."),
+  mcp_servers: z.record(z.string(), mcpServerSchema).optional().describe("MCP servers by name."),
   features: z
     .strictObject({
       use_legacy_landlock: z

@@ -29,6 +29,14 @@ function word(issue: Issue, root: unknown, base: readonly (string | number)[]): 
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
     const keys = keysAt(path);
+    const instead = secretKeys.get(key);
+    if (instead !== undefined && keys.includes(instead)) {
+      return {
+        path: [...path, key],
+        message: `${showPath([...path, key])} is not supported: a file is no place for a secret`,
+        hint: `export it, and write ${instead} = "NAME_OF_THE_VARIABLE"`,
+      };
+    }
     return {
       path: [...path, key],
       message: `unknown key ${showPath([key])}${didYouMean(key, keys)}`,
@@ -46,6 +54,12 @@ function word(issue: Issue, root: unknown, base: readonly (string | number)[]): 
   const expected = issue.code === "invalid_type" ? (words.get(issue.expected) ?? issue.expected) : "something else";
   return { path, message: `${showPath(path)} must be ${expected}, not ${shown(value)}`, hint: "correct the value" };
 }
+
+/** Keys that people expect to hold a secret, and the key that names a variable for it. */
+const secretKeys = new Map([
+  ["bearer_token", "bearer_token_env_var"],
+  ["client_secret", "client_secret_env_var"],
+]);
 
 const words = new Map<string, string>([
   ["string", "a string"],

@@ -86,6 +86,11 @@ function decideLayer(policy: EnvironmentPolicy, name: string, value: string | un
   );
 }
 
+/** Whether a name alone says that what it holds is a secret. */
+export function isSecretVariable(name: string): boolean {
+  return variables.secret.some((pattern) => matches(pattern.toLowerCase(), name.toLowerCase()));
+}
+
 const corePatterns: readonly string[] = [...variables.core, ...variables.certificates, ...variables.toolchains];
 
 /** `scheme://user:password@host`, and for the web a name before the host alone: tokens are written there. */

@@ -17,6 +17,9 @@ export type ErrorCode =
   | "tool_unsafe"
   | "journal_unwritable"
   | "journal_broken"
+  | "mcp_server"
+  | "mcp_tool"
+  | "mcp_auth"
   | "not_supported"
   | "internal";
 

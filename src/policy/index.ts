@@ -1,6 +1,7 @@
 /** What is allowed: the model, reading it from configuration, resolving it for a machine, and the oracle. */
 export type * from "./decision.ts";
 export type * from "./journal.ts";
+export type * from "./mcp.ts";
 export type * from "./model.ts";
 export type * from "./resolved.ts";
 export type * from "./rule.ts";
@@ -29,7 +30,7 @@ export type { FilteredEnvironment } from "./environment.ts";
 export { builtinProfile, builtinProfileNames, emptyProfile, selectProfile } from "./profiles.ts";
 export { credentialPaths, handOffCategory, handOffLists, protectedNames } from "./lists.ts";
 export { mode } from "./mode.ts";
-export { filterEnvironment } from "./environment.ts";
+export { filterEnvironment, isSecretVariable } from "./environment.ts";
 export { resolve, withProtectedPaths } from "./resolve.ts";
 export { credentialsOf } from "./credentials.ts";
 export { needsInterception } from "./interception.ts";
