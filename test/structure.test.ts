@@ -12,8 +12,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   audit: ["policy", "generated"],
   network: ["policy", "generated"],
   sandbox: ["policy", "generated"],
-  mcp: ["policy", "config", "network", "sandbox", "generated", "."],
-  cli: ["policy", "config", "mcp", "audit", "sandbox", "generated", "network", "."],
+  mcp: ["policy", "config", "network", "sandbox", "session", "generated", "."],
+  session: ["policy", "audit", "network", "sandbox", "generated"],
+  cli: ["policy", "config", "mcp", "audit", "sandbox", "session", "generated", "network", "."],
 };
 
 interface Import {

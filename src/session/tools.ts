@@ -1,0 +1,43 @@
+import type { Json, JsonObject } from "./json.ts";
+import type { CapabilityText } from "./capability/text.ts";
+
+/** A tool that a session may call, as MCP describes it. */
+export interface ToolDescription {
+  /** `mcp.<server>.<tool>`, or a plain name for one of the host's own. Unique in its registry. */
+  readonly name: string;
+  readonly title?: string;
+  readonly description?: string;
+  readonly inputSchema?: JsonObject;
+  readonly outputSchema?: JsonObject;
+  readonly annotations?: JsonObject;
+  /** One call at a time; a second waits, unless the first waits for it. */
+  readonly isExclusive?: boolean;
+}
+
+/** What a tool came to; members beyond these travel as they are. */
+export interface ToolResult extends JsonObject {
+  readonly content: readonly Json[];
+  readonly isError: boolean;
+}
+
+export interface ToolContext {
+  readonly signal: AbortSignal;
+  readonly session: string;
+  /** The call's id in this session. */
+  readonly call: string;
+  readonly holder: string;
+  /** Else images become text that says so. */
+  readonly acceptsImages: boolean;
+  /** The caller's `_meta`, if any. */
+  readonly meta: JsonObject | null;
+  /** A token for somebody the tool starts, no wider than the caller's own, good while the call is open. */
+  delegate(capabilities: readonly CapabilityText[]): string;
+}
+
+/** Where tools come from: the host's own functions, MCP servers. */
+export interface ToolRegistry {
+  /** The same array as long as nothing has changed. */
+  list(): Promise<readonly ToolDescription[]>;
+  /** Errors: `SessionError`. A tool that ran and failed is a result with `isError`. */
+  call(name: string, given: JsonObject, context: ToolContext): Promise<ToolResult>;
+}
