@@ -10,6 +10,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   policy: ["generated"],
   config: ["policy", "generated"],
   audit: ["policy", "generated"],
+  client: [],
   network: ["policy", "generated"],
   sandbox: ["policy", "generated"],
   mcp: ["policy", "config", "network", "sandbox", "session", "generated", "."],

@@ -1,0 +1,70 @@
+"""JSON-RPC 2.0, one object a line: bytes to and from values, with no input or output of its own."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+
+from .errors import ProtocolError, SessionError, error_from
+
+#: What this client calls itself, and what it can take.
+HELLO = {"client": "sandboxed-python", "accepts": {"images": False}}
+
+#: No answer is longer than this; a line that is comes from somebody else.
+MOST_BYTES = 64 * 1024 * 1024
+
+
+class Outcome(NamedTuple):
+    """The answer to one request."""
+
+    id: Any
+    result: Any
+    error: Optional[SessionError]
+
+
+def request_line(number: int, method: str, params: Mapping[str, Any]) -> bytes:
+    """Raises ``TypeError`` or ``ValueError`` for what JSON cannot say; then nothing is sent."""
+    message: Dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    return json.dumps(message, separators=(",", ":"), allow_nan=False).encode("utf-8") + b"\n"
+
+
+class Lines:
+    """Takes bytes as they come and gives whole answers."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._searched = 0
+
+    def feed(self, chunk: bytes) -> List[Outcome]:
+        self._pending += chunk
+        end = self._pending.rfind(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(self._pending)
+            if self._searched > MOST_BYTES:
+                raise ProtocolError("an answer has no end")
+            return []
+        whole = bytes(self._pending[:end])
+        del self._pending[: end + 1]
+        self._searched = 0
+        return [outcome for line in whole.split(b"\n") for outcome in _outcomes(line)]
+
+
+def _outcomes(line: bytes) -> List[Outcome]:
+    if not line.strip():
+        return []
+    try:
+        message = json.loads(line)
+    except ValueError as cause:
+        raise ProtocolError("an answer is not JSON") from cause
+    if not isinstance(message, dict):
+        raise ProtocolError("an answer is no JSON object")
+    if "method" in message:
+        return []  # notifications tell what this client does not follow
+    error = message.get("error")
+    return [
+        Outcome(
+            message.get("id"),
+            message.get("result"),
+            error_from(error) if isinstance(error, dict) else None,
+        )
+    ]
