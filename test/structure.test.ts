@@ -9,13 +9,14 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   generated: ["policy", "config"],
   policy: ["generated"],
   config: ["policy", "generated"],
+  requirements: ["config", "policy", "generated"],
   audit: ["policy", "generated"],
   client: [],
   network: ["policy", "generated"],
   sandbox: ["policy", "generated"],
-  mcp: ["policy", "config", "network", "sandbox", "session", "generated", "."],
-  session: ["policy", "audit", "network", "sandbox", "generated"],
-  cli: ["policy", "config", "mcp", "audit", "sandbox", "session", "generated", "network", "."],
+  mcp: ["policy", "config", "requirements", "network", "sandbox", "session", "generated", "."],
+  session: ["policy", "requirements", "audit", "network", "sandbox", "generated"],
+  cli: ["policy", "config", "requirements", "mcp", "audit", "sandbox", "session", "generated", "network", "."],
 };
 
 interface Import {

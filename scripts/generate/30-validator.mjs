@@ -2,6 +2,15 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
+/** What is generated for a configuration file; requirements have the like. */
+const config = {
+  folder: "src/config/",
+  schema: "configSchema",
+  title: "sandboxed-run configuration",
+  validator: "validateConfig",
+  what: "a configuration",
+};
+
 /**
  * src/config/schema.ts -> schema/config.schema.json (JSON Schema draft-07, for editors) and
  * src/generated/validate-config.ts (the same checks as plain code, for a start without zod), and the schema as text.
@@ -16,20 +25,20 @@ export async function generate(root) {
   await writeFile(new URL("src/generated/config-schema.ts", root), text);
 }
 
-export function schemaText(schema) {
+export function schemaText(schema, { title } = config) {
   const { $schema, ...rest } = schema;
-  return `${JSON.stringify({ $schema, title: "sandboxed-run configuration", ...rest }, null, 2)}\n`;
+  return `${JSON.stringify({ $schema, title, ...rest }, null, 2)}\n`;
 }
 
 /** The schema is TypeScript, which Node 20 cannot import: bundled, with zod, into one module held in memory. */
-export async function jsonSchema(root) {
+export async function jsonSchema(root, { folder, schema } = config) {
   const entry = `
     import { z } from "zod";
-    import { configSchema } from "./schema.ts";
-    export default z.toJSONSchema(configSchema, { target: "draft-7", io: "input" });
+    import { ${schema} } from "./schema.ts";
+    export default z.toJSONSchema(${schema}, { target: "draft-7", io: "input" });
   `;
   const { outputFiles } = await build({
-    stdin: { contents: entry, resolveDir: fileURLToPath(new URL("src/config/", root)), loader: "ts" },
+    stdin: { contents: entry, resolveDir: fileURLToPath(new URL(folder, root)), loader: "ts" },
     bundle: true,
     format: "esm",
     write: false,
@@ -47,7 +56,7 @@ const known = new Set(
   ),
 );
 
-export function validatorText(schema) {
+export function validatorText(schema, { folder, validator, what } = config) {
   const functions = [];
   const names = new Map();
 
@@ -120,7 +129,7 @@ ${end}`;
   }
 
   const whole = compile(schema);
-  return `// Made by scripts/generate from src/config/schema.ts; do not edit.
+  return `// Made by scripts/generate from ${folder}schema.ts; do not edit.
 
 /** From the root to the first value that is wrong, array elements by index. */
 export type KeyPath = readonly string[];
@@ -134,8 +143,8 @@ function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
 }
 
 ${functions.join("\n")}
-/** Null when \`value\` has the shape of a configuration. */
-export function validateConfig(value: unknown): KeyPath | null {
+/** Null when \`value\` has the shape of ${what}. */
+export function ${validator}(value: unknown): KeyPath | null {
   return ${whole}(value);
 }
 `;

@@ -26,7 +26,7 @@ export function projectDefinitions(
  * A project's profile takes away exactly what it says: one that extends nothing brings no other restriction, so that
  * what the user grants beside it stays granted. To list destinations is to say that there are no others.
  */
-function narrowing(patch: ProfilePatch): ProfilePatch {
+export function narrowing(patch: ProfilePatch): ProfilePatch {
   if (patch.extends !== undefined) return patch;
   const { network } = patch;
   const listed = network?.domains?.find(({ access }) => access === "allow")?.provenance;

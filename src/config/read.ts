@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
+import { dirname } from "node:path";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 
 const largestFile = 1024 * 1024;
@@ -7,17 +8,19 @@ const largestFile = 1024 * 1024;
 /**
  * Who may have written a file for it to count. `trusted`: it grants, so its owner is the user or root and nobody else
  * can write it. `anyone`: it only narrows, so whoever works on the project may own it, and it is no symlink, so that
- * a project cannot have another file of the user's read and quoted in messages.
+ * a project cannot have another file of the user's read and quoted in messages. `administrator`: it binds the user, so it
+ * is root's alone, and so is every directory that leads to it; no symlink. `given`: as `trusted`, and no symlink.
  */
-export type Trust = "trusted" | "anyone";
+export type Trust = "trusted" | "anyone" | "administrator" | "given";
 
 /** The text of a configuration file, read once through one descriptor; null when there is no such file. */
 export function readConfigFile(path: string, trust: Trust): string | null {
   const shown = escapeText(path);
+  if (trust === "administrator") checkFolders(path);
   let descriptor: number;
   try {
     // O_NONBLOCK: a FIFO somebody put there must not hang the start.
-    const noFollow = trust === "anyone" ? constants.O_NOFOLLOW : 0;
+    const noFollow = trust === "trusted" ? 0 : constants.O_NOFOLLOW;
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | noFollow);
   } catch (error) {
     const code = errorCode(error);
@@ -47,6 +50,11 @@ function check(shown: string, stats: Stats, trust: Trust): void {
     throw new SandboxedError("config_permissions", `${shown} is not a regular file`, { hint: "name a TOML file" });
   }
   if (trust === "anyone") return;
+  if (trust === "administrator" && stats.uid !== 0) {
+    throw new SandboxedError("config_permissions", `${shown} belongs to user ${stats.uid}, not to root`, {
+      hint: `chown root ${shown}, after a look at what is in it`,
+    });
+  }
   const user = process.geteuid?.() ?? stats.uid;
   if (stats.uid !== user && stats.uid !== 0) {
     throw new SandboxedError(
@@ -61,6 +69,27 @@ function check(shown: string, stats: Stats, trust: Trust): void {
     throw new SandboxedError("config_permissions", `${shown} can be written by others (mode ${octal(stats.mode)})`, {
       hint: `chmod go-w ${shown}`,
     });
+  }
+}
+
+/**
+ * Whoever can write a directory can put another file in its place, or take it away. A directory that is not there is
+ * no concern: then its parent was checked, and nothing is in it.
+ */
+function checkFolders(path: string): void {
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const stats = lstatSync(folder, { throwIfNoEntry: false });
+    // A link of root's, as /etc is on some systems, leads where root says: that place is not walked again.
+    const isRoots = stats === undefined || stats.uid === 0;
+    const isShared = stats !== undefined && !stats.isSymbolicLink() && (stats.mode & 0o022) !== 0;
+    const isSticky = stats !== undefined && (stats.mode & 0o1000) !== 0;
+    if (!isRoots || (isShared && !isSticky)) {
+      const shown = escapeText(folder);
+      throw new SandboxedError("config_permissions", `${shown} can be changed by others than root`, {
+        hint: `chown root ${shown} and chmod go-w ${shown}: what binds users must not be theirs to replace`,
+      });
+    }
+    if (folder === dirname(folder)) return;
   }
 }
 

@@ -11,24 +11,30 @@ export interface Wording {
 }
 
 /** Loads zod: only for telling a person. Null when zod, against expectation, sees nothing wrong. */
-export function wordFault(value: unknown): Wording | null {
-  const issues = configSchema.safeParse(value).error?.issues ?? [];
+export function wordFault(value: unknown, schema: z.ZodType = configSchema): Wording | null {
+  const issues = schema.safeParse(value).error?.issues ?? [];
   const [first] = issues;
-  return first === undefined ? null : word(first, value, []);
+  return first === undefined ? null : word(first, { value, schema }, []);
+}
+
+/** What is checked, and against what. */
+interface Checked {
+  readonly value: unknown;
+  readonly schema: z.ZodType;
 }
 
 type Issue = z.core.$ZodIssue;
 
-function word(issue: Issue, root: unknown, base: readonly (string | number)[]): Wording {
+function word(issue: Issue, root: Checked, base: readonly (string | number)[]): Wording {
   const path = [...base, ...issue.path.map((step) => (typeof step === "symbol" ? String(step) : step))];
-  const value = valueAt(root, path);
+  const value = valueAt(root.value, path);
   if (issue.code === "invalid_union") {
     const branch = closestBranch(issue.errors, value);
     if (branch !== null) return word(branch, root, path);
   }
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0] ?? "";
-    const keys = keysAt(path);
+    const keys = keysAt(root.schema, path);
     const instead = secretKeys.get(key);
     if (instead !== undefined && keys.includes(instead)) {
       return {
@@ -81,8 +87,8 @@ function closestBranch(branches: readonly (readonly Issue[])[], value: unknown):
 }
 
 /** The keys that the schema knows for the table at a path. */
-function keysAt(path: readonly (string | number)[]): readonly string[] {
-  let schema: unknown = configSchema;
+function keysAt(root: z.ZodType, path: readonly (string | number)[]): readonly string[] {
+  let schema: unknown = root;
   for (const step of path) schema = inside(unwrap(schema), step);
   const shape = shapeOf(unwrap(schema));
   return shape === null ? [] : Object.keys(shape);

@@ -6,6 +6,14 @@ export type ErrorCode =
   | "config_parse"
   | "config_schema"
   | "config_permissions"
+  | "requirements_parse"
+  | "requirements_schema"
+  | "requirements_permissions"
+  | "requirements_signature"
+  | "requirements_expired"
+  | "requirements_rollback"
+  | "requirements_fetch"
+  | "requirements_conflict"
   | "policy_invalid"
   | "policy_unenforceable"
   | "program_not_found"
@@ -28,6 +36,8 @@ export interface ErrorDetail {
   readonly hint?: string;
   readonly cause?: unknown;
   readonly denial?: Denial;
+  /** Of the HTTP answer that was no use. */
+  readonly statusCode?: number;
 }
 
 const brand = Symbol.for("sandboxed-run.error");
@@ -41,6 +51,7 @@ export class SandboxedError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | null;
   readonly denial: Denial | null;
+  readonly statusCode: number | null;
 
   constructor(code: ErrorCode, message: string, detail: ErrorDetail = {}) {
     super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
@@ -48,6 +59,7 @@ export class SandboxedError extends Error {
     this.code = code;
     this.hint = detail.hint ?? null;
     this.denial = detail.denial ?? null;
+    this.statusCode = detail.statusCode ?? null;
   }
 
   static override [Symbol.hasInstance](value: unknown): boolean {

@@ -16,7 +16,7 @@ export { SandboxedError } from "./error.ts";
 export { escapeText } from "./escape.ts";
 export { inBlock, parseAddress, parseBlock } from "./address.ts";
 export { parseDomainPattern, parseHost } from "./host.ts";
-export { at } from "./place.ts";
+export { at, locating } from "./place.ts";
 export { absolutePath, components, isWithin, joinPath, knownNormal, normalise, parentPath, rootPath } from "./path.ts";
 export { didYouMean, nearest } from "./nearest.ts";
 export { formatDuration, formatSize, parseDuration, parseSize } from "./quantity.ts";

@@ -1,0 +1,186 @@
+import type { Config, Feature } from "../config/index.ts";
+import { escapeText, mode, selectProfile } from "../policy/index.ts";
+import type { Profile, Provenance, SandboxMode } from "../policy/index.ts";
+import { conflict, constrain, showPlace, showPlaces, typed, whyNot } from "./constrained.ts";
+import type { Exception } from "./exceptions.ts";
+import { layerFrom, layerName, modeLayer, profileLayer } from "./layers.ts";
+import type { PolicyLayer } from "./layers.ts";
+import type { Requirements } from "./model.ts";
+
+/** A configuration that goes nowhere beyond the requirements. */
+export interface BoundConfig extends Config {
+  readonly managed: {
+    /** In force for this run: to be recorded. */
+    readonly exceptions: readonly Exception[];
+    /** What these refuse is recorded, and allowed. */
+    readonly reported: readonly PolicyLayer[];
+    /** Rungs that may be used; null for all. */
+    readonly backends: readonly string[] | null;
+  };
+}
+
+/**
+ * The meet of both. Errors: `requirements_conflict` where something was typed that the requirements forbid, or where
+ * what would take its place is wider.
+ */
+export function bound(config: Config, requirements: Requirements): BoundConfig {
+  const nothing = { exceptions: [], reported: [], backends: null };
+  if (requirements.sources.length === 0) return { ...config, managed: nothing };
+  refuseRedefinitions(config, requirements);
+  const profiles = boundProfile(config, requirements);
+  const modes = boundMode(config, profiles.layer, requirements);
+  const enforced = requirements.layers.flatMap((layers) => layers.enforced);
+  const own = withManagedNetwork(config.profile, requirements);
+  const pinned = pinnedNetwork(config.profile, requirements);
+  const features = boundFeatures(config, requirements);
+  const audit = requirements.merged("audit")?.value === "required" ? "required" : config.audit;
+  const layers = [
+    ...config.policy.layers.map((layer, index) => (index === 0 ? { ...layer, profile: own } : layer)),
+    ...[profiles.layer, modes.layer, pinned].filter((layer) => layer !== null),
+    ...enforced,
+  ];
+  refuseWithoutSandbox(layers, requirements);
+  return {
+    ...config,
+    policy: { layers },
+    profile: own,
+    features: features.value,
+    audit,
+    warnings: [
+      ...config.warnings,
+      ...requirements.warnings,
+      ...profiles.warnings,
+      ...modes.warnings,
+      ...features.warnings,
+      ...limitWarnings(config.profile, requirements),
+    ],
+    managed: {
+      exceptions: requirements.exceptions,
+      reported: requirements.layers.flatMap(({ reported }) => reported),
+      backends: requirements.backends.allowed,
+    },
+  };
+}
+
+/** A name stands for what the administrator wrote, or for nothing. */
+function refuseRedefinitions({ definitions }: Config, { profiles }: Requirements): void {
+  for (const [name, { provenance }] of profiles) {
+    const own = definitions.get(name);
+    if (own === undefined || own.provenance.layer === layerName) continue;
+    throw conflict(
+      `profile ${JSON.stringify(name)} is defined in ${showPlace(own.provenance)}, and is the administrator's (${showPlace(provenance)})`,
+      [provenance],
+    );
+  }
+}
+
+interface Outcome {
+  readonly layer: PolicyLayer | null;
+  readonly warnings: readonly string[];
+}
+
+/** By name: what may be used, or what comes next to it; then no more than that allows, whatever was added to it. */
+function boundProfile({ profile, chosenBy }: Config, requirements: Requirements): Outcome {
+  const { permissionProfiles, profiles, defaultPermissions, network } = requirements;
+  const { allowed, from } = permissionProfiles;
+  const [place] = from;
+  if (allowed === null || place === undefined) return { layer: null, warnings: [] };
+  const bounding = (name: string): Profile => selectProfile(name, profiles);
+  const preferred = defaultPermissions?.value;
+  const order = [...allowed].toSorted(
+    (one, other) => width(bounding(one)) - width(bounding(other)) || (one < other ? -1 : 1),
+  );
+  const candidates = preferred === undefined ? order : [preferred, ...order];
+  const { value, warning } = constrain({ ...permissionProfiles, allowed: candidates }, profile.name, chosenBy);
+  const warnings = warning === null || chosenBy.layer === "builtin" ? [] : [warning];
+  return { layer: profileLayer(bounding(value), place, network.baseline !== null), warnings };
+}
+
+const widths: readonly SandboxMode[] = ["read-only", "workspace-write", "danger-full-access"];
+
+function width(profile: Profile): number {
+  return widths.indexOf(mode(profile));
+}
+
+/** By what it lets be written, not by its name. */
+function boundMode({ profile, chosenBy }: Config, bounding: PolicyLayer | null, requirements: Requirements): Outcome {
+  const { sandboxModes } = requirements;
+  const [place] = sandboxModes.from;
+  const asked = Math.min(width(profile), bounding === null ? Infinity : width(bounding.profile));
+  const own = widths[asked];
+  if (place === undefined || own === undefined || whyNot(sandboxModes, own, null) === null)
+    return { layer: null, warnings: [] };
+  const said = whoWrites(profile) ?? chosenBy;
+  const { value, warning } = constrain(sandboxModes, own, said, (allowed) => widths.indexOf(allowed) < asked);
+  return { layer: modeLayer(value, profile, place), warnings: warning === null ? [] : [warning] };
+}
+
+/** The option that lets most be written, if one was typed. */
+function whoWrites({ filesystem, network }: Profile): Provenance | null {
+  const writing = filesystem.entries.filter(({ access }) => access === "write").map(({ provenance }) => provenance);
+  const sockets = network.unixSockets.filter(({ access }) => access === "allow").map(({ provenance }) => provenance);
+  return [...writing, ...sockets].find(({ layer }) => typed.has(layer)) ?? null;
+}
+
+/** Managed destinations join the user's own where the network is restricted: what is off stays off. */
+function withManagedNetwork(profile: Profile, { network: managed }: Requirements): Profile {
+  const { network } = profile;
+  const local = managed.closesLocal !== null;
+  const domains = [...network.domains, ...(network.mode === "restricted" ? managed.domains : [])];
+  return {
+    ...profile,
+    network: {
+      ...network,
+      // A name that leads to a private address is one, whatever it is called.
+      domains: local ? domains.map((rule) => ({ ...rule, resolveTo: [] })) : domains,
+      unixSockets: network.mode === "off" ? network.unixSockets : [...network.unixSockets, ...managed.sockets],
+      credentials: [...network.credentials, ...managed.credentials],
+    },
+  };
+}
+
+/** Who has every destination has the managed ones instead, where there are such. */
+function pinnedNetwork({ network }: Profile, { network: { baseline, domains } }: Requirements): PolicyLayer | null {
+  if (network.mode !== "full" || baseline === null) return null;
+  return layerFrom(baseline, { network: { mode: { value: "restricted", provenance: baseline }, domains } });
+}
+
+function boundFeatures(
+  { features }: Config,
+  requirements: Requirements,
+): { readonly value: Config["features"]; readonly warnings: readonly string[] } {
+  const pinned = requirements.merged("features");
+  if (pinned === null) return { value: features, warnings: [] };
+  const value = { ...features };
+  const warnings: string[] = [];
+  for (const name of Object.keys(features).filter((one): one is Feature => Object.hasOwn(features, one))) {
+    const on = pinned.value[name];
+    if (on === undefined || on === features[name]) continue;
+    value[name] = on;
+    if (!on) warnings.push(`feature ${name} is off: ${showPlaces(pinned.from)} pins it`);
+  }
+  return { value, warnings };
+}
+
+/** What holds nothing back is the weakest of all ways. */
+function refuseWithoutSandbox(layers: readonly PolicyLayer[], { backends }: Requirements): void {
+  if (backends.allowed === null || layers.some(({ profile }) => profile.filesystem.kind === "restricted")) return;
+  throw conflict(`a run without a sandbox is below enforcement_level (${showPlaces(backends.from)})`, backends.from);
+}
+
+function limitWarnings({ limits, name }: Profile, requirements: Requirements): readonly string[] {
+  const from = requirements.merged("limits")?.from ?? [];
+  if (from.length === 0) return [];
+  const bounds = requirements.layers.flatMap(({ enforced }) => enforced.map(({ profile }) => profile.limits));
+  const asked: readonly (readonly [string, Amount, readonly Amount[]])[] = [
+    ["wall_time", limits.wallTime, bounds.map(({ wallTime }) => wallTime)],
+    ["memory", limits.memory, bounds.map(({ memory }) => memory)],
+  ];
+  return asked.flatMap(([key, own, most]) => {
+    const least = Math.min(...most.filter((one): one is number => typeof one === "number"));
+    if (typeof own !== "number" || own <= least) return [];
+    return [`${key} of profile ${escapeText(name)} is cut down to the limit of ${showPlaces(from)}`];
+  });
+}
+
+type Amount = number | "auto" | null;

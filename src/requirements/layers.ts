@@ -1,0 +1,172 @@
+import { narrowing } from "../config/index.ts";
+import { builtinProfile, emptyProfile, entryFrom, locating, readProfile, selectProfile } from "../policy/index.ts";
+import type {
+  DomainRule,
+  Entry,
+  Layer,
+  Policy,
+  Profile,
+  ProfilePatch,
+  Provenance,
+  SandboxMode,
+} from "../policy/index.ts";
+import { renaming } from "./source.ts";
+import type { Source } from "./source.ts";
+import { networkOf } from "./network.ts";
+import type { Exception } from "./exceptions.ts";
+
+export type PolicyLayer = Policy["layers"][number];
+
+/** What one source insists on, as layers of the policy: each takes away exactly what it says. */
+export interface SourceLayers {
+  readonly enforced: readonly PolicyLayer[];
+  /** Those of `report_only_until`: what they would take away is recorded. */
+  readonly reported: readonly PolicyLayer[];
+}
+
+/** `exceptions`: those of this source that hold now. Errors: `requirements_schema`. */
+export function layersOf(source: Source, exceptions: readonly Exception[], now: number): SourceLayers {
+  return renaming(() => {
+    const enforced: PolicyLayer[] = [];
+    const reported: PolicyLayer[] = [];
+    const filesystem = filesystemLayers(source, exceptions);
+    (isPast(source.get("permissions.filesystem.report_only_until"), now) ? enforced : reported).push(...filesystem);
+    const network = networkLayer(source, exceptions);
+    if (network !== null) (isPast(source.get("network.report_only_until"), now) ? enforced : reported).push(network);
+    const off = source.get("network.enabled") === false;
+    if (off)
+      enforced.push(
+        layerFrom(source.place("network.enabled"), {
+          network: { mode: { value: "off", provenance: source.place("network.enabled") } },
+        }),
+      );
+    const limits = source.get("limits");
+    if (limits !== undefined) {
+      const place = source.place("limits");
+      const patch = readProfile("requirements", { limits }, () => place);
+      enforced.push(layerFrom(place, { limits: patch.limits ?? {} }));
+    }
+    return { enforced, reported };
+  });
+}
+
+/** True as well where no time is said. */
+export function isPast(time: string | undefined, now: number): boolean {
+  return time === undefined || Date.parse(time) <= now;
+}
+
+/**
+ * Reading and writing are two layers: within one, a rule for a deeper place would reopen what another source's rule
+ * denies above it.
+ */
+function filesystemLayers(source: Source, exceptions: readonly Exception[]): readonly PolicyLayer[] {
+  const layers: PolicyLayer[] = [];
+  for (const [key, access] of [
+    ["permissions.filesystem.deny_read", "deny"],
+    ["permissions.filesystem.deny_write", "read"],
+  ] as const) {
+    const paths = source.get(key) ?? [];
+    if (paths.length === 0) continue;
+    const name = key.split(".").at(-1) ?? key;
+    const denied = paths.map((path, index) => {
+      const place = source.place(key, index);
+      return locating(place, () => entryFrom(path, access, place, `${name} ${JSON.stringify(path)}`));
+    });
+    const reopened = exceptions.flatMap(({ entries }) =>
+      entries.filter((entry) => access === "deny" || entry.access === "write"),
+    );
+    layers.push(layerFrom(source.place(key), { entries: withoutReopened(denied, reopened) }));
+  }
+  return layers;
+}
+
+/** An exception for the very path that is denied takes the place of the rule. */
+function withoutReopened(denied: readonly Entry[], reopened: readonly Entry[]): readonly Entry[] {
+  const same = new Set(reopened.map(({ target }) => JSON.stringify(target)));
+  return [...denied.filter(({ target }) => !same.has(JSON.stringify(target))), ...reopened];
+}
+
+function networkLayer(source: Source, exceptions: readonly Exception[]): PolicyLayer | null {
+  const { denied, allowed, only, sockets, closesLocal, closesDangerous, place } = networkOf(source);
+  const excepted = new Set(exceptions.flatMap(({ domains }) => domains.map(({ pattern }) => pattern.toLowerCase())));
+  const refused = denied.filter(({ pattern }) => !excepted.has(pattern.toLowerCase()));
+  const domains: readonly DomainRule[] = [
+    ...refused,
+    ...(only === null ? [] : [...allowed, ...exceptions.flatMap(({ domains: own }) => own)]),
+    ...(closesLocal === null
+      ? []
+      : localBlocks.map((pattern): DomainRule => ({
+          pattern,
+          access: "deny",
+          resolveTo: [],
+          provenance: closesLocal,
+        }))),
+  ];
+  const deniedSockets = sockets.filter(({ access }) => access === "deny");
+  if (domains.length === 0 && only === null && deniedSockets.length === 0 && closesDangerous === null) return null;
+  const mode = { value: only === null ? "full" : "restricted", provenance: only ?? place } as const;
+  const everySocket = {
+    path: "/**",
+    access: "allow",
+    dangerous: closesDangerous === null,
+    provenance: closesDangerous ?? place,
+  } as const;
+  return layerFrom(only ?? place, { network: { mode, domains, unixSockets: [...deniedSockets, everySocket] } });
+}
+
+/** This machine's own and private networks (RFC 1122, 1918, 3927, 4193, 4291, 6598). */
+const localBlocks = [
+  "127.0.0.0/8",
+  "10.0.0.0/8",
+  "172.16.0.0/12",
+  "192.168.0.0/16",
+  "169.254.0.0/16",
+  "100.64.0.0/10",
+  "[::1]",
+  "fc00::/7",
+  "fe80::/10",
+];
+
+export const layerName: Layer = "requirements";
+
+/** A layer that takes away what the patch says and leaves everything else as it is. */
+export function layerFrom(place: Provenance, patch: Omit<ProfilePatch, "name" | "provenance">): PolicyLayer {
+  const name = "requirements";
+  const whole = narrowing({ name, provenance: place, ...patch });
+  return { layer: layerName, profile: selectProfile(name, new Map([[name, whole]])), chosenBy: place };
+}
+
+/**
+ * A layer that leaves a policy no more than the mode says. What the program has of its own stays: `profile` is the
+ * policy's, and says whether that is so for the home.
+ */
+export function modeLayer(mode: SandboxMode, profile: Profile, place: Provenance): PolicyLayer {
+  const said = { ...place, layer: layerName } as const;
+  const hasPrivateHome = profile.filesystem.entries.some(
+    ({ target }) => target.kind === "token" && target.token === ":home",
+  );
+  const tokens = [
+    [":root", "read"],
+    ...(hasPrivateHome ? [[":home", "write"] as const] : []),
+    ...(mode === "workspace-write" ? [[":workspace_roots", "write"] as const] : []),
+  ] as const;
+  const entries = tokens.map(([token, access]) => entryFrom(token, access, said, `sandbox mode ${mode}`));
+  const { profile: open, ...layer } = layerFrom(place, {});
+  const unixSockets = [{ path: "/**", access: "allow", dangerous: false, provenance: said } as const];
+  return {
+    ...layer,
+    profile: {
+      ...open,
+      name: mode,
+      filesystem: { kind: "restricted", entries },
+      network: { ...open.network, unixSockets },
+    },
+  };
+}
+
+/** What a profile that may be used allows at most; `isNetworkOpen`: other rules say which destinations. */
+export function profileLayer(profile: Profile, place: Provenance, isNetworkOpen: boolean): PolicyLayer {
+  const open = builtinProfile(":danger-full-access") ?? emptyProfile(profile.name);
+  const network = isNetworkOpen && profile.network.mode !== "off" ? open.network : profile.network;
+  return { layer: layerName, profile: { ...profile, network }, chosenBy: place };
+}

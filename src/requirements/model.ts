@@ -1,0 +1,75 @@
+import type {
+  DomainRule,
+  CredentialRule,
+  ProfilePatch,
+  Provenance,
+  SandboxMode,
+  UnixSocketRule,
+} from "../policy/index.ts";
+import type { Combined, Constrained } from "./constrained.ts";
+import type { Exception } from "./exceptions.ts";
+import type { Key } from "./keys.ts";
+import type { SourceLayers } from "./layers.ts";
+import type { MergedKey } from "./combine.ts";
+import type { RawValue } from "./schema.ts";
+import type { SourceSummary } from "./source.ts";
+
+export type ApprovalPolicy = RawValue<"allowed_approval_policies">[number];
+export type ApprovalReviewer = RawValue<"allowed_approvals_reviewers">[number];
+export type EnforcementLevel = RawValue<"enforcement_level">;
+
+/** One source's value, for keys of which each source's holds by itself. */
+export interface Kept<T> {
+  readonly value: T;
+  readonly source: SourceSummary;
+  readonly place: Provenance;
+}
+
+/** A question with the answer it must have. */
+export interface PolicyTest {
+  /** As `explain` takes it: `read ~/.ssh/id_ed25519`. */
+  readonly query: string;
+  readonly expect: "allow" | "deny";
+  readonly because: string | null;
+  readonly provenance: Provenance;
+}
+
+/** What the organisation insists on: all sources together. */
+export interface Requirements {
+  /** Lowest rank first; none where the machine has none. */
+  readonly sources: readonly SourceSummary[];
+  /** Whom refusals name; null where nobody says. */
+  readonly supportContact: string | null;
+  /** When something in it begins or ends to hold, in milliseconds since 1970: what was decided before holds no longer. */
+  readonly validUntil: number | null;
+  /** The value of a key in force; null where no source says anything. */
+  readonly merged: <K extends MergedKey>(key: K) => Combined<RawValue<K>> | null;
+  /** Every source's value for a key, lowest rank first. */
+  readonly kept: <K extends Key>(key: K) => readonly Kept<RawValue<K>>[];
+
+  readonly sandboxModes: Constrained<SandboxMode>;
+  readonly permissionProfiles: Constrained<string>;
+  readonly approvalPolicies: Constrained<ApprovalPolicy>;
+  readonly approvalReviewers: Constrained<ApprovalReviewer>;
+  /** Rungs of the ladder that may be used. */
+  readonly backends: Constrained<EnforcementLevel>;
+  /** Profiles that users can name, and which they cannot define anew. */
+  readonly profiles: ReadonlyMap<string, ProfilePatch>;
+  readonly defaultPermissions: Combined<string> | null;
+  /** What each source takes away, lowest rank first. */
+  readonly layers: readonly SourceLayers[];
+  readonly network: {
+    /** What restricted networks have besides the user's own rules. */
+    readonly domains: readonly DomainRule[];
+    readonly sockets: readonly UnixSocketRule[];
+    readonly credentials: readonly CredentialRule[];
+    /** Where a source says which destinations there are; null where none does. */
+    readonly baseline: Provenance | null;
+    /** Where a source closes private addresses. */
+    readonly closesLocal: Provenance | null;
+  };
+  /** Those that hold here and now; each use is recorded. */
+  readonly exceptions: readonly Exception[];
+  readonly tests: readonly PolicyTest[];
+  readonly warnings: readonly string[];
+}
