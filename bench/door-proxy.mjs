@@ -5,6 +5,7 @@ import { connect, createServer as createTcpServer } from "node:net";
 const [role, bundle] = process.argv.slice(2);
 const started = { origin, plain, door }[role];
 const listener = await started();
+process.on("message", () => process.send(process.cpuUsage()));
 listener.listen(0, "127.0.0.1", () => console.log(listener.address().port));
 
 /** Answers `/` with 100 bytes and `/N` with N bytes; behind CONNECT, a line with a number brings that many bytes. */

@@ -1,11 +1,13 @@
 // The door against a plain loopback proxy on node:http, by turns: new connection + request, kept connection, bulk.
+// Processor time of the proxies' own processes besides: what other programs on the machine do does not show in it.
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { environment, interleave, print, ratio } from "./interleave.mjs";
+import { environment, interleave, median, print, ratio } from "./interleave.mjs";
 
 const rounds = Number(process.argv[2] ?? 15);
 const folder = mkdtempSync(join(tmpdir(), "sandboxed-bench-"));
@@ -25,10 +27,21 @@ await build({
 
 const children = [];
 try {
-  const [raw, web] = await start("origin", 2);
-  const [plain] = await start("plain", 1);
-  const [door] = await start("door", 1);
-  const both = (act) => ({ plain: () => act(plain), door: () => act(door) });
+  const {
+    ports: [raw, web],
+  } = await start("origin", 2);
+  const proxies = { plain: await start("plain", 1), door: await start("door", 1) };
+  const spent = { plain: [], door: [] };
+  const metered = (name, act) => async () => {
+    const {
+      ports: [port],
+      processorTime,
+    } = proxies[name];
+    const before = await processorTime();
+    await act(port);
+    spent[name].push((await processorTime()) - before);
+  };
+  const both = (act) => ({ plain: metered("plain", act), door: metered("door", act) });
   const request = (path) => `GET http://127.0.0.1:${web}/${path} HTTP/1.1\r\nHost: 127.0.0.1:${web}\r\n`;
 
   for (const [title, acts, goal] of [
@@ -42,8 +55,14 @@ try {
     ["256 MiB through CONNECT", both((port) => bulk(port, 2 ** 28)), "≤ 1.11"],
     ["256 MiB in one answer", both((port) => answer(port, 2 ** 28)), "≤ 1.11"],
   ]) {
+    spent.plain.length = 0;
+    spent.door.length = 0;
     const results = await interleave(acts, { rounds });
-    print(title, results, [["door : plain", ratio(results, "door", "plain"), goal]]);
+    const ratios = spent.door.map((time, round) => time / spent.plain[round]);
+    print(title, results, [
+      ["door : plain", ratio(results, "door", "plain"), goal],
+      ["door : plain, processor time", median(ratios)],
+    ]);
   }
 
   async function fresh(port, count) {
@@ -96,11 +115,11 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Starts a process of the benchmark and waits for the ports it tells. */
+/** Starts a process of the benchmark and waits for the ports it tells. `processorTime` in microseconds so far. */
 async function start(role, ports) {
   const child = spawn(process.execPath, [new URL("door-proxy.mjs", import.meta.url).pathname, role, bundle], {
     env: environment,
-    stdio: ["ignore", "pipe", "inherit"],
+    stdio: ["ignore", "pipe", "inherit", "ipc"],
   });
   children.push(child);
   let text = "";
@@ -108,5 +127,11 @@ async function start(role, ports) {
     text += chunk;
     if (text.split("\n").length > ports) break;
   }
-  return text.trim().split("\n").map(Number);
+  const processorTime = async () => {
+    const answer = once(child, "message");
+    child.send("time");
+    const [{ user, system }] = await answer;
+    return user + system;
+  };
+  return { ports: text.trim().split("\n").map(Number), processorTime };
 }

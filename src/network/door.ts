@@ -3,6 +3,7 @@ import type { DoorObserver, Gate } from "./gate.ts";
 import { HttpDoor } from "./http/server.ts";
 import { sayRefusal } from "./http/answer.ts";
 import type { Interception } from "./intercept/index.ts";
+import { keepMemory } from "./keep-memory.ts";
 import { defaultLimits, Traffic, type DoorLimits } from "./limits.ts";
 import type { DoorParts, ParseTarget, SessionProtocol } from "./parts.ts";
 import { OpenPassages } from "./passages.ts";
@@ -48,6 +49,7 @@ export function openDoor(options: DoorOptions): Door {
   const limits: DoorLimits = { ...defaultLimits, ...options.limits };
   const { gate, observe } = options;
   const clients = new Set<Socket>();
+  keepMemory();
   const servers = new Map<Server, (socket: Socket) => void>();
   const parts: DoorParts = {
     gate,

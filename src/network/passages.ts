@@ -6,25 +6,42 @@ export interface OpenPassage {
   readonly cut: () => void;
 }
 
-/** All tunnels and requests that are open, so that a narrower policy reaches them. */
+/** One that is being watched over; -1 once it was released. */
+interface Held extends OpenPassage {
+  at: number;
+}
+
+/**
+ * All tunnels and requests that are open, so that a narrower policy reaches them. A plain list: each request comes and
+ * goes, and the tables that a Set leaves behind as it does keep the last few requests alive until the next full collection.
+ */
 export class OpenPassages {
-  readonly #open = new Set<OpenPassage>();
+  readonly #open: Held[] = [];
 
-  hold(open: OpenPassage): OpenPassage {
-    this.#open.add(open);
-    return open;
-  }
-
-  release(open: OpenPassage): void {
-    this.#open.delete(open);
+  /** Returns how to release it; releasing twice is nothing. */
+  hold({ passage, cut }: OpenPassage): () => void {
+    const held: Held = { passage, cut, at: this.#open.length };
+    this.#open.push(held);
+    return () => this.#release(held);
   }
 
   /** Cuts what does not hold any more. */
   review(holds: (passage: Passage) => boolean): void {
-    for (const open of this.#open) {
-      if (holds(open.passage)) continue;
-      this.#open.delete(open);
-      open.cut();
+    for (const held of this.#open.filter(({ passage }) => !holds(passage))) {
+      if (held.at === -1) continue;
+      this.#release(held);
+      held.cut();
     }
+  }
+
+  /** The last one takes its place. */
+  #release(held: Held): void {
+    const { at } = held;
+    if (at === -1) return;
+    held.at = -1;
+    const last = this.#open.pop();
+    if (last === undefined || last === held) return;
+    this.#open[at] = last;
+    last.at = at;
   }
 }

@@ -38,10 +38,10 @@ export function joinServer(
     observe(refusedEvent(refuse(protocol, target, "limit", "The run's limit of bytes is used up.")));
     cut();
   };
-  const open = passages.hold({ passage, cut });
+  const release = passages.hold({ passage, cut });
   const before = { sent: server.bytesWritten, received: server.bytesRead - server.readableLength };
   server.on("close", () => {
-    passages.release(open);
+    release();
     const sent = server.bytesWritten - before.sent;
     const received = server.bytesRead - before.received;
     observe({ kind: "closed", protocol, target, refusal: null, decision, sent, received });

@@ -42,8 +42,7 @@ export async function openTunnel(parts: DoorParts, asked: TunnelRequest): Promis
     return fail(refuse(protocol, target, "draining", "The policy changed while this was asked."));
   }
   // Until the tunnel stands, narrowing the policy ends the client's connection.
-  const pending = passages.hold({ passage, cut: () => sever(client) });
-  const release = (): void => passages.release(pending);
+  const release = passages.hold({ passage, cut: () => sever(client) });
   client.once("close", release);
   const allowed = (): void => {
     observe({ kind: "allowed", protocol, target, refusal: null, decision: passage.decision, sent: 0, received: 0 });

@@ -54,9 +54,9 @@ export function forward(
     parts.observe(refusedEvent(refuse(protocol, passage.target, "limit", "The run's limit of bytes is used up.")));
     cut();
   };
-  const open = parts.passages.hold({ passage, cut });
+  const release = parts.passages.hold({ passage, cut });
   response.once("close", () => {
-    parts.passages.release(open);
+    release();
     if (!response.writableFinished || !request.complete) current?.destroy();
     const { target, decision } = passage;
     const { sent, received } = counted?.now() ?? { sent: 0, received: 0 };

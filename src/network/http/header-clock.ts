@@ -1,6 +1,8 @@
 import type { Socket } from "node:net";
 
-interface Waiting {
+interface Line {
+  /** Whether a request is awaited at all; not while one is being answered. */
+  isWaiting: boolean;
   /** Bytes read when the waiting began; any more and a request has begun. */
   bytes: number;
   /** When the request has to be whole, null before its first byte. */
@@ -9,8 +11,7 @@ interface Waiting {
 
 /** Finds the connections whose next request has begun and does not get finished. One timer for all of them. */
 export class HeaderClock {
-  readonly #waiting = new Map<Socket, Waiting>();
-  readonly #known = new WeakSet<Socket>();
+  readonly #lines = new Map<Socket, Line>();
   readonly #time: number;
   readonly #timer: NodeJS.Timeout;
 
@@ -21,19 +22,24 @@ export class HeaderClock {
 
   /** A new connection: its first request has to be whole in `time`. */
   begin(socket: Socket, time: number): void {
-    this.#waiting.set(socket, { bytes: 0, deadline: Date.now() + time });
-    if (this.#known.has(socket)) return;
-    this.#known.add(socket);
-    socket.once("close", () => this.#waiting.delete(socket));
+    const known = this.#lines.has(socket);
+    this.#lines.set(socket, { isWaiting: true, bytes: 0, deadline: Date.now() + time });
+    if (!known) socket.once("close", () => this.#lines.delete(socket));
   }
 
   /** A connection that was answered; it may be silent for as long as it likes. */
   wait(socket: Socket): void {
-    if (!socket.destroyed) this.#waiting.set(socket, { bytes: socket.bytesRead, deadline: null });
+    const line = this.#lines.get(socket);
+    if (line === undefined) return;
+    line.isWaiting = true;
+    line.bytes = socket.bytesRead;
+    line.deadline = null;
   }
 
+  /** The request is there. */
   arrived(socket: Socket): void {
-    this.#waiting.delete(socket);
+    const line = this.#lines.get(socket);
+    if (line !== undefined) line.isWaiting = false;
   }
 
   stop(): void {
@@ -42,11 +48,12 @@ export class HeaderClock {
 
   #sweep(expired: (socket: Socket) => void): void {
     const now = Date.now();
-    for (const [socket, waiting] of this.#waiting) {
-      if (waiting.deadline === null) {
-        if (socket.bytesRead > waiting.bytes) waiting.deadline = now + this.#time;
-      } else if (now >= waiting.deadline) {
-        this.#waiting.delete(socket);
+    for (const [socket, line] of this.#lines) {
+      if (!line.isWaiting) continue;
+      if (line.deadline === null) {
+        if (socket.bytesRead > line.bytes) line.deadline = now + this.#time;
+      } else if (now >= line.deadline) {
+        line.isWaiting = false;
         expired(socket);
       }
     }

@@ -26,8 +26,7 @@ export function forwardUpgrade(
     outgoing.destroy();
     sever(client);
   };
-  const open = parts.passages.hold({ passage, cut });
-  const release = (): void => parts.passages.release(open);
+  const release = parts.passages.hold({ passage, cut });
   const abandon = (): void => {
     release();
     outgoing.destroy();
