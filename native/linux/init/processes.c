@@ -190,7 +190,7 @@ void processes_signal(int number)
 		processes_each(signal_one, &number);
 }
 
-static void pause_ms(long milliseconds)
+void pause_ms(long milliseconds)
 {
 	struct timespec time = { milliseconds / 1000, milliseconds % 1000 * 1000000 };
 	nanosleep(&time, NULL);

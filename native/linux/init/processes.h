@@ -24,6 +24,9 @@ bool numbers_each(int directory, bool (*see)(int number, const char *name, void 
 /* Reads a small file of /proc as a string; its length, or -1. */
 ssize_t read_text(int directory, const char *name, char *text, size_t room);
 
+/* Lets the others have a turn. */
+void pause_ms(long milliseconds);
+
 /* Signals every process of the sandbox but this one. */
 void processes_signal(int number);
 

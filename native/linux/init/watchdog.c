@@ -23,10 +23,14 @@ enum {
 	SHARE = 25,
 	/* Looks in a row at the limit of tasks: a build may touch it, a fork bomb stays there. */
 	TASKS_PATIENCE = 3,
-	TASKS_PERCENT = 95,
+	/* After the numbers of a namespace went round once, its kernel leaves the first 300 free. */
+	TASKS_PERCENT = 90,
 	/* Waiting tasks a processor beyond which a turn of ours would take most of a second to come. */
 	CROWD = 200,
 	SHORTEST_TURN_NS = 100 * 1000,
+	/* Looks, this far apart, at whether those that were told to stop did: each needs a turn for it. */
+	STOPPING_LOOKS = 20,
+	STOPPING_MS = 5,
 };
 
 static const struct instructions *told;
@@ -114,35 +118,47 @@ static void machine_tasks(unsigned long long *running, unsigned long long *all)
 	*all = ULLONG_MAX;
 }
 
-static void look_at_tasks(void)
+/* Whether those of the machine that wanted to run were ours, which have been told to stop. */
+static bool were_ours(unsigned long long running)
+{
+	unsigned long long others, all;
+	for (int looks = 0; looks < STOPPING_LOOKS; looks++) {
+		machine_tasks(&others, &all);
+		if (running >= others + crowd / 2)
+			return true;
+		pause_ms(STOPPING_MS);
+	}
+	return false;
+}
+
+/* False: it was a crowd that could not be judged, and needs time to itself before it is stopped again. */
+static bool look_at_tasks(void)
 {
 	unsigned long long most = told->tasks * TASKS_PERCENT / 100, count = 0, running, all;
 	machine_tasks(&running, &all);
 	/* While all tasks of the machine together are fewer, nobody is counted. */
 	if (all < most) {
 		at_task_limit = 0;
-		return;
+		return true;
 	}
 	/*
 	 * Among thousands that want to run, counting would take minutes. One signal stops them all at once, whatever they
-	 * do, and then there is time. If it is our own that stand still now, half the limit is proof enough: letting them
-	 * go again would cost us our turns for many seconds.
+	 * do, and then there is time. If they are at the limit, or it is our own that stand still now and half the limit
+	 * is reached, that is proof enough: letting them go again would cost us our turns for many seconds.
 	 */
 	bool crowded = running >= crowd;
-	if (crowded) {
+	if (crowded)
 		processes_signal(SIGSTOP);
-		processes_each(add_threads, &count);
-		unsigned long long others;
-		machine_tasks(&others, &all);
-		if (count >= told->tasks / 2 && running >= others + crowd / 2)
+	processes_each(add_threads, &count);
+	if (crowded) {
+		if (count >= most || (count >= told->tasks / 2 && were_ours(running)))
 			end_all("tasks", count);
 		processes_signal(SIGCONT);
-	} else {
-		processes_each(add_threads, &count);
 	}
 	at_task_limit = count >= most ? at_task_limit + 1 : 0;
 	if (at_task_limit >= TASKS_PATIENCE)
 		end_all("tasks", count);
+	return !crowded;
 }
 
 void watchdog_look(void)
@@ -150,11 +166,10 @@ void watchdog_look(void)
 	if (watchdog_wait() != 0)
 		return;
 	long long before = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
-	if (told->tasks != 0)
-		look_at_tasks();
+	bool judged = told->tasks == 0 || look_at_tasks();
 	if (told->memory != 0)
 		look_at_memory();
 	long long wait = (clock_ms(CLOCK_PROCESS_CPUTIME_ID) - before) * SHARE;
-	wait = wait < SHORTEST_MS ? SHORTEST_MS : wait > LONGEST_MS ? LONGEST_MS : wait;
+	wait = wait < SHORTEST_MS ? SHORTEST_MS : wait > LONGEST_MS || !judged ? LONGEST_MS : wait;
 	next_look = clock_ms(CLOCK_MONOTONIC) + wait;
 }
