@@ -13,7 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   audit: ["policy", "generated"],
   client: [],
   network: ["policy", "generated"],
-  sandbox: ["policy", "generated"],
+  sandbox: ["policy", "config", "generated"],
   mcp: ["policy", "config", "requirements", "network", "sandbox", "session", "generated", "."],
   session: ["policy", "requirements", "audit", "network", "sandbox", "generated"],
   cli: ["policy", "config", "requirements", "mcp", "audit", "sandbox", "session", "generated", "network", "."],

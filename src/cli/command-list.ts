@@ -41,6 +41,11 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import("./commands/policy-test.ts")).policyTest,
   },
   {
+    name: "trust",
+    summary: "let a project's configuration count like your own, as it is now",
+    load: async () => (await import("./commands/trust.ts")).trust,
+  },
+  {
     name: "schema",
     summary: "print the JSON Schema of config.toml",
     load: async () => (await import("./commands/schema.ts")).schema,

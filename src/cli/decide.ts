@@ -1,4 +1,4 @@
-import { readConfigFile } from "../config/index.ts";
+import { readConfigFile, refuseExcess } from "../config/index.ts";
 import type { Config, Trust } from "../config/index.ts";
 import { SandboxedError } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
@@ -47,7 +47,12 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
     noting.disk,
   );
   const cancelled = cancelledOptions(config.policy, flagsOf(parsed), surroundings.home, prepared.oracle);
-  const warnings = [...config.warnings, ...cancelled, ...prepared.warnings];
+  if (config.tests.length > 0) {
+    const { refuseFailedTests } = await import("./policy-tests.ts");
+    await refuseFailedTests(config, surroundings, { read }, prepared.resolved.places);
+  }
+  const cut = refuseExcess(config.policy, prepared.resolved.places);
+  const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
   const { launchable, ...equipment } = await equip(prepared);
   return {
     launchable,

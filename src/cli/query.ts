@@ -1,5 +1,5 @@
 import { escapeText, nearest, SandboxedError } from "../policy/index.ts";
-import type { Operation, Query } from "../policy/index.ts";
+import type { Decision, Operation, Query } from "../policy/index.ts";
 
 /** Every question the oracle answers, and what goes with it. */
 export const operations: Readonly<Record<Operation, string>> = {
@@ -56,6 +56,14 @@ export function showQuery(query: Query): string {
     default:
       return `${query.op} ${escapeText(query.path)}`;
   }
+}
+
+/**
+ * What a person calls the answer: that a program may use a private place where the host's credential would be says
+ * nothing good about that credential. The oracle marks it with what would show the real one.
+ */
+export function answerOf({ effect, where, suggestion }: Decision): "allow" | "deny" | "ask" | "hidden" {
+  return effect === "allow" && where === "private" && suggestion !== null ? "hidden" : effect;
 }
 
 function isOperation(word: string): word is Operation {

@@ -4,7 +4,7 @@ import { namedDocument, readLayer, userConfigFile } from "./layers.ts";
 import { readConfigFile } from "./read.ts";
 import { readMcpServers } from "./mcp-servers.ts";
 import { selectProfiles } from "./select.ts";
-import { checkProjectKeys } from "./shape.ts";
+import { checkProjectKeys } from "./project-keys.ts";
 
 /**
  * Checks one file by itself: shape, meaning, and that every profile in it can be selected. In a directory called
@@ -17,7 +17,7 @@ export async function checkConfigFile(path: string): Promise<void> {
   const document = text === null ? namedDocument(file, path) : parseDocument(text, file, "project", "the project");
   const layer = await readLayer(document);
   if (isProject) {
-    checkProjectKeys(document, userConfigFile(new Map(), "~"));
+    checkProjectKeys(document, userConfigFile(new Map(), "~"), true);
     selectProfiles({ own: [], project: layer }, null);
   } else {
     selectProfiles({ own: [layer], project: null }, null);

@@ -3,10 +3,14 @@ import { escapeText, readProfile, SandboxedError, selectProfile } from "../polic
 import type { Layer, ProfilePatch } from "../policy/index.ts";
 import { parseDocument, showPath, where } from "./document.ts";
 import type { Document } from "./document.ts";
+import { accountConfigFile } from "./ceiling.ts";
 import { readOverrides } from "./override.ts";
 import { readConfigFile } from "./read.ts";
 import type { RawConfig } from "./schema.ts";
-import { checkProjectKeys, checkShape, systemFile } from "./shape.ts";
+import { checkCeilingPlace, checkProjectKeys } from "./project-keys.ts";
+import { checkShape, systemFile } from "./shape.ts";
+import { trustOf } from "./trust.ts";
+import type { TrustState } from "./trust.ts";
 
 /** One source of configuration, its shape and the meaning of its profiles checked. */
 export interface ConfigLayer {
@@ -16,10 +20,14 @@ export interface ConfigLayer {
 }
 
 export interface Sources {
-  /** Lowest first; all speak with the user's authority. */
+  /** Lowest first; all speak with the user's authority, a trusted project among them. */
   readonly own: readonly ConfigLayer[];
   /** Speaks for itself and can only narrow. */
   readonly project: ConfigLayer | null;
+  /** Null when there is no project's file. */
+  readonly trust: TrustState | null;
+  /** The user's file by the account database, where variables moved it elsewhere: only its ceiling counts. */
+  readonly account: ConfigLayer | null;
 }
 
 export interface SourcesRequest {
@@ -35,6 +43,8 @@ export interface SourcesRequest {
   readonly overrides: readonly string[];
   /** The administrator's file; another one for tests. */
   readonly systemFile?: string;
+  /** The user's file by the account database, null for none; another one for tests. */
+  readonly accountFile?: string | null;
   /** How a file is read; `readConfigFile` by default. */
   readonly read?: typeof readConfigFile;
 }
@@ -47,15 +57,29 @@ export async function readSources(request: SourcesRequest): Promise<Sources> {
   const { read = readConfigFile } = request;
   const system = request.systemFile ?? systemFile;
   const user = userConfigFile(request.environment, request.home);
-  const documents = [
-    fileDocument(read, system, "system", "the administrator"),
-    fileDocument(read, user, "user", "you"),
+  const settled = [fileDocument(read, system, "system", "the administrator"), fileDocument(read, user, "user", "you")];
+  const typed = [
     request.file === null ? null : namedDocument(resolve(request.cwd, request.file), request.file, read),
     readOverrides(request.overrides),
   ];
-  const own: ConfigLayer[] = [];
-  for (const document of documents) if (document !== null) own.push(await readLayer(document));
-  return { own, project: await readProject(read, request.workspace, user, documents) };
+  const account = request.accountFile === undefined ? accountConfigFile() : request.accountFile;
+  const moved = account === null || account === user ? null : fileDocument(read, account, "user", "you");
+  const { project, trust } = await readProject(request, read, user, [...settled, ...typed]);
+  const isTrusted = trust === "trusted";
+  return {
+    own: [
+      ...(await layersOf(settled)),
+      ...(isTrusted && project !== null ? [project] : []),
+      ...(await layersOf(typed)),
+    ],
+    project: isTrusted ? null : project,
+    trust: project === null ? null : trust,
+    account: moved === null ? null : await readLayer(moved),
+  };
+}
+
+async function layersOf(documents: readonly (Document | null)[]): Promise<readonly ConfigLayer[]> {
+  return Promise.all(documents.filter((document) => document !== null).map(readLayer));
 }
 
 /** `$SANDBOXED_HOME/config.toml`, else `$XDG_CONFIG_HOME/sandboxed/config.toml`, else the same below `~/.config`. */
@@ -80,6 +104,7 @@ export function projectConfigFile(workspace: string): string {
 export async function readLayer(document: Document): Promise<ConfigLayer> {
   const raw = await checkShape(document);
   checkMixture(document, raw);
+  checkCeilingPlace(document);
   const profiles = new Map<string, ProfilePatch>();
   for (const [name, table] of Object.entries(raw.permissions ?? {})) {
     const patch = naming(document, () => readProfile(name, table, (path) => document.provenance(path)));
@@ -103,20 +128,27 @@ function fileDocument(read: typeof readConfigFile, path: string, layer: Layer, o
 }
 
 async function readProject(
+  { workspace, environment }: SourcesRequest,
   read: typeof readConfigFile,
-  workspace: string | null,
   user: string,
   others: readonly (Document | null)[],
-): Promise<ConfigLayer | null> {
-  if (workspace === null) return null;
+): Promise<{ readonly project: ConfigLayer | null; readonly trust: TrustState }> {
+  const none = { project: null, trust: "untrusted" } as const;
+  if (workspace === null) return none;
   const path = projectConfigFile(workspace);
   // A home directory under version control: the user's file stays the user's.
-  if (others.some((document) => document?.file === path)) return null;
+  if (others.some((document) => document?.file === path)) return none;
   const text = read(path, "anyone");
-  if (text === null) return null;
-  const layer = await readLayer(parseDocument(text, path, "project", "the project"));
-  checkProjectKeys(layer.document, user);
-  return layer;
+  if (text === null) return none;
+  // What is trusted is what was read: the same text counts for both.
+  const again: typeof readConfigFile = (file, trust) =>
+    file === path && trust === "anyone" ? text : read(file, trust);
+  const trust = await trustOf(workspace, environment, again);
+  const isTrusted = trust === "trusted";
+  const owner = isTrusted ? "the project, which you trust" : "the project";
+  const layer = await readLayer(parseDocument(text, path, isTrusted ? "trusted" : "project", owner));
+  checkProjectKeys(layer.document, user, isTrusted);
+  return { project: layer, trust };
 }
 
 /** The two forms say the same things differently; which of them holds would be a guess. */

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname } from "node:path";
 import { escapeText, SandboxedError } from "../policy/index.ts";
@@ -10,12 +10,15 @@ const largestFile = 1024 * 1024;
  * can write it. `anyone`: it only narrows, so whoever works on the project may own it, and it is no symlink, so that
  * a project cannot have another file of the user's read and quoted in messages. `administrator`: it binds the user, so it
  * is root's alone, and so is every directory that leads to it; no symlink. `given`: as `trusted`, and no symlink.
+ * `names`: it is a folder, whose names are told, a line each: `f NAME` for a file, `d NAME` for a folder, `o NAME` for
+ * anything else, in order.
  */
-export type Trust = "trusted" | "anyone" | "administrator" | "given";
+export type Trust = "trusted" | "anyone" | "administrator" | "given" | "names";
 
 /** The text of a configuration file, read once through one descriptor; null when there is no such file. */
 export function readConfigFile(path: string, trust: Trust): string | null {
   const shown = escapeText(path);
+  if (trust === "names") return namesIn(path, shown);
   if (trust === "administrator") checkFolders(path);
   let descriptor: number;
   try {
@@ -42,6 +45,31 @@ export function readConfigFile(path: string, trust: Trust): string | null {
     return decode(shown, readAll(shown, descriptor, stats));
   } finally {
     closeSync(descriptor);
+  }
+}
+
+function namesIn(path: string, shown: string): string | null {
+  try {
+    if (!lstatSync(path).isDirectory()) {
+      throw new SandboxedError("config_permissions", `${shown} is not a folder`, {
+        hint: "put a folder there, or remove it",
+      });
+    }
+    const entries = readdirSync(path, { withFileTypes: true });
+    const lines = entries.map((entry) => `${entry.isFile() ? "f" : entry.isDirectory() ? "d" : "o"} ${entry.name}`);
+    const odd = lines.find((line) => line.includes("\n") || line.includes("\uFFFD"));
+    if (odd === undefined) return lines.toSorted().join("\n");
+    throw new SandboxedError("config_permissions", `${shown}: ${escapeText(odd.slice(2))} is no plain name`, {
+      hint: "rename it",
+    });
+  } catch (error) {
+    if (error instanceof SandboxedError) throw error;
+    const code = errorCode(error);
+    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    throw new SandboxedError("config_permissions", `${shown} cannot be read (${code})`, {
+      hint: "make it readable for you, or remove it",
+      cause: error,
+    });
   }
 }
 

@@ -13,6 +13,7 @@ import type { Profile, ProfilePatch, Provenance, RawLegacySettings } from "../po
 import { where } from "./document.ts";
 import { flagProvenance } from "./flags.ts";
 import type { ConfigLayer, Sources } from "./layers.ts";
+import { placed } from "./located.ts";
 import { projectDefinitions } from "./project.ts";
 
 /** Where a run starts when nobody says anything. */
@@ -39,7 +40,7 @@ const builtinChoice: Provenance = { layer: "builtin", file: null, line: null, co
  * Chooses the profile of each authority. `named` is `--permissions NAME`. A name that only the project defines narrows
  * what the user has anyway. Errors: `policy_invalid`, `usage`.
  */
-export function selectProfiles(sources: Sources, named: string | null): Selected {
+export function selectProfiles(sources: Pick<Sources, "own" | "project">, named: string | null): Selected {
   const own = definitionsOf(sources.own);
   const all = sources.project === null ? own : merged(own, sources.project.profiles);
   // A circle or an unknown name in a profile that is not used today is still a mistake.
@@ -99,7 +100,7 @@ function usualProfile(
   }
   const name = raw.default_permissions;
   if (!definitions.has(name) && builtinProfile(name) === null) {
-    throw located(where(document, ["default_permissions"]), unknownName(name, definitions));
+    throw placed(where(document, ["default_permissions"]), unknownName(name, definitions));
   }
   const provenance = document.provenance(["default_permissions"]);
   return { selection: { profile: selectProfile(name, definitions), provenance }, warnings };
@@ -142,7 +143,7 @@ function projectSelection(
   const name = named ?? (profiles.has(chosen) ? chosen : (raw.default_permissions ?? null));
   if (name === null) return null;
   const table = profiles.has(name) ? ["permissions", name] : ["default_permissions"];
-  if (!all.has(name) && builtinProfile(name) === null) throw located(where(document, table), unknownName(name, all));
+  if (!all.has(name) && builtinProfile(name) === null) throw placed(where(document, table), unknownName(name, all));
   return { profile: selectProfile(name, all), provenance: document.provenance(table) };
 }
 
@@ -151,9 +152,4 @@ function unknownName(name: string, definitions: ReadonlyMap<string, ProfilePatch
   return new SandboxedError("policy_invalid", `there is no profile ${JSON.stringify(name)}${didYouMean(name, names)}`, {
     hint: `profiles are ${names.join(", ")}`,
   });
-}
-
-function located(place: string, error: SandboxedError): SandboxedError {
-  const hint = error.hint === null ? {} : { hint: error.hint };
-  return new SandboxedError(error.code, place + error.message, hint);
 }

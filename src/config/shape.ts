@@ -18,16 +18,4 @@ export async function checkShape(document: Document): Promise<RawConfig> {
   throw new SandboxedError("config_schema", where(document, wording.path) + wording.message, { hint: wording.hint });
 }
 
-/** Keys a project may set: what they say can only narrow. */
-const projectKeys = new Set(["default_permissions", "permissions"]);
-
-/** Errors: `config_schema` naming the key and who may set it. */
-export function checkProjectKeys(document: Document, userFile: string): void {
-  const key = Object.keys(document.value).find((name) => !projectKeys.has(name));
-  if (key === undefined) return;
-  throw new SandboxedError("config_schema", `${where(document, [key])}a project cannot set ${showPath([key])}`, {
-    hint: `you can, in ${userFile}, or the administrator in ${systemFile}; a project may set ${[...projectKeys].join(" and ")}`,
-  });
-}
-
 export const systemFile = "/etc/sandboxed/config.toml";

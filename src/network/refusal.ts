@@ -93,7 +93,7 @@ function isRetryable(reason: DoorReason, decision: Decision | null): boolean {
   if (decision === null || decision.effect === "allow") {
     return ["resolve_failed", "resolve_timed_out", "connect_failed", "connect_timed_out", "limit"].includes(reason);
   }
-  if (decision.provenance?.layer === "requirements" || decision.provenance?.layer === "invariant") return false;
+  if (["ceiling", "requirements", "invariant"].includes(decision.provenance?.layer ?? "")) return false;
   const { suggestion } = decision;
   return suggestion === null || suggestion.argv.length > 0 || (suggestion.config ?? "").startsWith("[");
 }

@@ -2,18 +2,22 @@ import type { Rule } from "./rule.ts";
 
 /**
  * Where a value came from. Layers are named from weakest to strongest authority in DESIGN terms:
- * `requirements` and `invariant` cannot be widened by anybody below them.
+ * `ceiling`, `requirements` and `invariant` cannot be widened by anybody below them.
  */
 export type Layer =
   | "builtin"
   | "system"
   | "user"
   | "project"
+  /** A project whose files the user trusts: it speaks with the user's authority. */
+  | "trusted"
   | "file"
   | "override"
   | "flag"
   | "api"
   | "grant"
+  /** The most that whoever types the command line can ask for; set in the user's or the administrator's file. */
+  | "ceiling"
   | "requirements"
   | "invariant";
 

@@ -69,6 +69,8 @@ export class EffectiveAccess {
     let isPrivate = false;
     for (const layer of this.#layers) {
       const verdict = judge(layer, names);
+      // A ceiling bounds what is the host's: what the program has of its own is nobody's loss.
+      if (layer.layer === "ceiling" && isPrivate && !verdict.private) continue;
       if (verdict.private) isPrivate = true;
       if (accessRank[verdict.access] < accessRank[access]) access = verdict.access;
       if (chosen === null || outweighs(verdict, chosen, needed)) chosen = verdict;
@@ -150,5 +152,5 @@ export function firmness({ layer, entry }: Verdict): number {
 
 /** Layers that no option of the caller's can widen. */
 export function isForeign(layer: Layer): boolean {
-  return layer === "requirements" || layer === "project";
+  return layer === "requirements" || layer === "project" || layer === "ceiling";
 }

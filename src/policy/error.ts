@@ -16,6 +16,8 @@ export type ErrorCode =
   | "requirements_conflict"
   | "policy_invalid"
   | "policy_unenforceable"
+  | "policy_test_failed"
+  | "ceiling_exceeded"
   | "program_not_found"
   | "program_not_executable"
   | "backend_missing"

@@ -124,7 +124,12 @@ export interface Profile {
   readonly workspace: "repo" | "cwd";
   /** Roots named by the configuration, besides. */
   readonly workspaceRoots: readonly AbsolutePath[];
+  /** Where single values were said that hold no provenance themselves; what is absent is the tool's default. */
+  readonly origins?: Origins;
 }
+
+/** By key as written below the profile's table: `limits.memory`, `deny_glob`, `environment.include`. */
+export type Origins = ReadonlyMap<string, Provenance>;
 
 /**
  * What one `[permissions.NAME]` table, one legacy form or one set of flags says. Absent is "says nothing".
@@ -153,6 +158,7 @@ export interface ProfilePatch {
   readonly denyGlob?: Profile["denyGlob"];
   readonly workspace?: Profile["workspace"];
   readonly workspaceRoots?: readonly AbsolutePath[];
+  readonly origins?: Origins;
 }
 
 /**

@@ -19,6 +19,7 @@ export function applyPatch(base: Profile, patch: ProfilePatch): Profile {
     denyGlob: patch.denyGlob ?? base.denyGlob,
     workspace: patch.workspace ?? base.workspace,
     workspaceRoots: [...new Set([...base.workspaceRoots, ...(patch.workspaceRoots ?? [])])],
+    ...joinedOrigins(base, patch),
   };
 }
 
@@ -51,7 +52,16 @@ export function mergePatches(lower: ProfilePatch, higher: ProfilePatch): Profile
     ...(environment.provenance && { environment: { ...environment, provenance: environment.provenance } }),
     ...(protect.provenance && { protect: { ...protect, provenance: protect.provenance } }),
     ...((lower.limits ?? higher.limits) ? { limits: { ...lower.limits, ...higher.limits } } : {}),
+    ...joinedOrigins(lower, higher),
   };
+}
+
+function joinedOrigins(
+  { origins: lower }: Pick<ProfilePatch, "origins">,
+  { origins: higher }: Pick<ProfilePatch, "origins">,
+): Pick<ProfilePatch, "origins"> {
+  const origins = new Map([...(lower ?? []), ...(higher ?? [])]);
+  return origins.size === 0 ? {} : { origins };
 }
 
 function applyFilesystem(base: Profile, patch: ProfilePatch): Profile["filesystem"] {

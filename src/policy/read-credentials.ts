@@ -14,7 +14,7 @@ type RawCredentials = NonNullable<NonNullable<RawProfile["network"]>["credential
 export function readCredentials(raw: RawCredentials, place: PlaceOf): readonly CredentialRule[] {
   const rules = Object.entries(raw).map(([name, { host, methods = null, paths = null, header, from }]) => {
     const provenance = place(name);
-    if (provenance.layer === "project") {
+    if (provenance.layer === "project" || provenance.layer === "trusted") {
       throw new SandboxedError(
         "policy_invalid",
         `${at(provenance)}a project cannot send credentials of yours anywhere`,

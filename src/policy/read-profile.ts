@@ -35,7 +35,23 @@ export function readProfile(name: string, raw: RawProfile, provenanceOf: Provena
     ...(raw.workspace_roots && {
       workspaceRoots: raw.workspace_roots.map((path) => locating(place("workspace_roots"), () => absolutePath(path))),
     }),
+    ...originsOf(raw, place),
   };
+}
+
+/** Of the keys whose values are plain: numbers, words and lists of them. */
+function originsOf(raw: RawProfile, place: PlaceOf): Pick<ProfilePatch, "origins"> {
+  const { limits = {}, environment = {}, protect = {}, network = {} } = raw;
+  const paths = [
+    ...(["deny_glob", "workspace", "workspace_roots"] as const)
+      .filter((key) => raw[key] !== undefined)
+      .map((key) => [key]),
+    ...Object.keys(limits).map((key) => ["limits", key]),
+    ...Object.keys(environment).map((key) => ["environment", key]),
+    ...Object.keys(protect).map((key) => ["protect", key]),
+    ...(network.bundles === undefined ? [] : [["network", "bundles"]]),
+  ];
+  return paths.length === 0 ? {} : { origins: new Map(paths.map((path) => [path.join("."), place(...path)])) };
 }
 
 function readFilesystem(raw: NonNullable<RawProfile["filesystem"]>, place: PlaceOf): readonly Entry[] {

@@ -57,12 +57,16 @@ function outOfReach(verdict: Verdict): string | null {
   const { entry, layer, chosenBy } = verdict;
   if (entry?.origin === "state") return "sandboxed-run keeps its own state there; no option opens it";
   if (firmness(verdict) < 2) return null;
-  const place = entry !== null && isForeign(entry.provenance.layer) ? entry.provenance : chosenBy;
-  return upTo(place, layer);
+  const isSaid = entry !== null && isForeign(entry.provenance.layer) && layer !== "ceiling";
+  return upTo(isSaid ? entry.provenance : chosenBy, layer);
 }
 
 /** `place`: where it was said, if that is known. */
 function upTo(place: Provenance | null, layer: Layer): string {
+  if (layer === "ceiling") {
+    const ceiling = place === null ? "" : at(place).replace(/: $/, "");
+    return `this is above the ceiling${ceiling === "" ? "" : ` (${ceiling})`}; no option raises it`;
+  }
   const owner = place?.owner ?? (layer === "project" ? "the project" : "the organisation");
   const where = place === null ? "" : at(place).replace(/: $/, "");
   return `this is up to ${owner}${where === "" ? "" : ` (${where})`}; no option of yours changes it`;
@@ -73,7 +77,8 @@ export function upToLayer(
   { layer, chosenBy }: Pick<ResolvedLayer, "layer" | "chosenBy">,
   said: Provenance | null,
 ): Suggestion {
-  return advice(upTo(said !== null && isForeign(said.layer) ? said : (chosenBy ?? null), layer));
+  const isSaid = said !== null && isForeign(said.layer) && layer !== "ceiling";
+  return advice(upTo(isSaid ? said : (chosenBy ?? null), layer));
 }
 
 /** A rule of the caller's own that an option does not outweigh. */

@@ -149,7 +149,9 @@ describe("what a project may not set", () => {
     const machine = stage({ project: text });
     const error = await refusal(() => machine.load());
     expect(error.code).toBe("config_schema");
-    expect(error.message).toMatch(new RegExp(`^${machine.paths.project}:\\d+:\\d+: a project cannot set ${key}$`));
+    expect(error.message).toMatch(
+      new RegExp(`^${machine.paths.project}:\\d+:\\d+: a project cannot set ${key}( until you trust it)?$`),
+    );
     expect(error.hint).toContain(machine.paths.user);
     await stage({ user: text }).load();
   });

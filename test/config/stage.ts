@@ -13,11 +13,19 @@ export interface Files {
   readonly project?: string;
   /** What `--config FILE` names. */
   readonly file?: string;
+  /** The user's by the account database, where the environment names another home. */
+  readonly account?: string;
 }
 
 export interface Stage {
   readonly root: string;
-  readonly paths: { readonly system: string; readonly user: string; readonly project: string; readonly file: string };
+  readonly paths: {
+    readonly system: string;
+    readonly user: string;
+    readonly project: string;
+    readonly file: string;
+    readonly account: string;
+  };
   readonly load: (flags?: Partial<ConfigFlags>, environment?: Readonly<Record<string, string>>) => Promise<Config>;
 }
 
@@ -30,9 +38,10 @@ export function stage(files: Files = {}): Stage {
     user: join(root, "home/.config/sandboxed/config.toml"),
     project: join(root, "home/work/.sandboxed/config.toml"),
     file: join(root, "home/work/extra.toml"),
+    account: join(root, "account/.config/sandboxed/config.toml"),
   };
   mkdirSync(join(root, "home/work"), { recursive: true });
-  for (const layer of ["system", "user", "project", "file"] as const) {
+  for (const layer of ["system", "user", "project", "file", "account"] as const) {
     const text = files[layer];
     if (text !== undefined) put(paths[layer], text);
   }
@@ -43,6 +52,7 @@ export function stage(files: Files = {}): Stage {
       cwd: join(root, "home/work"),
       workspace: join(root, "home/work"),
       systemFile: paths.system,
+      accountFile: files.account === undefined ? null : paths.account,
       flags: { ...noFlags, ...(files.file !== undefined && { file: "extra.toml" }), ...flags },
     });
   return { root, paths, load };

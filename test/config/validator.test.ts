@@ -18,6 +18,11 @@ describe("what is generated", () => {
 const complete = {
   default_permissions: "ci",
   audit: "required",
+  ceiling: ":workspace",
+  test: [
+    { query: "read /a", expect: "deny", because: "b" },
+    { query: "dns a.com", expect: "allow" },
+  ],
   features: { use_legacy_landlock: true },
   sandbox_mode: "read-only",
   sandbox_workspace_write: {

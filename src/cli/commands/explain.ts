@@ -1,3 +1,4 @@
+import { refuseExcess } from "../../config/index.ts";
 import { escapeText } from "../../policy/index.ts";
 import type { Decision, Query } from "../../policy/index.ts";
 import { prepareToAsk } from "../ask.ts";
@@ -5,7 +6,7 @@ import type { Command } from "../command.ts";
 import { provenanceText } from "../outcome-text.ts";
 import { askedFor } from "../policy-flags.ts";
 import { homeOf } from "../surroundings.ts";
-import { operations, readQuery, showQuery } from "../query.ts";
+import { answerOf, operations, readQuery, showQuery } from "../query.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 import { showWords } from "../words.ts";
 
@@ -22,7 +23,9 @@ export const explain: Command = {
   async run(parsed) {
     const asked = await askedFor(parsed);
     const query = readQuery(parsed.rest, asked.cwd, homeOf(asked.environment));
-    const decision = prepareToAsk(asked).oracle.decide(query);
+    const { oracle, resolved } = prepareToAsk(asked);
+    refuseExcess(asked.config.policy, resolved.places);
+    const decision = oracle.decide(query);
     return {
       data: { query, ...decision },
       text: decisionText(query, decision),
@@ -30,14 +33,6 @@ export const explain: Command = {
     };
   },
 };
-
-/**
- * What a person calls the answer: that a program may use a private place where the host's credential would be says
- * nothing good about that credential. The oracle marks it with what would show the real one.
- */
-export function answerOf({ effect, where, suggestion }: Decision): "allow" | "deny" | "ask" | "hidden" {
-  return effect === "allow" && where === "private" && suggestion !== null ? "hidden" : effect;
-}
 
 /** An answer for a person: what, why, by whose rule, what would change it. */
 export function decisionText(query: Query, decision: Decision): string {

@@ -1,32 +1,67 @@
 import { escapeText, formatDuration, formatSize } from "../../policy/index.ts";
 import type { Profile, Provenance } from "../../policy/index.ts";
+import { effectiveValues, refuseExcess } from "../../config/index.ts";
 import type { Config } from "../../config/index.ts";
-import type { Command } from "../command.ts";
+import { prepareToAsk } from "../ask.ts";
+import type { Command, Result } from "../command.ts";
 import { provenanceText } from "../outcome-text.ts";
+import { lastValue } from "../parse.ts";
 import { askedFor } from "../policy-flags.ts";
+import type { Asked } from "../policy-flags.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 
 export const policyShow: Command = {
   operands: "",
-  options: [...policyOptions, ...outputOptions],
-  examples: ["sandboxed policy show", "sandboxed policy show -P ci --json", "sandboxed policy show -w ./out"],
-  about: ["A run may do what every layer allows."],
+  options: [
+    ...policyOptions,
+    {
+      id: "effective",
+      long: "effective",
+      short: null,
+      argument: null,
+      help: "what all layers come to on this machine, value by value",
+      example: "--effective",
+    },
+    ...outputOptions,
+  ],
+  examples: [
+    "sandboxed policy show",
+    "sandboxed policy show --effective",
+    "sandboxed policy show -P ci --json",
+    "sandboxed policy show -w ./out",
+  ],
+  about: ["A run may do what every layer allows. With --effective each value stands with who said it last."],
   async run(parsed) {
-    const { config } = await askedFor(parsed);
+    const asked = await askedFor(parsed);
+    const { config } = asked;
+    if (lastValue(parsed, "effective") !== null) return showEffective(asked);
     return { data: policyData(config), text: policyText(config), status: 0 };
   },
 };
 
-function policyData({ policy, chosenBy, sources, features, audit, warnings }: Config): object {
+function showEffective(asked: Asked): Result {
+  const { oracle, resolved } = prepareToAsk(asked);
+  const warnings = [...asked.config.warnings, ...refuseExcess(asked.config.policy, resolved.places)];
+  const values = effectiveValues(asked.config, oracle.materialise());
+  const rows = values.map(({ key, value, from }) => [`${escapeText(key)} = ${escapeText(value)}`, from] as const);
+  return {
+    data: { values: values.map(({ key, value, from }) => ({ key, value, ...from })), warnings },
+    text: `${[...warnings.map((warning) => `warning   ${warning}`), ...table(rows)].join("\n")}\n`,
+    status: 0,
+  };
+}
+
+function policyData({ policy, chosenBy, sources, features, audit, trust, warnings }: Config): object {
   const layers = policy.layers.map(({ layer, profile }) => ({ layer, profile: profileData(profile) }));
-  return { chosenBy, layers, sources, features, audit, warnings };
+  return { chosenBy, layers, sources, features, audit, trust, warnings };
 }
 
 /** Maps and sets as JSON has them. Values of variables stay out: they may be secrets. */
 function profileData(profile: Profile): object {
-  const { environment, protect } = profile;
+  const { environment, protect, origins, ...rest } = profile;
   return {
-    ...profile,
+    ...rest,
+    origins: Object.fromEntries(origins ?? []),
     environment: { ...environment, set: [...environment.set.keys()] },
     protect: { ...protect, off: [...protect.off] },
   };
@@ -40,6 +75,7 @@ function policyText(config: Config): string {
     `profile   ${escapeText(config.profile.name)} (${provenanceText(config.chosenBy)})`,
     ...files,
     ...config.warnings.map((warning) => `warning   ${warning}`),
+    ...(config.trust === null ? [] : [`project   ${config.trust}`]),
     `audit     ${config.audit}`,
     ...Object.entries(config.features).map(([name, on]) => `feature   ${name} ${on ? "on" : "off"}`),
     ...config.policy.layers.flatMap(({ layer, profile }) => ["", ...layerText(layer, profile)]),
@@ -47,12 +83,18 @@ function policyText(config: Config): string {
   return `${lines.join("\n")}\n`;
 }
 
+const layerNames: ReadonlyMap<string, string> = new Map([
+  ["project", "of the project"],
+  ["ceiling", "of the ceiling"],
+  ["requirements", "of the organisation"],
+]);
+
 function layerText(layer: string, profile: Profile): readonly string[] {
   const { filesystem, network, environment, limits, protect } = profile;
   const listed = filesystem.entries.filter(({ origin }) => origin === "credential");
   const written = filesystem.entries.filter(({ origin }) => origin !== "credential");
   return [
-    `layer ${layer === "project" ? "of the project" : "of yours"}: ${escapeText(profile.name)}`,
+    `layer ${layerNames.get(layer) ?? "of yours"}: ${escapeText(profile.name)}`,
     ...table([
       [`files     ${filesystem.kind}`, null],
       ...(listed.length === 0

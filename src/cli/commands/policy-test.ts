@@ -1,70 +1,88 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseDocument } from "../../config/index.ts";
+import type { PolicyTest } from "../../config/index.ts";
 import { escapeText, SandboxedError } from "../../policy/index.ts";
-import type { Decision, Query } from "../../policy/index.ts";
 import { prepareToAsk } from "../ask.ts";
 import type { Command } from "../command.ts";
-import { provenanceText } from "../outcome-text.ts";
 import { askedFor } from "../policy-flags.ts";
-import { homeOf } from "../surroundings.ts";
-import { answerOf } from "./explain.ts";
-import { readQuery, showQuery } from "../query.ts";
+import { mismatchText, runTests } from "../policy-tests.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 
 export const policyTest: Command = {
-  operands: "FILE",
+  operands: "[FILE]",
   options: [...policyOptions, ...outputOptions],
-  examples: ["sandboxed policy test policy-test.toml", "sandboxed policy test policy-test.toml -P ci"],
+  examples: [
+    "sandboxed policy test",
+    "sandboxed policy test policy-test.toml",
+    "sandboxed policy test policy-test.toml -P ci",
+  ],
   about: [
-    "FILE is TOML, a table of questions as explain takes them, each with allow or deny:",
+    "Without FILE the [[test]] tables of the configuration are asked. FILE is TOML that holds such tables, or one table",
+    "of questions as explain takes them, each with allow or deny:",
+    "",
+    "  [[test]]",
+    '  query = "read ~/.ssh/id_ed25519"',
+    '  expect = "deny"',
+    '  because = "keys stay out of builds"',
     "",
     "  [expect]",
-    '  "read ~/.ssh/id_ed25519" = "deny"',
     '  "write src/main.py" = "allow"',
   ],
   async run(parsed) {
     const [file, extra] = parsed.rest;
-    if (file === undefined || extra !== undefined) {
-      throw new SandboxedError("usage", "one file is needed", { hint: "write sandboxed policy test FILE" });
+    if (extra !== undefined) {
+      throw new SandboxedError("usage", "one file at a time", { hint: "write sandboxed policy test FILE" });
     }
     const asked = await askedFor(parsed);
-    const expectations = readExpectations(file, asked.cwd, homeOf(asked.environment));
-    const { oracle } = prepareToAsk(asked);
-    const results = expectations.map((one) => ({ ...one, decision: oracle.decide(one.query) }));
-    const wrong = results.filter(({ expected, decision }) => answerToTest(decision) !== expected);
+    const tests = file === undefined ? asked.config.tests : readTests(file, asked.cwd);
+    const results = runTests(tests, prepareToAsk(asked).oracle, asked);
+    const wrong = results.filter(({ ok }) => !ok);
     const text = `${wrong.map(mismatchText).join("")}${results.length - wrong.length} of ${results.length} as expected\n`;
     return { data: { ok: wrong.length === 0, results }, text, status: wrong.length === 0 ? 0 : 1 };
   },
 };
 
-/** The question is about the host's file: one that a private place hides is denied. */
-function answerToTest(decision: Decision): "allow" | "deny" | "ask" {
-  const answer = answerOf(decision);
-  return answer === "hidden" ? "deny" : answer;
-}
-
-interface Expectation {
-  /** `FILE:LINE`. */
-  readonly at: string;
-  readonly query: Query;
-  readonly expected: "allow" | "deny";
-}
-
-function readExpectations(file: string, cwd: string, home: string): readonly Expectation[] {
+function readTests(file: string, cwd: string): readonly PolicyTest[] {
   const document = parseDocument(readText(resolve(cwd, file), file), file, "file", "you");
-  const at = (path: readonly string[]): string => `${document.name}:${document.position(path)?.line ?? 1}`;
-  const [other] = Object.keys(document.value).filter((key) => key !== "expect");
+  const at = (path: readonly (string | number)[]): string => `${document.name}:${document.position(path)?.line ?? 1}`;
+  const { expect, test, ...others } = { expect: {}, test: [], ...document.value };
+  const [other] = Object.keys(others);
   if (other !== undefined) throw invalid(`${at([other])}: unknown key ${escapeText(other)}`);
-  const { expect } = { expect: document.value["expect"] };
-  if (typeof expect !== "object" || expect === null || Array.isArray(expect))
-    throw invalid(`${at([])}: the table [expect] is missing`);
-  return Object.entries(expect).map(([question, expected]) => {
-    const place = at(["expect", question]);
-    if (expected !== "allow" && expected !== "deny") throw invalid(`${place}: the answer has to be "allow" or "deny"`);
-    const [operation = "", ...subject] = question.split(" ");
-    return { at: place, query: located(place, () => readQuery([operation, subject.join(" ")], cwd, home)), expected };
-  });
+  if (!isTable(expect)) throw invalid(`${at(["expect"])}: expect has to be a table`);
+  if (!Array.isArray(test)) throw invalid(`${at(["test"])}: test has to be written as [[test]]`);
+  const read = (path: readonly (string | number)[], query: unknown, answer: unknown, because: unknown): PolicyTest => {
+    if (typeof query !== "string") throw invalid(`${at(path)}: the query is missing`);
+    if (answer !== "allow" && answer !== "deny") {
+      throw invalid(`${at(path)}: the answer has to be "allow" or "deny"`);
+    }
+    const reason = typeof because === "string" ? because : null;
+    return { query, expect: answer, because: reason, provenance: document.provenance(path) };
+  };
+  const tests: readonly unknown[] = test;
+  const found = [
+    ...Object.entries(expect).map(([query, answer]) => read(["expect", query], query, answer, null)),
+    ...tests.map((one, index) => {
+      const { query, expect: answer, because, ...more } = isTable(one) ? { ...emptyTest, ...one } : emptyTest;
+      const [unknownKey] = Object.keys(more);
+      if (unknownKey !== undefined) {
+        throw invalid(`${at(["test", index, unknownKey])}: unknown key ${escapeText(unknownKey)}`);
+      }
+      return read(["test", index], query, answer, because);
+    }),
+  ];
+  if (found.length === 0) throw invalid(`${at([])}: the table [expect] is missing, and so are tables [[test]]`);
+  return found;
+}
+
+const emptyTest: { readonly query: unknown; readonly expect: unknown; readonly because: unknown } = {
+  query: null,
+  expect: null,
+  because: null,
+};
+
+function isTable(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function readText(path: string, written: string): string {
@@ -79,26 +97,6 @@ function readText(path: string, written: string): string {
   }
 }
 
-function located<T>(place: string, act: () => T): T {
-  try {
-    return act();
-  } catch (error) {
-    if (!(error instanceof SandboxedError)) throw error;
-    throw new SandboxedError(
-      "config_schema",
-      `${place}: ${error.message}`,
-      error.hint === null ? {} : { hint: error.hint },
-    );
-  }
-}
-
 function invalid(message: string): SandboxedError {
   return new SandboxedError("config_schema", message, { hint: "sandboxed policy test --help shows the form" });
-}
-
-function mismatchText({ at, query, expected, decision }: Expectation & { readonly decision: Decision }): string {
-  const { rule, provenance, reason } = decision;
-  const why = rule === null ? reason.replaceAll("_", " ") : escapeText(rule.text);
-  const from = provenance === null ? "" : ` (${provenanceText(provenance)})`;
-  return `${at}: ${showQuery(query)}: expected ${expected}, is ${answerOf(decision)}\n  ${why}${from}\n`;
 }

@@ -17,7 +17,7 @@ function hiding(decision: Decision): Decision {
 
 /** Advice without an option or a line of configuration is for what belongs to somebody else: asking again is useless. */
 function isRetryable({ provenance, suggestion, reason }: Decision): boolean {
-  if (reason === "tool_state" || provenance?.layer === "requirements") return false;
+  if (reason === "tool_state" || provenance?.layer === "requirements" || provenance?.layer === "ceiling") return false;
   if (provenance?.layer === "flag" && reason !== "hidden") return true;
   return suggestion === null || suggestion.argv.length > 0 || (suggestion.config ?? "").startsWith("[");
 }

@@ -1,12 +1,20 @@
 import { dirname } from "node:path";
-import { absolutePath, compile, isWithin, resolve, SandboxedError, withProtectedPaths } from "../../../policy/index.ts";
-import type { AbsolutePath, Entry, Oracle, Places, Policy } from "../../../policy/index.ts";
+import {
+  absolutePath,
+  compile,
+  escapeText,
+  isWithin,
+  resolve,
+  SandboxedError,
+  withProtectedPaths,
+} from "../../../policy/index.ts";
+import type { AbsolutePath, Entry, Layer, Oracle, Places, Policy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { PrepareRequest } from "../../request.ts";
-import { assertToolSafe, changeableBy, openDisk, readFacts, toolLocations } from "../facts/index.ts";
+import { assertToolSafe, changeableBy, openDisk, readFacts, toolLocations, unsafeWorkspace } from "../facts/index.ts";
 import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
@@ -51,7 +59,9 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   const asked = request.workspaceRoots?.map((root) => existing(root, host));
   const found = asked ?? (workspace.unsafe === null ? [workspace.path] : []);
   const named = request.policy.layers[0]?.profile.workspaceRoots ?? [];
-  const places = placesOf(host, folders, [...found, ...named.map((root) => existing(root, host))]);
+  const rooted = named.map((root) => existing(root, host));
+  requireSafeRoots([...(asked ?? []), ...rooted], request.policy, host);
+  const places = placesOf(host, folders, [...found, ...rooted]);
   const policy = withScript(request, places);
   requireGranted(policy, host);
 
@@ -174,7 +184,7 @@ function requireGranted(policy: Policy, { account, canonical, look }: HostFacts)
   }
 }
 
-/** The script a person named is readable where its directory grants nothing by itself. */
+/** The script a person named is readable where its directory grants nothing by itself, as far as nobody bounds that. */
 function withScript({ policy, script }: PrepareRequest, { workspaceRoots, cwd }: Places): Policy {
   if (script === null || workspaceRoots.length > 0) return policy;
   const path = absolutePath(script.startsWith("/") ? script : `${cwd}/${script}`);
@@ -186,11 +196,30 @@ function withScript({ policy, script }: PrepareRequest, { workspaceRoots, cwd }:
     provenance: { layer: "flag", file: null, line: null, column: null, owner: "you" },
   };
   return {
-    layers: policy.layers.map(({ layer, profile }) => ({
-      layer,
-      profile: { ...profile, filesystem: { ...profile.filesystem, entries: [...profile.filesystem.entries, entry] } },
-    })),
+    layers: policy.layers.map((said) => {
+      const { layer, profile } = said;
+      if (bounding.has(layer)) return said;
+      const filesystem = { ...profile.filesystem, entries: [...profile.filesystem.entries, entry] };
+      return { ...said, profile: { ...profile, filesystem } };
+    }),
   };
+}
+
+/** Layers of those who say how far the caller may go. */
+const bounding: ReadonlySet<Layer> = new Set(["ceiling", "requirements"]);
+
+/** Under a bound a root counts by name only where the working directory would by itself. Errors: `workspace_unsafe`. */
+function requireSafeRoots(roots: readonly AbsolutePath[], policy: Policy, facts: HostFacts): void {
+  const bound = policy.layers.find(({ layer }) => bounding.has(layer));
+  if (bound === undefined) return;
+  for (const root of roots) {
+    const why = unsafeWorkspace(root, facts);
+    if (why === null) continue;
+    const owner = bound.chosenBy?.owner ?? "the administrator";
+    throw new SandboxedError("workspace_unsafe", `${escapeText(root)} ${why}: it cannot be named as a workspace`, {
+      hint: `${owner} bounds what may be asked for; name a directory below it`,
+    });
+  }
 }
 
 /** The topmost host directories that may be written. */

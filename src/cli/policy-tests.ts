@@ -1,0 +1,69 @@
+import { loadConfig, noFlags } from "../config/index.ts";
+import type { Config, ConfigRequest, PolicyTest } from "../config/index.ts";
+import { at, compile, escapeText, resolve, SandboxedError } from "../policy/index.ts";
+import type { Decision, Oracle, Places, Query } from "../policy/index.ts";
+import { answerOf, showQuery, readQuery } from "./query.ts";
+import { provenanceText } from "./outcome-text.ts";
+import type { Surroundings } from "./surroundings.ts";
+
+/** A test and what became of it. */
+export interface TestResult extends PolicyTest {
+  readonly asked: Query;
+  readonly decision: Decision;
+  readonly ok: boolean;
+}
+
+/** Errors: `config_schema` for a question that is none, with its line. */
+export function runTests(
+  tests: readonly PolicyTest[],
+  oracle: Oracle,
+  { cwd, home }: Pick<Surroundings, "cwd" | "home">,
+): readonly TestResult[] {
+  return tests.map((test) => {
+    const asked = question(test, cwd, home);
+    const decision = oracle.decide(asked);
+    const answer = answerOf(decision);
+    // The question is about the host's file: one that a private place hides is denied.
+    return { ...test, asked, decision, ok: (answer === "hidden" ? "deny" : answer) === test.expect };
+  });
+}
+
+/**
+ * Asks the tests of the files what they are about: the policy as the files have it, without what was typed for this
+ * run. Errors: `policy_test_failed` for the first that has another answer.
+ */
+export async function refuseFailedTests(
+  config: Config,
+  surroundings: Surroundings,
+  how: Pick<ConfigRequest, "read">,
+  places: Places,
+): Promise<void> {
+  if (config.tests.length === 0) return;
+  const plain = await loadConfig({ ...surroundings, ...how, flags: noFlags });
+  const results = runTests(plain.tests, compile(resolve(plain.policy, places)), surroundings);
+  const failed = results.find(({ ok }) => !ok);
+  if (failed === undefined) return;
+  throw new SandboxedError("policy_test_failed", mismatchText(failed).trimEnd(), {
+    hint: "sandboxed policy test shows all of them; correct the policy or the test",
+  });
+}
+
+/** What was expected, what it is, by which rule, and why that matters. */
+export function mismatchText({ asked, expect, because, provenance: place, decision }: TestResult): string {
+  const { rule, provenance, reason } = decision;
+  const why = rule === null ? reason.replaceAll("_", " ") : escapeText(rule.text);
+  const by = provenance === null ? "" : ` (${provenanceText(provenance)})`;
+  const matters = because === null ? "" : `\n  ${escapeText(because)}`;
+  return `${at(place)}${showQuery(asked)}: expected ${expect}, is ${answerOf(decision)}\n  ${why}${by}${matters}\n`;
+}
+
+function question({ query, provenance }: PolicyTest, cwd: string, home: string): Query {
+  const [operation = "", ...subject] = query.split(" ");
+  try {
+    return readQuery([operation, subject.join(" ")], cwd, home);
+  } catch (error) {
+    if (!(error instanceof SandboxedError)) throw error;
+    const hint = error.hint === null ? {} : { hint: error.hint };
+    throw new SandboxedError("config_schema", `${at(provenance)}${error.message}`, hint);
+  }
+}
