@@ -7,7 +7,7 @@ import { accountConfigFile } from "./ceiling.ts";
 import { readOverrides } from "./override.ts";
 import { readConfigFile } from "./read.ts";
 import type { RawConfig } from "./schema.ts";
-import { checkCeilingPlace, checkProjectKeys } from "./project-keys.ts";
+import { checkCeilingPlace, checkProjectKeys, refuseRedirectedServers } from "./project-keys.ts";
 import { checkShape, systemFile } from "./shape.ts";
 import { trustOf } from "./trust.ts";
 import type { TrustState } from "./trust.ts";
@@ -66,6 +66,11 @@ export async function readSources(request: SourcesRequest): Promise<Sources> {
   const moved = account === null || account === user ? null : fileDocument(read, account, "user", "you");
   const { project, trust } = await readProject(request, read, user, [...settled, ...typed]);
   const isTrusted = trust === "trusted";
+  if (project !== null)
+    refuseRedirectedServers(
+      project.document,
+      settled.filter((document) => document !== null),
+    );
   return {
     own: [
       ...(await layersOf(settled)),

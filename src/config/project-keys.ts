@@ -55,6 +55,18 @@ function refuseCredentialSources(document: Document): void {
   }
 }
 
+/** A server of the user's keeps its address: the secrets that go with it are the user's. Errors: `config_schema`. */
+export function refuseRedirectedServers(project: Document, others: readonly Document[]): void {
+  const namesOf = ({ value }: Document): readonly string[] => Object.keys({ mcp_servers: {}, ...value }.mcp_servers);
+  const known = new Set(others.flatMap(namesOf));
+  const name = namesOf(project).find((one) => known.has(one));
+  if (name === undefined) return;
+  const path = ["mcp_servers", name];
+  throw new SandboxedError("config_schema", `${where(project, path)}${showPath(path)} is defined in your own file`, {
+    hint: "give the project's server another name",
+  });
+}
+
 /** The bound is the user's or the administrator's; what is typed for one run cannot move it. Errors: `config_schema`. */
 export function checkCeilingPlace(document: Document): void {
   if (document.layer === "user" || document.layer === "system" || document.value["ceiling"] === undefined) return;

@@ -125,6 +125,24 @@ describe("a project's configuration", () => {
     expect((await load(world, { permissions: ":danger-full-access" })).profile.filesystem.kind).toBe("unrestricted");
   });
 
+  it("never says where an MCP server's secrets come from, nor where those of the user's go", async () => {
+    const user = '[mcp_servers.docs]\nurl = "https://docs.example.com/"\nbearer_token_env_var = "TOKEN"\n';
+    const own = '[mcp_servers.other]\nurl = "https://other.example.com/"\n';
+    for (const project of [
+      `${own}bearer_token_env_var = "TOKEN"\n`,
+      `${own}env_http_headers = { A = "TOKEN" }\n`,
+      '[mcp_servers.docs]\nurl = "https://elsewhere.example.com/"\n',
+    ]) {
+      const world = stage({ user, project });
+      await trust(world);
+      expect((await refusal(() => load(world))).code).toBe("config_schema");
+    }
+    const world = stage({ user, project: own });
+    expect((await refusal(() => load(world))).hint).toContain("sandboxed trust");
+    await trust(world);
+    expect([...(await load(world)).mcpServers.keys()]).toEqual(["docs", "other"]);
+  });
+
   it("may use the older keys once it is trusted", async () => {
     const world = stage({ project: 'sandbox_mode = "workspace-write"\n' });
     expect((await refusal(() => load(world))).hint).toContain("sandboxed trust");
