@@ -163,7 +163,9 @@ export class Connection {
         elicit(this.server.name, request.params, context.mcpReq.signal),
       );
     }
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has callbacks and no events
     client.onerror = (error) => onOdd?.(escapeText(error.message));
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the same
     client.onclose = () => {
       if (this.#client !== client) return;
       this.#client = null;

@@ -10,7 +10,8 @@ export function brokenRule(rules: ArgumentRules, tool: string, given: unknown): 
   for (const [path, rule] of rules.get(tool) ?? []) {
     for (const value of valuesAt(given, path.split("."))) {
       const problem = problemOf(rule, value);
-      if (problem !== null) return `${at(rule.provenance)}argument ${escapeText(path)} of ${escapeText(tool)} ${problem}`;
+      if (problem !== null)
+        return `${at(rule.provenance)}argument ${escapeText(path)} of ${escapeText(tool)} ${problem}`;
     }
   }
   return null;

@@ -12,11 +12,17 @@ export const systemPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/u
 export interface Admission {
   readonly program: string | null;
   /** Null where nothing is fixed. */
-  readonly fixed: { readonly cwd: "root" | "session" | string; readonly recheck: () => string | null } | null;
+  readonly fixed: {
+    /** `":session"` is the session's; null is `/`, where nothing is. */
+    readonly cwd: string | null;
+    readonly recheck: () => string | null;
+  } | null;
   readonly arguments: ArgumentRules;
 }
 
-export type Admitted = { readonly ok: true; readonly value: Admission } | { readonly ok: false; readonly reason: string };
+export type Admitted =
+  | { readonly ok: true; readonly value: Admission }
+  | { readonly ok: false; readonly reason: string };
 
 /** Whether a server may be used: name and identity must both match. The reason names whose list it was. */
 export function admit(server: McpServer, allowlist: McpAllowlist | null): Admitted {
@@ -57,7 +63,8 @@ function admitCommand(
     const matcher = args[index];
     return matcher === undefined || !matchesText(matcher, word);
   });
-  if (odd >= 0) return refuse(`its argument ${odd + 1}, ${escapeText(JSON.stringify(transport.args[odd]))}, is another`);
+  if (odd >= 0)
+    return refuse(`its argument ${odd + 1}, ${escapeText(JSON.stringify(transport.args[odd]))}, is another`);
   if (transport.args.length < args.length) return refuse(`its argument ${transport.args.length + 1} is missing`);
   const unpinned = runnerProblem(program, transport.args);
   if (unpinned !== null) return refuse(unpinned);
@@ -80,7 +87,7 @@ function admitCommand(
     ok: true,
     value: {
       program,
-      fixed: { cwd: isAnywhere ? "session" : (identity.cwd ?? "root"), recheck },
+      fixed: { cwd: identity.cwd, recheck },
       arguments: allowance.arguments,
     },
   };
@@ -88,7 +95,11 @@ function admitCommand(
 
 /** Of a bare name in the system's PATH, or of an absolute path; null when nothing can be executed there. */
 function executable(name: string): string | null {
-  const candidates = name.includes("/") ? (name.startsWith("/") ? [name] : []) : systemPath.map((at) => `${at}/${name}`);
+  const candidates = name.includes("/")
+    ? name.startsWith("/")
+      ? [name]
+      : []
+    : systemPath.map((folder) => `${folder}/${name}`);
   return (
     candidates.find((path) => {
       try {
@@ -131,9 +142,8 @@ function matchesUrl(matcher: TextMatcher, { url }: McpHttp): boolean {
 }
 
 export function matchesText(matcher: TextMatcher, text: string): boolean {
-  if (matcher.match === "exact") return text === matcher.value;
-  if (matcher.match === "prefix") return text.startsWith(matcher.value);
-  return wholeMatch(matcher.expression, text);
+  if (matcher.match === "regex") return wholeMatch(matcher.expression, text);
+  return matcher.match === "exact" ? text === matcher.value : text.startsWith(matcher.value);
 }
 
 /** Longer text is nothing a rule was written for, and patterns take long on it. */

@@ -21,7 +21,13 @@ const pypi = { packages: ["--from", "--with"], harmless: ["-q", "--quiet"], pinn
 
 const runners = new Map<string, readonly Runner[]>([
   ["npx", [{ ...npm, words: [] }]],
-  ["npm", [{ ...npm, words: ["exec"] }, { ...npm, words: ["x"] }]],
+  [
+    "npm",
+    [
+      { ...npm, words: ["exec"] },
+      { ...npm, words: ["x"] },
+    ],
+  ],
   ["pnpx", [{ ...npm, words: [] }]],
   ["pnpm", [{ ...npm, words: ["dlx"] }]],
   ["yarn", [{ ...npm, words: ["dlx"] }]],
@@ -46,7 +52,7 @@ export function runnerProblem(program: string, args: readonly string[]): string 
   const packages: string[] = [];
   for (let at = runner.words.length; at < args.length; at++) {
     const word = args[at] ?? "";
-    const [option = "", value] = splitOption(word);
+    const [option, value] = splitOption(word);
     if (word === "--") continue;
     if (!word.startsWith("-")) {
       // The first word is the package, or where options named packages the program in them; the rest is the program's.

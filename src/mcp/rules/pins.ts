@@ -106,10 +106,14 @@ function broken(path: string, cause: unknown): SandboxedError {
 
 function unkept(server: string, tool: string, cause: unknown): SandboxedError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  return new SandboxedError("mcp_tool", `what ${server} says of ${escapeText(tool)} cannot be kept: ${escapeText(why)}`, {
-    hint: "a tool is called only when a later change of it can be seen",
-    cause,
-  });
+  return new SandboxedError(
+    "mcp_tool",
+    `what ${server} says of ${escapeText(tool)} cannot be kept: ${escapeText(why)}`,
+    {
+      hint: "a tool is called only when a later change of it can be seen",
+      cause,
+    },
+  );
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -30,7 +30,8 @@ export function readLines(stream: Readable, handlers: LineHandlers, longest = LO
   };
   stream.on("data", (chunk: Buffer) => {
     let from = 0;
-    while (!ended) {
+    for (;;) {
+      if (ended) return;
       const at = chunk.indexOf(10, from);
       const rest = at < 0 ? chunk.subarray(from) : chunk.subarray(from, at);
       size += rest.length;

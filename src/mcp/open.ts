@@ -1,0 +1,125 @@
+import { readFileSync } from "node:fs";
+import type { JSONRPCMessage, OAuthClientProvider } from "@modelcontextprotocol/client";
+import type { McpHttp, McpServer } from "../config/index.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
+import { prepare } from "../sandbox/index.ts";
+import type { OpenedWay } from "./connection.ts";
+import type { DoorFetch } from "./http/door-fetch.ts";
+import { admit } from "./rules/identity.ts";
+import type { Admission } from "./rules/identity.ts";
+import { serverProcess } from "./stdio/server-process.ts";
+import { StdioTransport } from "./stdio/transport.ts";
+import { httpRequest, stdioRequest } from "./surroundings.ts";
+import type { McpSurroundings } from "./surroundings.ts";
+
+/** What a server's own credentials are asked for; null where there are none. */
+export type AuthProviderOf = (server: McpServer, fetch: DoorFetch) => Promise<OAuthClientProvider | null>;
+
+/** A server that may be used, or why not. */
+export function admitted(server: McpServer, surroundings: McpSurroundings): Admission {
+  if (!server.enabled) throw disabled(server, "enabled = false");
+  const answer = admit(server, surroundings.allowlist);
+  if (!answer.ok) throw disabled(server, answer.reason);
+  return answer.value;
+}
+
+function disabled({ name }: McpServer, reason: string): SandboxedError {
+  return new SandboxedError("mcp_server", `MCP server ${name} is disabled: ${reason}`, {
+    hint: reason.startsWith("requirements")
+      ? "name and identity both have to match what your organisation allows"
+      : `enable it: -c mcp_servers.${name}.enabled=true`,
+  });
+}
+
+/** Opens a way to a server: its program in a sandbox, or its address through the door. Errors: `mcp_server`, those of `prepare`. */
+export async function openWay(
+  server: McpServer,
+  surroundings: McpSurroundings,
+  authProvider: AuthProviderOf | null = null,
+): Promise<OpenedWay> {
+  const admission = admitted(server, surroundings);
+  return server.transport.kind === "stdio"
+    ? openStdio(server, admission, surroundings)
+    : openHttp(server, server.transport, surroundings, authProvider);
+}
+
+async function openStdio(server: McpServer, admission: Admission, surroundings: McpSurroundings): Promise<OpenedWay> {
+  if (server.transport.kind !== "stdio") throw new SandboxedError("internal", "not a program");
+  const { parseJSONRPCMessage } = await import("@modelcontextprotocol/client");
+  const process = serverProcess({
+    request: stdioRequest(server, server.transport, admission, surroundings),
+    session: surroundings.openSession(server.name),
+    confirm: () => {
+      const changed = admission.fixed?.recheck() ?? null;
+      if (changed !== null) throw disabled(server, `requirements: ${changed}`);
+    },
+  });
+  const parse = (value: unknown): JSONRPCMessage => parseJSONRPCMessage(value);
+  return { transport: new StdioTransport(process, parse), lastWords: () => process.lastWords() };
+}
+
+async function openHttp(
+  server: McpServer,
+  transport: McpHttp,
+  surroundings: McpSurroundings,
+  authProvider: AuthProviderOf | null,
+): Promise<OpenedWay> {
+  const [{ StreamableHTTPClientTransport }, { doorFetch }] = await Promise.all([
+    import("@modelcontextprotocol/client"),
+    import("./http/door-fetch.ts"),
+  ]);
+  const url = new URL(transport.url);
+  const fetch = doorFetch(await gateFor(server, url, surroundings));
+  const provider = (await authProvider?.(server, fetch)) ?? null;
+  const way = new StreamableHTTPClientTransport(url, {
+    fetch,
+    requestInit: { headers: headersOf(server, transport, surroundings.environment) },
+    ...(provider !== null && { authProvider: provider }),
+    reconnectionOptions: {
+      initialReconnectionDelay: 250,
+      maxReconnectionDelay: 30_000,
+      reconnectionDelayGrowFactor: 2,
+      maxRetries: 5,
+    },
+  });
+  return { transport: way, lastWords: () => "" };
+}
+
+/** Who decides what may be reached on a server's behalf. */
+export async function gateFor(server: McpServer, url: URL, surroundings: McpSurroundings) {
+  const { makeGate, makeResolver, parseHosts } = await import("../network/index.ts");
+  const { resolved } = prepare({ ...httpRequest(server, url, surroundings), session: { id: "" } });
+  return makeGate({ policy: resolved, resolver: makeResolver({ hosts: parseHosts(hostsText()) }) });
+}
+
+function hostsText(): string {
+  try {
+    return readFileSync("/etc/hosts", "utf8");
+  } catch {
+    return ""; // every name is asked of the resolver
+  }
+}
+
+/** With secrets read now, from the variables that the entry names. Errors: `mcp_auth`. */
+function headersOf(
+  { name }: McpServer,
+  { headers, variableHeaders, bearerTokenVariable }: McpHttp,
+  environment: ReadonlyMap<string, string>,
+): Record<string, string> {
+  const value = (variable: string): string => {
+    const found = environment.get(variable) ?? "";
+    if (found !== "") return found;
+    throw new SandboxedError(
+      "mcp_auth",
+      `MCP server ${name} wants the variable ${escapeText(variable)}, which is not set`,
+      {
+        hint: `export ${variable}`,
+      },
+    );
+  };
+  return {
+    ...Object.fromEntries(headers),
+    ...Object.fromEntries([...variableHeaders].map(([header, variable]) => [header, value(variable)])),
+    ...(bearerTokenVariable === null ? {} : { authorization: `Bearer ${value(bearerTokenVariable)}` }),
+  };
+}

@@ -1,0 +1,276 @@
+import type { McpServer } from "../config/index.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
+import type { ArgumentRules } from "../policy/index.ts";
+import { Connection } from "./connection.ts";
+import type { CallOptions } from "./connection.ts";
+import type { ToolDefinition } from "./catalogue.ts";
+import type { Elicit } from "./elicitation.ts";
+import { resolveToolName, scriptName } from "./names.ts";
+import type { ToolRef } from "./names.ts";
+import { admitted, openWay } from "./open.ts";
+import type { AuthProviderOf } from "./open.ts";
+import { isListed, needsApproval } from "./rules/approval.ts";
+import { brokenRule } from "./rules/arguments.ts";
+import { digestOf } from "./rules/pins.ts";
+import type { Pins } from "./rules/pins.ts";
+import type { McpSurroundings } from "./surroundings.ts";
+
+export interface McpServersOptions {
+  readonly servers: Iterable<McpServer>;
+  readonly surroundings: McpSurroundings;
+  readonly pins: Pins;
+  readonly elicit?: Elicit;
+  readonly authProvider?: AuthProviderOf;
+  /** How long optional servers are waited for in all, in milliseconds. */
+  readonly grace?: number;
+  readonly onOdd?: (server: string, message: string) => void;
+}
+
+/** A tool that can be called. */
+export interface OfferedTool {
+  readonly ref: ToolRef;
+  readonly definition: ToolDefinition;
+  readonly needsApproval: boolean;
+}
+
+const GRACE_MS = 1000;
+
+interface Member {
+  readonly server: McpServer;
+  readonly connection: Connection;
+  readonly arguments: readonly ArgumentRules[];
+  /** What it offers, once it has said so. */
+  offered: readonly ToolDefinition[] | null;
+  starting: Promise<void> | null;
+}
+
+/** All servers of one run: started when first needed, asked by the rules. */
+export class McpServers {
+  readonly #options: McpServersOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #disabled = new Map<string, SandboxedError>();
+  /** Definitions that were compared with their pins. */
+  readonly #unchanged = new WeakSet<ToolDefinition>();
+  #generation = 0;
+  #since: number | null = null;
+
+  /** A server that may not be used is disabled, with the reason; a required one fails `start`. */
+  constructor(options: McpServersOptions) {
+    this.#options = options;
+    for (const server of options.servers) this.#add(server);
+  }
+
+  /** Counts changes of what is offered. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** The names there are, usable or not. */
+  get names(): ReadonlySet<string> {
+    return new Set([...this.#members.keys(), ...this.#disabled.keys()]);
+  }
+
+  state(name: string): { readonly state: string; readonly reason: string | null } {
+    const disabled = this.#disabled.get(name);
+    if (disabled !== undefined) return { state: "disabled", reason: disabled.message };
+    const connection = this.#members.get(name)?.connection;
+    return { state: connection?.state ?? "not_started", reason: connection?.failure?.message ?? null };
+  }
+
+  /** Starts all; waits for those that are required. Errors: of the first required one that cannot start. */
+  async start(): Promise<void> {
+    this.#since ??= performance.now();
+    for (const error of this.#disabled.values()) if (error.cause === REQUIRED) throw error;
+    const members = [...this.#members.values()];
+    for (const member of members) void this.#starting(member);
+    await Promise.all(
+      members
+        .filter(({ server }) => server.required)
+        .map(async (member) => {
+          await this.#starting(member);
+          if (member.offered === null)
+            throw (
+              member.connection.failure ??
+              new SandboxedError("mcp_server", `MCP server ${member.server.name} did not start`)
+            );
+        }),
+    );
+  }
+
+  /** What can be called now. Optional servers that take longer than the grace are left out until they are there. */
+  async tools(): Promise<readonly OfferedTool[]> {
+    await this.#settled();
+    return [...this.#members.values()].flatMap((member) =>
+      (member.offered ?? [])
+        .filter(({ name }) => isListed(member.server, name) && !this.#isChanged(member.server, name, member))
+        .map((definition) => this.#offer(member, definition)),
+    );
+  }
+
+  /** The tool a name stands for. Errors: `mcp_tool`, `mcp_server`. */
+  async find(name: string): Promise<OfferedTool> {
+    const owner = this.#ownerOf(name);
+    const disabled = owner === null ? undefined : this.#disabled.get(owner);
+    if (disabled !== undefined) throw disabled;
+    const member = owner === null ? undefined : this.#members.get(owner);
+    if (member === undefined) await this.#settled();
+    else await this.#present(member);
+    const all = [...this.#members.values()].flatMap((each) =>
+      (each.offered ?? []).map((definition) => ({ server: each.server.name, tool: definition.name })),
+    );
+    const ref = resolveToolName(name, this.names, all);
+    const found = this.#members.get(ref.server);
+    const definition = found?.offered?.find((tool) => tool.name === ref.tool);
+    if (found === undefined || definition === undefined) throw new SandboxedError("internal", "a tool went away");
+    if (!isListed(found.server, ref.tool)) {
+      throw new SandboxedError("mcp_tool", `${escapeText(scriptName(ref))} is not allowed by the entry of its server`, {
+        hint: `see enabled_tools and disabled_tools of mcp_servers.${ref.server}`,
+      });
+    }
+    return this.#offer(found, definition);
+  }
+
+  /** Errors: `mcp_tool` for a rule or a changed definition, `mcp_server`. */
+  async call(
+    { ref, definition }: OfferedTool,
+    given: unknown,
+    meta: Readonly<Record<string, unknown>>,
+    options: CallOptions,
+  ): Promise<unknown> {
+    const member = this.#members.get(ref.server);
+    if (member === undefined) throw new SandboxedError("mcp_server", `there is no MCP server ${ref.server}`);
+    for (const rules of member.arguments) {
+      const broken = brokenRule(rules, ref.tool, given);
+      if (broken !== null)
+        throw new SandboxedError("mcp_tool", broken, { hint: "the rule can only be changed where it stands" });
+    }
+    if (!this.#unchanged.has(definition)) {
+      const pin = this.#options.pins.pinned(ref.server, definition);
+      if (pin.digest !== digestOf(definition)) throw changed(ref, pin.since);
+      this.#unchanged.add(definition);
+    }
+    return member.connection.call({ name: ref.tool, arguments: given, _meta: meta }, options);
+  }
+
+  /** For looking at a server as it is, changed tools included. */
+  async definitions(name: string): Promise<readonly ToolDefinition[]> {
+    const disabled = this.#disabled.get(name);
+    if (disabled !== undefined) throw disabled;
+    const member = this.#members.get(name);
+    if (member === undefined) throw new SandboxedError("mcp_server", `there is no MCP server ${escapeText(name)}`);
+    return member.connection.tools();
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#members.values()].map(({ connection }) => connection.close()));
+  }
+
+  #add(server: McpServer): void {
+    const { surroundings, elicit, authProvider, onOdd } = this.#options;
+    let rules: ArgumentRules;
+    try {
+      rules = admitted(server, surroundings).arguments;
+    } catch (error) {
+      if (!(error instanceof SandboxedError)) throw error;
+      const hint = error.hint === null ? {} : { hint: error.hint };
+      const isFatal = server.required && server.enabled;
+      this.#disabled.set(
+        server.name,
+        new SandboxedError(error.code, error.message, { ...hint, ...(isFatal && { cause: REQUIRED }) }),
+      );
+      return;
+    }
+    const member: Member = {
+      server,
+      arguments: [server.arguments, rules],
+      offered: null,
+      starting: null,
+      connection: new Connection({
+        server,
+        open: () => openWay(server, surroundings, authProvider),
+        elicit: elicit ?? null,
+        onToolsChanged: () => {
+          this.#generation += 1;
+          member.offered = null;
+          member.starting = null;
+        },
+        onOdd: (message) => onOdd?.(server.name, message),
+      }),
+    };
+    this.#members.set(server.name, member);
+  }
+
+  #starting(member: Member): Promise<void> {
+    member.starting ??= member.connection.tools().then(
+      (tools) => {
+        member.offered = tools;
+        this.#generation += 1;
+      },
+      () => {
+        member.starting = null; // the connection knows why; it is tried again when it is needed
+      },
+    );
+    return member.starting;
+  }
+
+  /** Waits for one server, however long it may take by its entry. Errors: why it is not there. */
+  async #present(member: Member): Promise<void> {
+    if (member.offered !== null && member.connection.state === "connected") return;
+    await this.#starting(member);
+    if (member.offered === null)
+      throw member.connection.failure ?? new SandboxedError("mcp_server", `MCP server ${member.server.name} is gone`);
+  }
+
+  /** Waits for those that are starting, no longer than the grace in all. */
+  async #settled(): Promise<void> {
+    this.#since ??= performance.now();
+    const waiting = [...this.#members.values()].filter(
+      ({ offered, connection }) => offered === null && connection.state !== "failed",
+    );
+    if (waiting.length === 0) return;
+    const all = Promise.all(waiting.map((member) => this.#starting(member)));
+    const left = this.#since + (this.#options.grace ?? GRACE_MS) - performance.now();
+    // What was there and is read again is not a start: it gets its own short time.
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, Math.max(left, 100));
+    });
+    await Promise.race([all, late]);
+    clearTimeout(timer);
+  }
+
+  #offer({ server }: Member, definition: ToolDefinition): OfferedTool {
+    return {
+      ref: { server: server.name, tool: definition.name },
+      definition,
+      needsApproval: needsApproval(server, definition),
+    };
+  }
+
+  #isChanged(server: McpServer, tool: string, { offered }: Member): boolean {
+    const definition = offered?.find(({ name }) => name === tool);
+    try {
+      const pin = this.#options.pins.known(server.name, tool);
+      return pin !== null && definition !== undefined && pin.digest !== digestOf(definition);
+    } catch {
+      return true; // what cannot be read is told when it is called
+    }
+  }
+
+  /** The server that a full name means, whether or not it is there. */
+  #ownerOf(name: string): string | null {
+    const [, dotted, , plain] = /^mcp\.([^.]+)\.|^(mcp__)(.+?)__/.exec(name) ?? [];
+    const owner = dotted ?? plain ?? null;
+    return owner !== null && this.names.has(owner) ? owner : null;
+  }
+}
+
+const REQUIRED = Symbol("the server is required");
+
+function changed(ref: ToolRef, since: string): SandboxedError {
+  return new SandboxedError(
+    "mcp_tool",
+    `${escapeText(scriptName(ref))} is no longer what it was when it was first used or approved (${since})`,
+    { hint: `look at what has changed and approve it: sandboxed mcp approve ${ref.server} ${escapeText(ref.tool)}` },
+  );
+}

@@ -1,0 +1,124 @@
+import { randomUUID } from "node:crypto";
+import { SandboxedError } from "../policy/index.ts";
+import { SessionError } from "../session/index.ts";
+import type {
+  JsonObject,
+  Questioner,
+  ToolContext,
+  ToolDescription,
+  ToolRegistry,
+  ToolResult,
+} from "../session/index.ts";
+import { isTable } from "./catalogue.ts";
+import { withoutMedia } from "./content.ts";
+import { modelNames, scriptName } from "./names.ts";
+import { hiddenCharacters, visible } from "./rules/hidden.ts";
+import type { McpServers, OfferedTool } from "./servers.ts";
+
+/** The tools of all servers, for a session's programs. `questioner` is asked about risky calls; null refuses them. */
+export function sessionTools(servers: McpServers, questioner: Questioner | null): ToolRegistry {
+  let listed: { readonly generation: number; readonly tools: readonly ToolDescription[] } | null = null;
+  return {
+    async list() {
+      const offered = await servers.tools();
+      if (listed?.generation === servers.generation && listed.tools.length === offered.length) return listed.tools;
+      const models = new Map(
+        [...modelNames(offered.map(({ ref }) => ref))].map(([name, ref]) => [scriptName(ref), name]),
+      );
+      listed = { generation: servers.generation, tools: offered.map((tool) => describe(tool, models)) };
+      return listed.tools;
+    },
+    async call(name, given, context) {
+      try {
+        const tool = await servers.find(name);
+        if (tool.needsApproval) await ask(tool, given, context, questioner);
+        const result = await servers.call(tool, given, metaOf(context), { signal: context.signal });
+        return asResult(context.acceptsImages ? result : withoutMedia(result));
+      } catch (error) {
+        throw asSessionError(error);
+      }
+    },
+  };
+}
+
+function describe(
+  { ref, definition, needsApproval }: OfferedTool,
+  models: ReadonlyMap<string, string>,
+): ToolDescription {
+  const name = scriptName(ref);
+  const hidden = hiddenCharacters(definition);
+  const { title, description, inputSchema, outputSchema, annotations } = definition;
+  const extra = {
+    modelName: models.get(name) ?? name,
+    needsApproval,
+    ...(hidden.length > 0 && { hiddenCharacters: [...hidden] }),
+  };
+  return {
+    ...extra,
+    name,
+    ...(typeof title === "string" && { title: visible(title) }),
+    ...(typeof description === "string" && { description: visible(description) }),
+    ...(isJson(inputSchema) && { inputSchema }),
+    ...(isJson(outputSchema) && { outputSchema }),
+    ...(isJson(annotations) && { annotations }),
+  };
+}
+
+/** The caller's own `_meta` as it is, and whose call it is. */
+function metaOf({ meta, session, call }: ToolContext): Readonly<Record<string, unknown>> {
+  return { ...meta, "x-sandboxed-session": { session, call, trace: randomUUID() } };
+}
+
+async function ask(
+  { ref, definition }: OfferedTool,
+  given: JsonObject,
+  context: ToolContext,
+  questioner: Questioner | null,
+): Promise<void> {
+  const name = scriptName(ref);
+  if (questioner === null) {
+    throw new SessionError("nobody_to_ask", `${name} may change something, and nobody is there to be asked`, {
+      hint: `to let it be called without asking: mcp_servers.${ref.server}.tools.${ref.tool}.approval_mode = "approve"`,
+    });
+  }
+  const { approve } = await questioner.ask(
+    {
+      id: randomUUID(),
+      session: context.session,
+      kind: "approval",
+      text: `Call ${name}${definition.description === undefined ? "" : `: ${definition.description}`}`,
+      data: given,
+      diff: null,
+      schema: null,
+      timeout: null,
+      holder: context.holder,
+      call: context.call,
+    },
+    context.signal,
+  );
+  if (!approve) throw new SessionError("approval_denied", `the call of ${name} was not approved`);
+}
+
+/** A result always has content and says whether it is an error; everything else stays as it came. */
+function asResult(result: unknown): ToolResult {
+  if (!isJson(result)) throw new SandboxedError("mcp_server", "the server's answer is no result of a tool");
+  const { content, isError } = result;
+  return { ...result, content: Array.isArray(content) ? content : [], isError: isError === true };
+}
+
+/** What came out of a JSON parser is JSON. */
+function isJson(value: unknown): value is JsonObject {
+  return isTable(value);
+}
+
+function asSessionError(error: unknown): Error {
+  if (error instanceof SessionError) return error;
+  if (!(error instanceof Error)) return new SessionError("failed", String(error));
+  if (error instanceof SandboxedError) {
+    const code =
+      error.code === "mcp_tool" ? "policy_denied" : error.code === "mcp_auth" ? "policy_denied" : "tool_failed";
+    const isAbsent = error.code === "mcp_tool" && error.message.startsWith("there is no tool");
+    return new SessionError(isAbsent ? "not_found" : code, error.message, { hint: error.hint, cause: error });
+  }
+  return new SessionError("tool_failed", error.message, { cause: error });
+}

@@ -1,0 +1,115 @@
+import type { McpServer, McpStdio } from "../config/index.ts";
+import { applyPatch, emptyProfile, selectProfile } from "../policy/index.ts";
+import type { DomainRule, McpAllowlist, Policy, Profile, ProfilePatch } from "../policy/index.ts";
+import type { PrepareRequest, RunSession } from "../sandbox/index.ts";
+import type { Admission } from "./rules/identity.ts";
+import { systemPath } from "./rules/identity.ts";
+
+/** What servers are started from. */
+export interface McpSurroundings {
+  /** The run's: the first layer is the caller's, which a server's entry takes the place of; the others narrow. */
+  readonly policy: Policy;
+  readonly definitions: ReadonlyMap<string, ProfilePatch>;
+  /** The caller's, unfiltered. */
+  readonly environment: ReadonlyMap<string, string>;
+  readonly cwd: string;
+  readonly allowlist: McpAllowlist | null;
+  /** A session, with its journal, for the program of one server. */
+  readonly openSession: (server: string) => RunSession;
+}
+
+/** How a server's program is run: under the profile its entry names, with what the entry hands it. */
+export function stdioRequest(
+  server: McpServer,
+  transport: McpStdio,
+  { program, fixed }: Admission,
+  surroundings: McpSurroundings,
+): Omit<PrepareRequest, "session"> {
+  const base = selectProfile(transport.permissions, surroundings.definitions);
+  const { provenance } = server;
+  const profile = applyPatch(base, {
+    name: base.name,
+    provenance,
+    environment: { include: transport.envVars, set: transport.env, provenance },
+    network: { domains: transport.allowedDomains.map((pattern) => allowed(pattern, server)) },
+  });
+  const isSession = fixed === null || fixed.cwd === ":session";
+  const cwd = isSession ? (transport.cwd ?? surroundings.cwd) : fixed.cwd;
+  return {
+    policy: withProfile(surroundings.policy, profile, server),
+    program: program ?? transport.command,
+    arguments: transport.args,
+    script: null,
+    cwd: cwd ?? "/",
+    environment: fixed === null ? surroundings.environment : plainEnvironment(transport, surroundings.environment),
+    workspaceRoots: cwd === null ? [] : null,
+    workspace: profile.workspace,
+    backend: null,
+    terminal: "never",
+  };
+}
+
+/** What may be reached of a server that is somewhere else: its own host and port, as far as the other layers allow. */
+export function httpRequest(
+  server: McpServer,
+  url: URL,
+  surroundings: McpSurroundings,
+): Omit<PrepareRequest, "session"> {
+  const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port;
+  const nothing = emptyProfile(":mcp");
+  const profile = applyPatch(nothing, {
+    name: nothing.name,
+    provenance: server.provenance,
+    network: {
+      mode: { value: "restricted", provenance: server.provenance },
+      domains: [allowed(`${url.hostname}:${port}`, server)],
+    },
+  });
+  return {
+    policy: withProfile(surroundings.policy, profile, server),
+    program: "/bin/sh",
+    arguments: [],
+    script: null,
+    cwd: "/",
+    environment: surroundings.environment,
+    workspaceRoots: [],
+    workspace: "cwd",
+    backend: null,
+    terminal: "never",
+  };
+}
+
+function withProfile({ layers }: Policy, profile: Profile, { provenance }: McpServer): Policy {
+  const [, ...others] = layers;
+  return { layers: [{ layer: provenance.layer, profile, chosenBy: provenance }, ...others] };
+}
+
+function allowed(pattern: string, { provenance }: McpServer): DomainRule {
+  return { pattern, access: "allow", resolveTo: [], provenance };
+}
+
+const plain = [
+  "HOME",
+  "USER",
+  "LOGNAME",
+  "LANG",
+  "LC_ALL",
+  "LC_CTYPE",
+  "TZ",
+  "TERM",
+  "XDG_STATE_HOME",
+  "XDG_CACHE_HOME",
+  "XDG_CONFIG_HOME",
+];
+
+/** For a server whose identity is fixed: nothing of the caller's decides what its program loads. */
+function plainEnvironment(
+  { envVars }: McpStdio,
+  environment: ReadonlyMap<string, string>,
+): ReadonlyMap<string, string> {
+  const kept = [...plain, ...envVars].flatMap((name) => {
+    const value = environment.get(name);
+    return value === undefined ? [] : [[name, value] as const];
+  });
+  return new Map([...kept, ["PATH", systemPath.join(":")]]);
+}
