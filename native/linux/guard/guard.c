@@ -156,6 +156,10 @@ static void listen_to_launcher(void)
 			report("foreground %s", streams_foreground() ? "yes" : "no");
 		else if (strncmp(line, "stopped ", 8) == 0)
 			streams_stopped(atoi(line + 8));
+		else if (strcmp(line, "ask") == 0)
+			streams_ask();
+		else if (strcmp(line, "asked") == 0)
+			streams_asked();
 		else if (strcmp(line, "winsize") == 0)
 			streams_resize();
 		else if (strcmp(line, "done") == 0)

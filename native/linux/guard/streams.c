@@ -29,6 +29,7 @@ static bool follows_unseen;  /* it changes without a signal to us */
 static int pipe_inner = -1;
 static long long stop_by; /* while a stop is due; else 0 */
 static bool settling;     /* it was due before this wait */
+static bool will_ask, asking;
 
 static long long now_ms(void)
 {
@@ -160,7 +161,7 @@ int streams_wait(struct pollfd entries[STREAM_ENTRIES], int timeout)
 		entries[i] = (struct pollfd){ .fd = -1 };
 	if (relaying_input) {
 		relay_wait(&input, entries);
-		if (!job_has_keys())
+		if (asking || !job_has_keys())
 			entries[0].fd = -1;
 	}
 	if (relaying_output)
@@ -174,7 +175,7 @@ static void move_input(const struct pollfd entries[2])
 	bool open_before = input.from >= 0;
 	/* Asked again: the shell may have taken its terminal back meanwhile. */
 	struct pollfd now[2] = { entries[0], entries[1] };
-	if (!job_has_keys())
+	if (asking || !job_has_keys())
 		now[0].fd = -1;
 	relay_move(&input, now);
 	/* The end of our input is the end of the program's. */
@@ -189,12 +190,26 @@ static void forget_pty(void)
 	pty.outer = -1;
 }
 
+static void begin_question(void)
+{
+	job_hold();
+	asking = terminal_borrow();
+	if (!asking)
+		streams_continued();
+	report("asking %s", asking ? "yes" : "no");
+}
+
 static void stop_when_settled(bool quiet)
 {
 	bool settled = !relaying_output || (quiet && output.used == 0);
 	if (!settled && now_ms() < stop_by)
 		return;
 	stop_by = 0;
+	if (will_ask) {
+		will_ask = false;
+		begin_question();
+		return;
+	}
 	streams_abandon();
 	report("stop");
 }
@@ -235,8 +250,28 @@ void streams_abandon(void)
 	job_hold();
 }
 
+void streams_ask(void)
+{
+	if (asking)
+		return;
+	will_ask = true;
+	stop_by = now_ms() + STOP_MS;
+}
+
+void streams_asked(void)
+{
+	will_ask = false;
+	if (!asking)
+		return;
+	terminal_give_back();
+	asking = false;
+	streams_continued();
+}
+
 void streams_continued(void)
 {
+	if (asking)
+		return;
 	job_release();
 	if (!relaying_input)
 		return;

@@ -36,6 +36,13 @@ void streams_resize(void);
 /* The program was stopped by this signal. Once all it wrote is out and the terminal is as it was, `stop` is reported. */
 void streams_stopped(int signal);
 
+/*
+ * The launcher wants to ask the person something: once all the program wrote is out, the terminal is taken for it and
+ * `asking` reported. Afterwards everything is as it was.
+ */
+void streams_ask(void);
+void streams_asked(void);
+
 /* The launcher has died: the person gets the terminal back before the tree's end. */
 void streams_abandon(void);
 

@@ -19,6 +19,8 @@ static int terminal = -1;
 static bool was_ours;
 static int raw_terminal = -1;
 static struct termios cooked, uncooked;
+static pid_t borrowed_from;
+static struct termios lender;
 
 void terminal_look(void)
 {
@@ -91,6 +93,7 @@ bool terminal_may_move(void)
 
 void terminal_restore(void)
 {
+	terminal_give_back();
 	terminal_cook();
 	if (terminal < 0 || !was_ours)
 		return;
@@ -98,6 +101,48 @@ void terminal_restore(void)
 	pid_t group = tcgetpgrp(terminal);
 	if (group > 0 && group != getpgrp() && kill(-group, 0) != 0 && errno == ESRCH)
 		tcsetpgrp(terminal, getpgrp());
+}
+
+/* The program's own group: its leader descends from here. */
+static bool is_below(pid_t pid)
+{
+	pid_t group;
+	while (pid > 1 && pid != getpid())
+		if (!relatives(pid, &pid, &group))
+			return false;
+	return pid == getpid();
+}
+
+bool terminal_borrow(void)
+{
+	terminal_cook();
+	pid_t group = terminal < 0 ? -1 : tcgetpgrp(terminal);
+	if (group <= 0 || (group != getpgrp() && (!is_below(group) || tcsetpgrp(terminal, getpgrp()) != 0)))
+		return false;
+	if (tcgetattr(terminal, &lender) != 0)
+		return false;
+	struct termios plain = lender;
+	plain.c_iflag |= ICRNL;
+	plain.c_oflag |= OPOST | ONLCR;
+	plain.c_lflag |= ICANON | ISIG | IEXTEN | ECHO | ECHOE | ECHOK;
+	tcsetattr(terminal, TCSANOW, &plain);
+	/* Typed before the question was there, it is no answer to it. */
+	tcflush(terminal, TCIFLUSH);
+	borrowed_from = group;
+	return true;
+}
+
+void terminal_give_back(void)
+{
+	if (borrowed_from == 0)
+		return;
+	if (terminal_is_ours()) {
+		tcflush(terminal, TCIFLUSH);
+		tcsetattr(terminal, TCSANOW, &lender);
+		if (borrowed_from != getpgrp())
+			tcsetpgrp(terminal, borrowed_from);
+	}
+	borrowed_from = 0;
 }
 
 bool pty_make(struct pty *pty, uid_t owner, bool raw)

@@ -24,6 +24,13 @@ bool terminal_controls(int fd);
  */
 bool terminal_may_move(void);
 
+/*
+ * Takes the foreground and ordinary settings for a question of the launcher's, without what was typed before; false
+ * where the terminal is neither ours nor the program's. terminal_give_back() undoes it.
+ */
+bool terminal_borrow(void);
+void terminal_give_back(void);
+
 /* Takes the terminal back if the group that had it has died. */
 void terminal_restore(void);
 

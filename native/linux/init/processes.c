@@ -273,8 +273,17 @@ static bool note_stopped(pid_t pid, int directory, void *context)
 	return true;
 }
 
+static int freezes;
+
+bool processes_frozen(void)
+{
+	return freezes > 0;
+}
+
 bool processes_freeze(void)
 {
+	if (freezes++ > 0)
+		return true;
 	/* What the person has stopped stays stopped afterwards. */
 	stopped_before = 0;
 	processes_each(note_stopped, NULL);
@@ -302,6 +311,8 @@ static bool thaw_one(pid_t pid, int directory, void *context)
 
 void processes_thaw(void)
 {
+	if (freezes == 0 || --freezes > 0)
+		return;
 	if (foreign_numbers)
 		processes_signal(SIGCONT);
 	else

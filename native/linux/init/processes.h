@@ -33,10 +33,11 @@ void processes_signal(int number);
 /* Ends them all and waits for them. In a namespace they end with this process anyway. */
 void processes_kill(void);
 
-/* Stops every process; true when none of them can do anything more. */
+/* Stops every process; true when none of them can do anything more. Counted: the first one stops them. */
 bool processes_freeze(void);
+bool processes_frozen(void);
 
-/* Lets those go on that processes_freeze() stopped. */
+/* The last one lets those go on that processes_freeze() stopped. */
 void processes_thaw(void);
 
 #endif

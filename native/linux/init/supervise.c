@@ -21,6 +21,7 @@
 static pid_t program;
 static int terminal; /* -1: the foreground is not ours to give */
 static bool stopped;
+static bool held; /* while somebody is asked */
 
 _Noreturn static void end(void)
 {
@@ -37,7 +38,9 @@ static void reap(void)
 	while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)) > 0) {
 		if (pid != program)
 			continue;
-		if (WIFSTOPPED(status)) {
+		if (WIFSTOPPED(status) && held) {
+			/* Not the program's doing, and nobody's to act on. */
+		} else if (WIFSTOPPED(status)) {
 			stopped = true;
 			report("stopped %d", WSTOPSIG(status));
 		} else if (WIFCONTINUED(status)) {
@@ -52,8 +55,34 @@ static void reap(void)
 	}
 }
 
+static void hold(void)
+{
+	if (!held) {
+		reap(); /* a stop of the program's own is reported first */
+		held = true;
+		if (!processes_freeze()) {
+			processes_thaw();
+			held = false;
+		}
+	}
+	report("frozen %s", held ? "yes" : "no");
+}
+
+static void let_go(void)
+{
+	if (!held)
+		return;
+	/* While these are still seen as stopped by us. */
+	reap();
+	held = false;
+	processes_thaw();
+}
+
 static void pass_signal(int number)
 {
+	/* Whoever is told to end has to be able to. */
+	if (number == SIGTERM || number == SIGHUP || number == SIGINT || number == SIGQUIT)
+		let_go();
 	if (number == SIGKILL) {
 		processes_signal(SIGKILL);
 		return;
@@ -68,6 +97,8 @@ static void pass_signal(int number)
 
 static void resume(bool foreground)
 {
+	if (held)
+		return; /* it goes on when the question is answered */
 	if (foreground && terminal >= 0)
 		tcsetpgrp(terminal, program);
 	kill(-program, SIGCONT);
@@ -83,6 +114,10 @@ static void obey(void)
 			pass_signal((int)number);
 		else if (strcmp(line, "continue fg") == 0 || strcmp(line, "continue bg") == 0)
 			resume(line[9] == 'f');
+		else if (strcmp(line, "freeze") == 0)
+			hold();
+		else if (strcmp(line, "thaw") == 0)
+			let_go();
 		else if (strncmp(line, "dial ", 5) == 0)
 			dial_start(line + 5);
 	}

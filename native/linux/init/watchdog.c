@@ -166,7 +166,8 @@ void watchdog_look(void)
 	if (watchdog_wait() != 0)
 		return;
 	long long before = clock_ms(CLOCK_PROCESS_CPUTIME_ID);
-	bool judged = told->tasks == 0 || look_at_tasks();
+	/* What stands still needs no counting, and must not be let go by it. */
+	bool judged = told->tasks == 0 || processes_frozen() || look_at_tasks();
 	if (told->memory != 0)
 		look_at_memory();
 	long long wait = (clock_ms(CLOCK_PROCESS_CPUTIME_ID) - before) * SHARE;

@@ -53,6 +53,8 @@ export class DirectLaunch implements Launch {
 
   toInit(line: string): void {
     const [word, number] = line.split(" ");
+    // Nothing holds its processes together, so that nobody can say that all of them stand still.
+    if (word === "freeze") this.#options.onInit({ kind: "frozen", yes: false });
     // From a terminal the program has got the interrupt already: it is in the same process group.
     const doubled = Number(number) === SIGINT && process.stdin.isTTY;
     if (word === "signal" && !doubled) this.#child?.kill(Number(number));

@@ -4,6 +4,7 @@ export type InitMessage =
   | { readonly kind: "failed"; readonly step: string; readonly errno: number; readonly text: string }
   | { readonly kind: "noexec"; readonly errno: number }
   | { readonly kind: "stopped" | "signal"; readonly number: number }
+  | { readonly kind: "frozen"; readonly yes: boolean }
   | { readonly kind: "exit"; readonly code: number }
   | { readonly kind: "limit"; readonly what: "memory" | "tasks"; readonly used: number }
   | { readonly kind: "rebound" | "tampered"; readonly path: string };
@@ -15,7 +16,7 @@ export type GuardMessage =
   | { readonly kind: "unswept"; readonly path: string; readonly text: string }
   | { readonly kind: "failed"; readonly step: string; readonly text: string }
   | { readonly kind: "stderr"; readonly bytes: Buffer }
-  | { readonly kind: "foreground"; readonly yes: boolean }
+  | { readonly kind: "foreground" | "asking"; readonly yes: boolean }
   | { readonly kind: "stop" }
   | { readonly kind: "end"; readonly status: number };
 
@@ -33,6 +34,8 @@ export function initMessage(line: string): InitMessage | null {
     case "stopped":
     case "signal":
       return { kind, number: Number(first) };
+    case "frozen":
+      return { kind, yes: first === "yes" };
     case "exit":
       return { kind, code: Number(first) };
     case "limit":
@@ -79,7 +82,7 @@ export class GuardReader {
     } else if (kind === "quarantined") message = { kind, path: plain(first), to: plain(second) };
     else if (kind === "unswept") message = { kind, path: plain(first), text: restOf(line, 2) };
     else if (kind === "failed") message = { kind, step: first, text: restOf(line, 3) };
-    else if (kind === "foreground") message = { kind, yes: first === "yes" };
+    else if (kind === "foreground" || kind === "asking") message = { kind, yes: first === "yes" };
     else if (kind === "stop") message = { kind };
     else if (kind === "end") message = { kind, status: Number(first) };
     else message = { kind: "bwrap-error", text: kind === "bwrap-error" ? line.slice(kind.length + 1) : line };

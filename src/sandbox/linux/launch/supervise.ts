@@ -1,5 +1,6 @@
 import type { LimitName } from "../../../policy/index.ts";
 import { SandboxedError } from "../../../policy/index.ts";
+import { SharedTerminal } from "./shared-terminal.ts";
 import type { GuardMessage, InitMessage, Launch } from "./index.ts";
 
 /** What became of the program, and what the native side noticed on the way. */
@@ -36,6 +37,10 @@ export class Supervisor {
   readonly #rebound: string[] = [];
   readonly #notices: string[] = [];
   readonly #quarantined: { path: string; to: string }[] = [];
+  readonly #terminal = new SharedTerminal({
+    toInit: (line) => this.#launch?.toInit(line),
+    toGuard: (line) => this.#launch?.toGuard(line),
+  });
   readonly #stop: (goOn: () => void) => void;
 
   /** `stop` stops the tool along with its program, and calls back when it runs again. */
@@ -61,6 +66,8 @@ export class Supervisor {
         // The guard has the last of the output to show first, and the terminal to hand back.
         this.#launch?.toGuard(`stopped ${message.number}`);
         return;
+      case "frozen":
+        return this.#terminal.frozen(message.yes);
       case "limit":
         this.#limit ??= { name: message.what === "tasks" ? "processes" : "memory", used: message.used };
         return;
@@ -102,6 +109,8 @@ export class Supervisor {
       case "foreground":
         this.#launch?.toInit(`continue ${message.yes ? "fg" : "bg"}`);
         return;
+      case "asking":
+        return this.#terminal.asking(message.yes);
       case "stop":
         return this.#stop(() => this.resume());
       case "end":
@@ -119,6 +128,15 @@ export class Supervisor {
 
   attach(launch: Launch): void {
     this.#launch = launch;
+    void launch.ended.catch(() => {}).then(() => this.#terminal.ended());
+  }
+
+  /**
+   * Stops the whole tree and takes the terminal for a question; null where there is none to take, or the tree does not
+   * stand still. What it settles with gives both back.
+   */
+  borrowTerminal(): Promise<(() => void) | null> {
+    return this.#startedAt === 0 ? Promise.resolve(null) : this.#terminal.borrow();
   }
 
   /** Passes a signal to the program; if it is still there after the grace time, the tree is killed. */

@@ -45,6 +45,11 @@ export interface Running {
   readonly launch: Launch;
   /** The network of a run that has a door, once it is served; null for every other run. */
   readonly door: () => Promise<DoorService | null>;
+  /**
+   * Stops the whole tree and takes the tool's terminal for a question to the person there; null where that cannot be.
+   * What it settles with gives the terminal back and lets the tree go on.
+   */
+  readonly borrowTerminal: () => Promise<(() => void) | null>;
   readonly outcome: Promise<RunOutcome>;
 }
 
@@ -84,7 +89,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   // Whoever does not ask for it does not learn that it failed: the outcome says so too.
   door.catch(() => {});
   const outcome = complete();
-  return { launchable, launch: launched, door: () => door, outcome };
+  return { launchable, launch: launched, door: () => door, borrowTerminal: () => supervisor.borrowTerminal(), outcome };
 
   async function complete(): Promise<RunOutcome> {
     const undo = bounds(request, launchable, supervisor);
