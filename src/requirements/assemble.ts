@@ -62,6 +62,7 @@ export async function assemble(texts: readonly SourceText[], asker: Asker, now: 
     exceptions: exceptions.flat(),
     tests: sources.flatMap(testsOf),
     warnings: [],
+    refreshed: null,
   };
 }
 

@@ -1,8 +1,11 @@
-import { hostname, userInfo } from "node:os";
+import { homedir, hostname, userInfo } from "node:os";
+import { join } from "node:path";
 import { readConfigFile } from "../config/index.ts";
 import type { Requirements } from "./model.ts";
 import { readGivenFile, readSystemFile, readVariable } from "./read.ts";
 import type { ReadFile } from "./read.ts";
+import type { Obtained, ObtainRequest } from "./bundle/obtain.ts";
+import type { SourceText } from "./source.ts";
 
 export interface RequirementsRequest {
   /** The caller's environment. */
@@ -18,6 +21,8 @@ export interface RequirementsRequest {
   readonly read?: ReadFile;
   /** Milliseconds since 1970; the clock's for default. */
   readonly now?: number;
+  /** Where fetched bundles are kept; below the account's home for default, whatever `HOME` says. */
+  readonly stateFolder?: string;
 }
 
 export const systemRequirementsFile = "/etc/sandboxed/requirements.toml";
@@ -41,6 +46,7 @@ export const noRequirements: Requirements = {
   exceptions: [],
   tests: [],
   warnings: [],
+  refreshed: null,
 };
 
 function free(key: string) {
@@ -60,15 +66,40 @@ export async function loadRequirements(request: RequirementsRequest): Promise<Re
   ].filter((text) => text !== null);
   if (texts.length === 0) return noRequirements;
   const { assemble } = await import("./assemble.ts");
-  const asker = { hostname: request.hostname ?? hostname(), user: userName() };
-  return assemble(texts, asker, request.now ?? Date.now());
+  const asker = { hostname: request.hostname ?? hostname(), user: account().name };
+  const now = request.now ?? Date.now();
+  const [system] = texts;
+  const folder = request.stateFolder ?? join(account().home, ".local", "state", "sandboxed", "requirements");
+  const fetched = system?.kind === "system" ? await fetchedBundle(system, { folder, read, now }) : null;
+  if (fetched === null) return assemble(texts, asker, now);
+  const { source, due, warnings, refreshed } = fetched;
+  const requirements = await assemble([...texts.slice(0, 1), source, ...texts.slice(1)], asker, now);
+  const { validUntil } = requirements;
+  return {
+    ...requirements,
+    validUntil: validUntil === null ? due : Math.min(validUntil, due),
+    warnings: [...requirements.warnings, ...warnings],
+    refreshed,
+  };
 }
 
-/** The account's, not what a variable says; "" for an account without a name, which no exception names. */
-function userName(): string {
+async function fetchedBundle(
+  system: SourceText,
+  how: Pick<ObtainRequest, "folder" | "read" | "now">,
+): Promise<Obtained | null> {
+  const { bundleSourceOf } = await import("./bundle/source.ts");
+  const from = await bundleSourceOf(system, how.read);
+  if (from === null) return null;
+  const { obtainBundle } = await import("./bundle/obtain.ts");
+  return obtainBundle({ from, ...how });
+}
+
+/** As the account database has them, not what a variable says; no name for an account without one, which no exception names. */
+function account(): { readonly name: string; readonly home: string } {
   try {
-    return userInfo().username;
+    const { username: name, homedir: home } = userInfo();
+    return { name, home };
   } catch {
-    return "";
+    return { name: "", home: homedir() };
   }
 }

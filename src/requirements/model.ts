@@ -72,4 +72,6 @@ export interface Requirements {
   readonly exceptions: readonly Exception[];
   readonly tests: readonly PolicyTest[];
   readonly warnings: readonly string[];
+  /** A look for a newer bundle that is under way; what it finds counts from the next start on. It never fails. */
+  readonly refreshed: Promise<void> | null;
 }
