@@ -27,8 +27,8 @@ export function bound(config: Config, requirements: Requirements): BoundConfig {
   const nothing = { exceptions: [], reported: [], backends: null };
   if (requirements.sources.length === 0) return { ...config, managed: nothing };
   refuseRedefinitions(config, requirements);
-  const profiles = boundProfile(config, requirements);
-  const modes = boundMode(config, profiles.layer, requirements);
+  const profiles = boundProfiles(config, requirements);
+  const modes = boundMode(config, profiles.layers, requirements);
   const enforced = requirements.layers.flatMap((layers) => layers.enforced);
   const own = withManagedNetwork(config.profile, requirements);
   const pinned = pinnedNetwork(config.profile, requirements);
@@ -36,7 +36,9 @@ export function bound(config: Config, requirements: Requirements): BoundConfig {
   const audit = requirements.merged("audit")?.value === "required" ? "required" : config.audit;
   const layers = [
     ...config.policy.layers.map((layer, index) => (index === 0 ? { ...layer, profile: own } : layer)),
-    ...[profiles.layer, modes.layer, pinned].filter((layer) => layer !== null),
+    ...profiles.layers,
+    ...modes.layers,
+    ...pinned,
     ...enforced,
   ];
   refuseWithoutSandbox(layers, requirements);
@@ -75,25 +77,32 @@ function refuseRedefinitions({ definitions }: Config, { profiles }: Requirements
 }
 
 interface Outcome {
-  readonly layer: PolicyLayer | null;
+  readonly layers: readonly PolicyLayer[];
   readonly warnings: readonly string[];
 }
 
-/** By name: what may be used, or what comes next to it; then no more than that allows, whatever was added to it. */
-function boundProfile({ profile, chosenBy }: Config, requirements: Requirements): Outcome {
+/**
+ * By name: each source leaves no more than the profile that is used allows, or, where it does not list that one, than
+ * the one that comes first in its place. Each chooses for itself: profiles are no steps of one ladder, so that another
+ * source's choice could be wider in some respect.
+ */
+function boundProfiles({ profile, chosenBy }: Config, requirements: Requirements): Outcome {
   const { permissionProfiles, profiles, defaultPermissions, network } = requirements;
-  const { allowed, from } = permissionProfiles;
-  const [place] = from;
-  if (allowed === null || place === undefined) return { layer: null, warnings: [] };
-  const bounding = (name: string): Profile => selectProfile(name, profiles);
-  const preferred = defaultPermissions?.value;
-  const order = [...allowed].toSorted(
-    (one, other) => width(bounding(one)) - width(bounding(other)) || (one < other ? -1 : 1),
-  );
-  const candidates = preferred === undefined ? order : [preferred, ...order];
-  const { value, warning } = constrain({ ...permissionProfiles, allowed: candidates }, profile.name, chosenBy);
-  const warnings = warning === null || chosenBy.layer === "builtin" ? [] : [warning];
-  return { layer: profileLayer(bounding(value), place, network.baseline !== null), warnings };
+  const named = (name: string): Profile => selectProfile(name, profiles);
+  const first = (names: readonly string[], preferred: string | undefined): readonly string[] => {
+    const rank = (name: string): number => (name === preferred ? -1 : width(named(name)));
+    return names.toSorted((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
+  };
+  const allowed =
+    permissionProfiles.allowed === null ? null : first(permissionProfiles.allowed, defaultPermissions?.value);
+  const { warning } = constrain({ ...permissionProfiles, allowed }, profile.name, chosenBy);
+  const layers = requirements.kept("allowed_permission_profiles").flatMap(({ value, place, source }) => {
+    const listed = Object.keys(value).filter((name) => value[name] === true);
+    const preferred = requirements.kept("default_permissions").find((said) => said.source === source)?.value;
+    const used = listed.includes(profile.name) ? profile.name : first(listed, preferred)[0];
+    return used === undefined ? [] : [profileLayer(named(used), place, network.baseline !== null)];
+  });
+  return { layers, warnings: warning === null || chosenBy.layer === "builtin" ? [] : [warning] };
 }
 
 const widths: readonly SandboxMode[] = ["read-only", "workspace-write", "danger-full-access"];
@@ -103,16 +112,20 @@ function width(profile: Profile): number {
 }
 
 /** By what it lets be written, not by its name. */
-function boundMode({ profile, chosenBy }: Config, bounding: PolicyLayer | null, requirements: Requirements): Outcome {
+function boundMode(
+  { profile, chosenBy }: Config,
+  bounding: readonly PolicyLayer[],
+  requirements: Requirements,
+): Outcome {
   const { sandboxModes } = requirements;
   const [place] = sandboxModes.from;
-  const asked = Math.min(width(profile), bounding === null ? Infinity : width(bounding.profile));
+  const asked = Math.min(...[profile, ...bounding.map((layer) => layer.profile)].map(width));
   const own = widths[asked];
   if (place === undefined || own === undefined || whyNot(sandboxModes, own, null) === null)
-    return { layer: null, warnings: [] };
+    return { layers: [], warnings: [] };
   const said = whoWrites(profile) ?? chosenBy;
   const { value, warning } = constrain(sandboxModes, own, said, (allowed) => widths.indexOf(allowed) < asked);
-  return { layer: modeLayer(value, profile, place), warnings: warning === null ? [] : [warning] };
+  return { layers: [modeLayer(value, profile, place)], warnings: warning === null ? [] : [warning] };
 }
 
 /** The option that lets most be written, if one was typed. */
@@ -140,9 +153,9 @@ function withManagedNetwork(profile: Profile, { network: managed }: Requirements
 }
 
 /** Who has every destination has the managed ones instead, where there are such. */
-function pinnedNetwork({ network }: Profile, { network: { baseline, domains } }: Requirements): PolicyLayer | null {
-  if (network.mode !== "full" || baseline === null) return null;
-  return layerFrom(baseline, { network: { mode: { value: "restricted", provenance: baseline }, domains } });
+function pinnedNetwork({ network }: Profile, { network: { baseline, domains } }: Requirements): readonly PolicyLayer[] {
+  if (network.mode !== "full" || baseline === null) return [];
+  return [layerFrom(baseline, { network: { mode: { value: "restricted", provenance: baseline }, domains } })];
 }
 
 function boundFeatures(
