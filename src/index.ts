@@ -24,9 +24,10 @@ export {
   selectProfile,
 } from "./policy/index.ts";
 export type * from "./policy/index.ts";
-export { equip, run, start } from "./run.ts";
+export { equip, prepare, run, start } from "./library.ts";
+export type { LaunchRequest } from "./library.ts";
 export type { Equipment } from "./run.ts";
-export { prepare, StaleLaunch, toolFolders } from "./sandbox/index.ts";
+export { StaleLaunch, toolFolders } from "./sandbox/index.ts";
 export type {
   Backend,
   HandOff,
@@ -34,13 +35,11 @@ export type {
   Launchable,
   LaunchPlan,
   Prepared,
-  PrepareRequest,
   Publication,
   Reduction,
   Repair,
   Running,
   RunOutcome,
-  RunRequest,
   RunSession,
   ServeDoor,
   StartRequest,

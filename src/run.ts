@@ -1,15 +1,7 @@
 import type { Interception } from "./network/index.ts";
 import { needsInterception, SandboxedError } from "./policy/index.ts";
-import { prepare, StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
-import type {
-  Launchable,
-  Prepared,
-  Running,
-  RunOutcome,
-  RunRequest,
-  ServeDoor,
-  StartRequest,
-} from "./sandbox/index.ts";
+import { StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
+import type { Launchable, Prepared, Running, ServeDoor, StartRequest } from "./sandbox/index.ts";
 
 /** What a prepared run gets besides: who serves its door, and where rules look inside of TLS, certificates for it. */
 export interface Equipment {
@@ -47,14 +39,6 @@ export async function equip(prepared: Prepared): Promise<Equipment> {
 /** Starts the program of a launch that was prepared or recalled; the result streams. `equip` it first. */
 export function start(request: StartRequest, launchable: Launchable): Running {
   return startSandbox({ serveDoor: serving(null), ...request }, launchable);
-}
-
-/** Runs the program to its end. */
-export async function run(request: RunRequest): Promise<RunOutcome> {
-  return untilItFits(MOST_ATTEMPTS, async (stale) => {
-    const { launchable, ...equipment } = await equip(prepare(request));
-    return start({ ...equipment, ...request, session: sessionAfter(request.session, stale) }, launchable).outcome;
-  });
 }
 
 /** A host that changes whenever a launch is prepared is not waited for. */

@@ -10,13 +10,14 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   policy: ["generated"],
   config: ["policy", "generated"],
   requirements: ["config", "policy", "generated"],
+  gate: ["requirements", "config", "policy", "generated"],
   audit: ["policy", "generated"],
   client: [],
   network: ["policy", "generated"],
   sandbox: ["policy", "config", "generated"],
-  mcp: ["policy", "config", "requirements", "network", "sandbox", "session", "generated", "."],
-  session: ["policy", "requirements", "audit", "network", "sandbox", "generated"],
-  cli: ["policy", "config", "requirements", "mcp", "audit", "sandbox", "session", "generated", "network", "."],
+  mcp: ["policy", "gate", "config", "requirements", "network", "sandbox", "session", "generated", "."],
+  session: ["policy", "gate", "requirements", "audit", "network", "sandbox", "generated"],
+  cli: ["policy", "gate", "config", "requirements", "mcp", "audit", "sandbox", "session", "generated", "network", "."],
 };
 
 interface Import {

@@ -1,5 +1,6 @@
-import { readConfigFile, refuseExcess } from "../config/index.ts";
+import { readConfigFile } from "../config/index.ts";
 import type { Config, Trust } from "../config/index.ts";
+import { checkPrepared } from "../gate/index.ts";
 import { SandboxedError } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend } from "../sandbox/index.ts";
@@ -9,6 +10,7 @@ import type { AskedRun, DecidedRun } from "./decided.ts";
 import { lastValue } from "./parse.ts";
 import { askedFor, flagsOf } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
+import type { Requirements } from "../requirements/index.ts";
 import { rememberRun } from "./recall.ts";
 import type { ConfigAnswer } from "./recall.ts";
 
@@ -47,11 +49,12 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
     noting.disk,
   );
   const cancelled = cancelledOptions(config.policy, flagsOf(parsed), surroundings.home, prepared.oracle);
-  if (config.tests.length > 0) {
+  if (config.tests.length + config.requirements.tests.length > 0) {
     const { refuseFailedTests } = await import("./policy-tests.ts");
-    await refuseFailedTests(config, surroundings, { read }, prepared.resolved.places);
+    const requirementsFile = lastValue(parsed, "requirements");
+    await refuseFailedTests(config, surroundings, { read, requirementsFile }, prepared);
   }
-  const cut = refuseExcess(config.policy, prepared.resolved.places);
+  const cut = checkPrepared(config.policy, config.managed, prepared);
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
   const { launchable, ...equipment } = await equip(prepared);
   return {
@@ -60,11 +63,19 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
     warnings,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {
-      const answers = warnings.length > 0 ? null : noting.answers(shownPlaces(prepared.plan));
+      const answers =
+        warnings.length > 0 || !isTimeless(config.requirements) ? null : noting.answers(shownPlaces(prepared.plan));
       const launch = answers === null ? null : keep(prepared, answers);
       if (launch !== null) rememberRun(asked, { files, launch });
     },
   };
+}
+
+/** What is read as a file is asked again before a launch is recalled; what passes with time, or comes otherwise, cannot be. */
+function isTimeless({ sources, validUntil }: Requirements): boolean {
+  return (
+    validUntil === null && sources.every(({ kind }) => kind === "system" || kind === "file" || kind === "variable")
+  );
 }
 
 function checkOptions(config: Config, backend: Backend | null, ephemeral: boolean): void {

@@ -1,5 +1,6 @@
-import { loadConfig } from "../config/index.ts";
-import type { Config, ConfigFlags, ConfigRequest } from "../config/index.ts";
+import type { ConfigFlags, ConfigRequest } from "../config/index.ts";
+import { loadGated } from "../gate/index.ts";
+import type { GatedConfig } from "../gate/index.ts";
 import type { NetworkMode } from "../policy/index.ts";
 import { allValues, lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
@@ -9,16 +10,18 @@ import type { Surroundings } from "./surroundings.ts";
 
 /** What was asked for, and from where. */
 export interface Asked extends Surroundings {
-  readonly config: Config;
+  readonly config: GatedConfig;
 }
 
-/** Reads the configuration as the options of a command have it. Errors: those of `loadConfig`, `usage`. */
+/** Reads configuration and requirements as the options of a command have it. Errors: those of `loadGated`, `usage`. */
 export async function askedFor(
   parsed: Parsed<string>,
   surroundings: Surroundings = surroundingsOf(parsed),
   how: Pick<ConfigRequest, "read"> = {},
 ): Promise<Asked> {
-  return { ...surroundings, config: await loadConfig({ ...surroundings, ...how, flags: flagsOf(parsed) }) };
+  const requirementsFile = last(parsed, "requirements");
+  const config = await loadGated({ ...surroundings, ...how, flags: flagsOf(parsed), requirementsFile });
+  return { ...surroundings, config };
 }
 
 /** The options of a policy as given. */

@@ -1,5 +1,7 @@
-import { loadConfig, noFlags } from "../config/index.ts";
-import type { Config, ConfigRequest, PolicyTest } from "../config/index.ts";
+import { noFlags } from "../config/index.ts";
+import type { ConfigRequest, PolicyTest } from "../config/index.ts";
+import { loadGated } from "../gate/index.ts";
+import type { GatedConfig } from "../gate/index.ts";
 import { at, compile, escapeText, resolve, SandboxedError } from "../policy/index.ts";
 import type { Decision, Oracle, Places, Query } from "../policy/index.ts";
 import { answerOf, showQuery, readQuery } from "./query.ts";
@@ -29,18 +31,23 @@ export function runTests(
 }
 
 /**
- * Asks the tests of the files what they are about: the policy as the files have it, without what was typed for this
- * run. Errors: `policy_test_failed` for the first that has another answer.
+ * Asks the tests of the user's files what they are about: the policy as the files have it, without what was typed for
+ * this run. Those of the requirements are about this very run. Errors: `policy_test_failed` for the first that has
+ * another answer.
  */
 export async function refuseFailedTests(
-  config: Config,
+  { tests, requirements }: GatedConfig,
   surroundings: Surroundings,
-  how: Pick<ConfigRequest, "read">,
-  places: Places,
+  how: Pick<ConfigRequest, "read"> & { readonly requirementsFile: string | null },
+  { oracle, resolved }: { readonly oracle: Oracle; readonly resolved: { readonly places: Places } },
 ): Promise<void> {
-  if (config.tests.length === 0) return;
-  const plain = await loadConfig({ ...surroundings, ...how, flags: noFlags });
-  const results = runTests(plain.tests, compile(resolve(plain.policy, places)), surroundings);
+  refuseFailed(runTests(requirements.tests, oracle, surroundings));
+  if (tests.length === 0) return;
+  const plain = await loadGated({ ...surroundings, ...how, flags: noFlags });
+  refuseFailed(runTests(plain.tests, compile(resolve(plain.policy, resolved.places)), surroundings));
+}
+
+function refuseFailed(results: readonly TestResult[]): void {
   const failed = results.find(({ ok }) => !ok);
   if (failed === undefined) return;
   throw new SandboxedError("policy_test_failed", mismatchText(failed).trimEnd(), {

@@ -139,6 +139,15 @@ export const policyOptions = [
     completes: "file",
   },
   {
+    id: "requirements",
+    long: "requirements",
+    short: null,
+    argument: "FILE",
+    help: "requirements besides those of this machine; they can only narrow",
+    example: "--requirements ci-requirements.toml",
+    completes: "file",
+  },
+  {
     id: "override",
     long: null,
     short: "c",

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { selectProfile } from "../policy/index.ts";
 import type { Policy, Profile, ProfilePatch, Provenance } from "../policy/index.ts";
 import { where } from "./document.ts";
-import type { ConfigLayer } from "./layers.ts";
+import type { ConfigLayer, Sources } from "./layers.ts";
 import { located } from "./located.ts";
 
 type PolicyLayer = Policy["layers"][number];
@@ -13,12 +13,14 @@ type PolicyLayer = Policy["layers"][number];
  * that sets `ceiling`. `own` are those two, lowest first; `account` is the file in the account's home where variables
  * moved the user's elsewhere, which the one who types the command could have done. Errors: `policy_invalid`.
  */
-export function ceilingLayers(own: readonly ConfigLayer[], account: ConfigLayer | null): readonly PolicyLayer[] {
+export function ceilingLayers({ own, account, managed }: Sources): readonly PolicyLayer[] {
   const system = own.filter(({ document }) => document.layer === "system");
   const settled = own.filter(({ document }) => document.layer === "system" || document.layer === "user");
   return [
-    ...settled.flatMap((layer) => ceilingOf(layer, layer.document.layer === "system" ? system : settled)),
-    ...(account === null ? [] : ceilingOf(account, [...system, account])),
+    ...settled.flatMap((layer) =>
+      ceilingOf(layer, layer.document.layer === "system" ? system : settled, managed.profiles),
+    ),
+    ...(account === null ? [] : ceilingOf(account, [...system, account], managed.profiles)),
   ];
 }
 
@@ -31,10 +33,14 @@ export function accountConfigFile(): string | null {
   }
 }
 
-function ceilingOf({ document, raw }: ConfigLayer, known: readonly ConfigLayer[]): readonly PolicyLayer[] {
+function ceilingOf(
+  { document, raw }: ConfigLayer,
+  known: readonly ConfigLayer[],
+  managed: ReadonlyMap<string, ProfilePatch>,
+): readonly PolicyLayer[] {
   const { ceiling } = raw;
   if (ceiling === undefined) return [];
-  const definitions = new Map<string, ProfilePatch>(known.flatMap(({ profiles }) => [...profiles]));
+  const definitions = new Map<string, ProfilePatch>([...managed, ...known.flatMap(({ profiles }) => [...profiles])]);
   const profile = located(where(document, ["ceiling"]), () => selectProfile(ceiling, definitions));
   const { file, line, column, owner } = document.provenance(["ceiling"]);
   const chosenBy: Provenance = { layer: "ceiling", file, line, column, owner };

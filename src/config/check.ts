@@ -16,11 +16,12 @@ export async function checkConfigFile(path: string): Promise<void> {
   const text = isProject ? readConfigFile(file, "anyone") : null;
   const document = text === null ? namedDocument(file, path) : parseDocument(text, file, "project", "the project");
   const layer = await readLayer(document);
+  const managed = { profiles: new Map(), defaultPermissions: null };
   if (isProject) {
     checkProjectKeys(document, userConfigFile(new Map(), "~"), true);
-    selectProfiles({ own: [], project: layer }, null);
+    selectProfiles({ own: [], project: layer, managed }, null);
   } else {
-    selectProfiles({ own: [layer], project: null }, null);
+    selectProfiles({ own: [layer], project: null, managed }, null);
     readMcpServers([layer]);
   }
 }

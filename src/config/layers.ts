@@ -1,6 +1,6 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { escapeText, readProfile, SandboxedError, selectProfile } from "../policy/index.ts";
-import type { Layer, ProfilePatch } from "../policy/index.ts";
+import type { Layer, ProfilePatch, Provenance } from "../policy/index.ts";
 import { parseDocument, showPath, where } from "./document.ts";
 import type { Document } from "./document.ts";
 import { accountConfigFile } from "./ceiling.ts";
@@ -28,7 +28,10 @@ export interface Sources {
   readonly trust: TrustState | null;
   /** The user's file by the account database, where variables moved it elsewhere: only its ceiling counts. */
   readonly account: ConfigLayer | null;
+  readonly managed: ManagedProfiles;
 }
+
+const nothingManaged: ManagedProfiles = { profiles: new Map(), defaultPermissions: null };
 
 export interface SourcesRequest {
   /** The caller's environment. */
@@ -47,6 +50,14 @@ export interface SourcesRequest {
   readonly accountFile?: string | null;
   /** How a file is read; `readConfigFile` by default. */
   readonly read?: typeof readConfigFile;
+  /** What the organisation defines for everybody. */
+  readonly managed?: ManagedProfiles;
+}
+
+/** Profiles that can be named and not defined anew, and the one of those who choose none. */
+export interface ManagedProfiles {
+  readonly profiles: ReadonlyMap<string, ProfilePatch>;
+  readonly defaultPermissions: { readonly value: string; readonly from: readonly Provenance[] } | null;
 }
 
 /**
@@ -80,6 +91,7 @@ export async function readSources(request: SourcesRequest): Promise<Sources> {
     project: isTrusted ? null : project,
     trust: project === null ? null : trust,
     account: moved === null ? null : await readLayer(moved),
+    managed: request.managed ?? nothingManaged,
   };
 }
 

@@ -63,7 +63,7 @@ export async function loadConfig(request: ConfigRequest): Promise<Config> {
     policy: {
       layers: [
         { layer: own.provenance.layer, profile, chosenBy: own.provenance },
-        ...ceilingLayers(sources.own, sources.account),
+        ...ceilingLayers(sources),
         ...(project === null
           ? []
           : [{ layer: "project" as const, profile: project.profile, chosenBy: project.provenance }]),

@@ -40,15 +40,15 @@ const builtinChoice: Provenance = { layer: "builtin", file: null, line: null, co
  * Chooses the profile of each authority. `named` is `--permissions NAME`. A name that only the project defines narrows
  * what the user has anyway. Errors: `policy_invalid`, `usage`.
  */
-export function selectProfiles(sources: Pick<Sources, "own" | "project">, named: string | null): Selected {
-  const own = definitionsOf(sources.own);
+export function selectProfiles(sources: Pick<Sources, "own" | "project" | "managed">, named: string | null): Selected {
+  const own = definitionsOf(sources.own, sources.managed.profiles);
   const all = sources.project === null ? own : merged(own, sources.project.profiles);
   // A circle or an unknown name in a profile that is not used today is still a mistake.
   for (const name of own.keys()) selectProfile(name, own);
   const theirs = projectDefinitions(own, sources.project?.profiles ?? new Map());
   if (sources.project !== null) for (const name of sources.project.profiles.keys()) selectProfile(name, theirs);
 
-  const { selection: usual, warnings } = usualProfile(sources.own, own);
+  const { selection: usual, warnings } = usualProfile(sources, own);
   const isOwn = named !== null && (own.has(named) || builtinProfile(named) !== null);
   if (named !== null && !isOwn && !all.has(named)) throw unknownName(named, all);
   const chosen = isOwn ? { profile: selectProfile(named, own), provenance: flagProvenance } : usual;
@@ -57,8 +57,11 @@ export function selectProfiles(sources: Pick<Sources, "own" | "project">, named:
   return { own: chosen, project, definitions: all, warnings };
 }
 
-function definitionsOf(layers: readonly ConfigLayer[]): ReadonlyMap<string, ProfilePatch> {
-  let definitions: ReadonlyMap<string, ProfilePatch> = new Map();
+function definitionsOf(
+  layers: readonly ConfigLayer[],
+  managed: ReadonlyMap<string, ProfilePatch>,
+): ReadonlyMap<string, ProfilePatch> {
+  let definitions = managed;
   for (const layer of layers) definitions = merged(definitions, layer.profiles);
   return definitions;
 }
@@ -77,7 +80,7 @@ function merged(
 
 /** What the user's own files choose: the highest that chooses at all. */
 function usualProfile(
-  layers: readonly ConfigLayer[],
+  { own: layers, managed }: Pick<Sources, "own" | "managed">,
   definitions: ReadonlyMap<string, ProfilePatch>,
 ): { readonly selection: Selection; readonly warnings: readonly string[] } {
   const layer = layers.findLast(({ raw }) => raw.default_permissions !== undefined || raw.sandbox_mode !== undefined);
@@ -89,7 +92,9 @@ function usualProfile(
       ]
     : [];
   if (layer === undefined) {
-    return { selection: { profile: selectProfile(defaultProfile, definitions), provenance: builtinChoice }, warnings };
+    const { value, from } = managed.defaultPermissions ?? { value: defaultProfile, from: [] };
+    const provenance = from[0] ?? builtinChoice;
+    return { selection: { profile: selectProfile(value, definitions), provenance }, warnings };
   }
   const { document, raw } = layer;
   if (raw.default_permissions === undefined) {

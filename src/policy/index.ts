@@ -1,4 +1,5 @@
 /** What is allowed: the model, reading it from configuration, resolving it for a machine, and the oracle. */
+export type { BoundPolicy } from "./bound.ts";
 export type * from "./decision.ts";
 export type * from "./journal.ts";
 export type * from "./mcp.ts";

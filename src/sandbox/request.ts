@@ -1,4 +1,4 @@
-import type { Decision, Journal, JournalEvent, Policy, Query, ResolvedPolicy } from "../policy/index.ts";
+import type { BoundPolicy, Decision, Journal, JournalEvent, Policy, Query, ResolvedPolicy } from "../policy/index.ts";
 import type { Door } from "./linux/door/index.ts";
 import type { Backend } from "./plan.ts";
 
@@ -11,11 +11,11 @@ export interface RunSession {
 export type Stream = "inherit" | "pipe" | "ignore" | number;
 
 /** One run of one program: what is decided, and how it is started. */
-export type RunRequest = PrepareRequest & StartRequest;
+export type RunRequest<P extends Policy = BoundPolicy> = PrepareRequest<P> & StartRequest;
 
 /** What a run is decided from. Paths may be relative to `cwd`, which is absolute. */
-export interface PrepareRequest {
-  readonly policy: Policy;
+export interface PrepareRequest<P extends Policy = BoundPolicy> {
+  readonly policy: P;
   readonly program: string;
   /** Without the program's name. */
   readonly arguments: readonly string[];

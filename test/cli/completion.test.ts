@@ -52,7 +52,7 @@ describe("in bash", () => {
     [["sandboxed-run", "--cd", "f"], ["folder one"]],
     [
       ["sandboxed-run", "-P", ":", "workspace", "--re"],
-      ["--read", "--report"],
+      ["--read", "--report", "--requirements"],
     ],
     [["sandboxed-run", "-r", "x", "--", "./fi"], ["./file.toml"]],
     [["sandboxed-run", "prog", "fi"], ["file.toml"]],

@@ -9,6 +9,7 @@ import { prepare } from "../../src/sandbox/index.ts";
 import type { RunRequest } from "../../src/sandbox/index.ts";
 import { onStage, people } from "../stage/index.ts";
 import type { Person, Stage } from "../stage/index.ts";
+import { unbound } from "../stage/unbound.ts";
 
 const prober = readFileSync(new URL("prober.py", import.meta.url), "utf8");
 
@@ -82,7 +83,7 @@ function request(stage: Stage, root: string, entries: readonly (readonly [string
     ],
   };
   return {
-    policy,
+    policy: unbound(policy),
     program: "true",
     arguments: [],
     script: null,

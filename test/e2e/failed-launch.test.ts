@@ -14,7 +14,7 @@ import {
   start,
   verifyJournal,
 } from "../../src/index.ts";
-import type { RunRequest } from "../../src/index.ts";
+import type { LaunchRequest, StartRequest } from "../../src/index.ts";
 import { onStage, people } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
 
@@ -68,7 +68,7 @@ describe.each(people)("the journal, as %s", (person) => {
 });
 
 describe("a host that changes while the sandbox is built", () => {
-  const requestOf = (stage: Stage, onOpen: () => void): RunRequest => {
+  const requestOf = (stage: Stage, onOpen: () => void): LaunchRequest & StartRequest => {
     const profile = builtinProfile(":isolated");
     if (profile === null) throw new Error("no :isolated");
     const environment = environmentOf(stage);
@@ -108,7 +108,7 @@ describe("a host that changes while the sandbox is built", () => {
       mkdirSync(join(stage.workspace, ".vscode"));
       let opened = 0;
       const request = requestOf(stage, () => opened++);
-      const prepared = prepare(request);
+      const prepared = await prepare(request);
       rmdirSync(join(stage.workspace, ".vscode"));
       const error = await start(request, prepared).outcome.catch((cause: unknown) => cause);
       expect(error).toBeInstanceOf(StaleLaunch);

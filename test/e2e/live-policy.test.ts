@@ -52,7 +52,7 @@ describe("the policy of a running door", () => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
       const { port } = server.address() as AddressInfo;
       const wide = allowing(`127.0.0.1:${port}`);
-      const prepared = prepare({
+      const prepared = await prepare({
         policy: wide,
         program: "python3",
         arguments: ["-c", talk(port)],

@@ -4,6 +4,7 @@ import type { Access, EnvironmentPolicy, Limits, Provenance } from "../../src/po
 import { prepare, StaleLaunch, start } from "../../src/sandbox/index.ts";
 import type { Prepared, RunOutcome, RunRequest } from "../../src/sandbox/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { unbound } from "../stage/unbound.ts";
 
 /** What the policy of an attempt says besides `:isolated`. */
 export interface Grants {
@@ -66,7 +67,7 @@ function requestFor(stage: Stage, { program, script, grants = {}, hostEnvironmen
   };
   const environment = Object.entries(stage.environment({ environment: hostEnvironment }));
   return {
-    policy: { layers: [{ layer: "flag", profile }] },
+    policy: unbound({ layers: [{ layer: "flag", profile }] }),
     program,
     arguments: ["-c", script],
     script: null,

@@ -1,4 +1,4 @@
-import { refuseExcess } from "../../config/index.ts";
+import { checkPrepared } from "../../gate/index.ts";
 import { escapeText } from "../../policy/index.ts";
 import type { Decision, Query } from "../../policy/index.ts";
 import { prepareToAsk } from "../ask.ts";
@@ -23,9 +23,9 @@ export const explain: Command = {
   async run(parsed) {
     const asked = await askedFor(parsed);
     const query = readQuery(parsed.rest, asked.cwd, homeOf(asked.environment));
-    const { oracle, resolved } = prepareToAsk(asked);
-    refuseExcess(asked.config.policy, resolved.places);
-    const decision = oracle.decide(query);
+    const prepared = prepareToAsk(asked);
+    checkPrepared(asked.config.policy, asked.config.managed, prepared);
+    const decision = prepared.oracle.decide(query);
     return {
       data: { query, ...decision },
       text: decisionText(query, decision),

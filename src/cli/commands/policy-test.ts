@@ -35,7 +35,8 @@ export const policyTest: Command = {
       throw new SandboxedError("usage", "one file at a time", { hint: "write sandboxed policy test FILE" });
     }
     const asked = await askedFor(parsed);
-    const tests = file === undefined ? asked.config.tests : readTests(file, asked.cwd);
+    const tests =
+      file === undefined ? [...asked.config.tests, ...asked.config.requirements.tests] : readTests(file, asked.cwd);
     const results = runTests(tests, prepareToAsk(asked).oracle, asked);
     const wrong = results.filter(({ ok }) => !ok);
     const text = `${wrong.map(mismatchText).join("")}${results.length - wrong.length} of ${results.length} as expected\n`;

@@ -1,0 +1,116 @@
+import { homedir } from "node:os";
+import { isAbsolute, resolve } from "node:path";
+import { loadConfig, noFlags } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
+import { SandboxedError } from "../policy/index.ts";
+import type { BoundPolicy, Layer, Policy, Provenance } from "../policy/index.ts";
+import { bound, loadRequirements } from "../requirements/index.ts";
+import type { BoundConfig } from "../requirements/index.ts";
+import type { Managed } from "./check-prepared.ts";
+import { markBound } from "./mark.ts";
+
+export interface BindRequest {
+  /** Of the one who asks. What this process was started with counts besides: nobody argues that away. */
+  readonly environment: ReadonlyMap<string, string>;
+  readonly cwd: string;
+  /** Another file of requirements, which can only narrow. */
+  readonly requirementsFile?: string | null;
+  /** The administrator's files; others for tests. */
+  readonly systemRequirements?: string;
+  readonly systemFile?: string;
+  readonly accountFile?: string | null;
+}
+
+export interface Bound {
+  readonly policy: BoundPolicy;
+  readonly managed: Managed;
+  readonly audit: Config["audit"];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Binds a policy that a program made. Its layers are the caller's own, with none of the names that stand for somebody
+ * else. Errors: `policy_invalid`, those of `loadConfig` for the user's file, of `loadRequirements` and of `bound`.
+ */
+export async function bindPolicy(policy: Policy, request: BindRequest): Promise<Bound> {
+  const [first] = policy.layers;
+  const foreign = policy.layers.find(({ layer }) => reserved.has(layer));
+  if (first === undefined || foreign !== undefined) {
+    const problem = foreign === undefined ? "has no layer" : `has a layer that calls itself ${foreign.layer}`;
+    throw new SandboxedError("policy_invalid", `the policy ${problem}`, { hint: 'name the layers of a program "api"' });
+  }
+  const own = new Map(
+    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  const environments = isSameTool(own, request.environment) ? [request.environment] : [own, request.environment];
+  const configs = await Promise.all(environments.map((environment) => usersConfig(environment, request)));
+  const [config] = configs;
+  if (config === undefined) throw new SandboxedError("internal", "a program without an environment");
+  const ceilings = configs.flatMap(({ policy: { layers } }) => layers.filter(({ layer }) => layer === "ceiling"));
+  let result: BoundConfig = {
+    ...config,
+    managed: { exceptions: [], reported: [], backends: null },
+    profile: first.profile,
+    chosenBy: first.chosenBy ?? byProgram,
+    definitions: new Map(),
+    policy: { layers: [...policy.layers, ...ceilings] },
+    audit: configs.some(({ audit }) => audit === "required") ? "required" : "default",
+  };
+  const managed: BoundConfig["managed"][] = [];
+  // One after the other: what both insist on holds.
+  for (const environment of environments) {
+    const { requirementsFile = null, systemRequirements, cwd } = request;
+    // oxlint-disable-next-line no-await-in-loop -- each is bound by what the one before left
+    const requirements = await loadRequirements({
+      environment,
+      home: homeIn(environment),
+      file: requirementsFile === null ? null : resolve(cwd, requirementsFile),
+      ...(systemRequirements !== undefined && { systemFile: systemRequirements }),
+    });
+    result = bound(result, requirements);
+    managed.push(result.managed);
+  }
+  return { ...result, policy: markBound(result.policy), managed: together(managed) };
+}
+
+/** Layers that speak for somebody else than the caller. */
+const reserved: ReadonlySet<Layer> = new Set(["ceiling", "requirements", "invariant"]);
+
+const byProgram: Provenance = { layer: "api", file: null, line: null, column: null, owner: "the calling program" };
+
+/** Variables that say where the tool's own files are, or what they hold. */
+const variables = ["HOME", "XDG_CONFIG_HOME", "SANDBOXED_HOME", "SANDBOXED_REQUIREMENTS_BASE64"];
+
+function isSameTool(one: ReadonlyMap<string, string>, other: ReadonlyMap<string, string>): boolean {
+  return variables.every((name) => (one.get(name) ?? "") === (other.get(name) ?? ""));
+}
+
+function usersConfig(
+  environment: ReadonlyMap<string, string>,
+  { cwd, systemFile, accountFile }: BindRequest,
+): Promise<Config> {
+  return loadConfig({
+    environment,
+    home: homeIn(environment),
+    cwd,
+    workspace: null,
+    flags: noFlags,
+    ...(systemFile !== undefined && { systemFile }),
+    ...(accountFile !== undefined && { accountFile }),
+  });
+}
+
+function homeIn(environment: ReadonlyMap<string, string>): string {
+  const home = environment.get("HOME") ?? "";
+  return isAbsolute(home) ? home : homedir();
+}
+
+function together(managed: readonly BoundConfig["managed"][]): BoundConfig["managed"] {
+  const rungs = managed.flatMap(({ backends }) => (backends === null ? [] : [backends]));
+  const [first, ...others] = rungs;
+  return {
+    exceptions: managed.flatMap(({ exceptions }) => exceptions),
+    reported: managed.flatMap(({ reported }) => reported),
+    backends: first?.filter((rung) => others.every((other) => other.includes(rung))) ?? null,
+  };
+}

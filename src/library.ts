@@ -1,0 +1,72 @@
+import { bindPolicy, checkPrepared } from "./gate/index.ts";
+import { SandboxedError } from "./policy/index.ts";
+import type { Policy } from "./policy/index.ts";
+import { equip as equipLaunch, MOST_ATTEMPTS, sessionAfter, start as startLaunch, untilItFits } from "./run.ts";
+import type { Equipment } from "./run.ts";
+import { prepare as prepareLaunch } from "./sandbox/index.ts";
+import type { Launchable, Prepared, PrepareRequest, Running, RunOutcome, StartRequest } from "./sandbox/index.ts";
+
+/** A run as a program asks for it; its policy is bound by the ceiling and the requirements of this machine. */
+export interface LaunchRequest extends PrepareRequest<Policy> {
+  /** A file of requirements besides, as `--requirements` names one. */
+  readonly requirements?: string | null;
+}
+
+/** Launches that came through the gate. */
+const issued = new WeakSet<object>();
+
+/**
+ * Decides everything and starts nothing; `start` takes the result as it is. Errors: those of `bindPolicy`, of the
+ * sandbox's `prepare`, `ceiling_exceeded`, `requirements_conflict`.
+ */
+export async function prepare(request: LaunchRequest): Promise<Prepared> {
+  const { policy, managed, warnings } = await bindPolicy(request.policy, {
+    environment: request.environment,
+    cwd: request.cwd,
+    requirementsFile: request.requirements ?? null,
+  });
+  const prepared = prepareLaunch({ ...request, policy });
+  const cut = checkPrepared(policy, managed, prepared);
+  return issue({ ...prepared, plan: frozen(prepared.plan), warnings: [...warnings, ...cut, ...prepared.warnings] });
+}
+
+/** Readies what a run needs of the network before it is started. Errors: as `run.ts`; `policy_invalid` for a launch made up. */
+export async function equip(prepared: Prepared): Promise<Equipment> {
+  requireIssued(prepared);
+  const equipment = await equipLaunch(prepared);
+  issue(equipment.launchable);
+  return equipment;
+}
+
+/** Starts the program of a launch that was prepared; the result streams. `equip` it first. */
+export function start(request: StartRequest, launchable: Launchable): Running {
+  requireIssued(launchable);
+  return startLaunch(request, launchable);
+}
+
+/** Runs the program to its end. */
+export async function run(request: LaunchRequest & StartRequest): Promise<RunOutcome> {
+  return untilItFits(MOST_ATTEMPTS, async (stale) => {
+    const { launchable, ...equipment } = await equip(await prepare(request));
+    return start({ ...equipment, ...request, session: sessionAfter(request.session, stale) }, launchable).outcome;
+  });
+}
+
+function issue<T extends object>(launch: T): T {
+  issued.add(launch);
+  return Object.freeze(launch);
+}
+
+function requireIssued(launch: object): void {
+  if (issued.has(launch)) return;
+  throw new SandboxedError("policy_invalid", "this launch was not prepared here, or was changed since", {
+    hint: "hand in what prepare() or equip() returned, as it is",
+  });
+}
+
+/** All the way down, so that what was decided is what is started. */
+function frozen<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const member of Object.values(value)) frozen(member);
+  return Object.freeze(value);
+}

@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+
+const source = new URL("../../src/", import.meta.url).pathname;
+const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const texts = new Map(files.map((name) => [name, readFileSync(join(source, name), "utf8")]));
+
+/** Files whose text has the pattern. */
+function holding(pattern: RegExp): readonly string[] {
+  return [...texts].flatMap(([name, text]) => (pattern.test(text) ? [name] : [])).toSorted();
+}
+
+/** Files that import the name as a value from a module whose path ends so. */
+function importing(name: string, module: string): readonly string[] {
+  return [...texts]
+    .flatMap(([file, text]) => {
+      const found = [...text.matchAll(/import (?!type )\{([^}]*)\} from "([^"]+)"/g)].some(
+        ([, names = "", from = ""]) =>
+          from.endsWith(module) && names.split(",").some((one) => one.trim().split(" as ")[0] === name),
+      );
+      return found ? [file] : [];
+    })
+    .toSorted();
+}
+
+/**
+ * From a policy to a process there is one way: the gate marks a policy, `prepare` takes marked ones alone (the compiler
+ * holds it to that), `start` takes what `prepare` or `recall` made.
+ */
+describe("the way to a process", () => {
+  it("begins where the gate has put requirements and ceiling in", () => {
+    expect(holding(/as BoundPolicy/)).toEqual(["gate/mark.ts"]);
+    expect(holding(/mark\.ts"/)).toEqual(["gate/bind-policy.ts", "gate/load-gated.ts"]);
+    for (const name of ["gate/bind-policy.ts", "gate/load-gated.ts"]) {
+      const text = texts.get(name) ?? "";
+      expect([name, text.indexOf("bound("), text.indexOf("loadRequirements(")]).not.toContain(-1);
+      expect(text.indexOf("markBound(result.policy)")).toBeGreaterThan(text.indexOf("bound("));
+    }
+  });
+
+  it("leads through a policy that is marked, and only there", () => {
+    expect(texts.get("sandbox/request.ts")).toMatch(/PrepareRequest<P extends Policy = BoundPolicy>/);
+    expect(texts.get("sandbox/index.ts")).toMatch(/function prepare\(request: PrepareRequest, /);
+    expect(texts.get("sandbox/linux/run/prepare.ts")).toMatch(/function prepare\(request: PrepareRequest, /);
+    expect(holding(/PrepareRequest<Policy>/)).toEqual(["library.ts"]);
+  });
+
+  it("ends in few places", () => {
+    expect(importing("spawn", "node:child_process")).toEqual([
+      "sandbox/linux/launch/direct.ts",
+      "sandbox/linux/launch/index.ts",
+    ]);
+    // Asks the kernel what it can do, by programs of the tool's own.
+    expect(importing("spawnSync", "node:child_process")).toEqual(["sandbox/linux/facts/probe.ts"]);
+    for (const name of ["exec", "execFile", "execSync", "execFileSync", "fork"]) {
+      expect(importing(name, "node:child_process")).toEqual([]);
+    }
+    expect(holding(/process\.binding|worker_threads|execve/)).toEqual([]);
+    expect(importing("launch", "launch/index.ts")).toEqual(["sandbox/linux/run/index.ts"]);
+    expect(importing("start", "sandbox/index.ts")).toEqual(["run.ts"]);
+  });
+
+  it("is the library's only one, too", () => {
+    const library = texts.get("index.ts") ?? "";
+    expect(library).toContain('export { equip, prepare, run, start } from "./library.ts";');
+    expect(library).not.toMatch(/export \{[^}]*\} from "\.\/(?:run|gate\/mark|gate\/index)\.ts"/);
+    expect(library.match(/export \{[^}]*\} from "\.\/sandbox\/index\.ts"/)?.[0]).not.toMatch(/prepare|start|recall/);
+  });
+
+  it("finds what it looks for, so that the above means something", () => {
+    expect(importing("prepare", "sandbox/index.ts")).toContain("library.ts");
+    expect(importing("start", "run.ts")).toContain("library.ts");
+  });
+});
