@@ -4,10 +4,9 @@ import { loadConfig, noFlags } from "../config/index.ts";
 import type { Config } from "../config/index.ts";
 import { SandboxedError } from "../policy/index.ts";
 import type { BoundPolicy, Layer, Policy, Provenance } from "../policy/index.ts";
-import { bound, loadRequirements } from "../requirements/index.ts";
-import type { BoundConfig } from "../requirements/index.ts";
+import { loadRequirements } from "../requirements/index.ts";
+import { bindConfig } from "./bind-config.ts";
 import type { Managed } from "./check-prepared.ts";
-import { markBound } from "./mark.ts";
 
 export interface BindRequest {
   /** Of the one who asks. What this process was started with counts besides: nobody argues that away. */
@@ -30,7 +29,7 @@ export interface Bound {
 
 /**
  * Binds a policy that a program made. Its layers are the caller's own, with none of the names that stand for somebody
- * else. Errors: `policy_invalid`, those of `loadConfig` for the user's file, of `loadRequirements` and of `bound`.
+ * else. Errors: `policy_invalid`, those of `loadConfig` for the user's file, of `loadRequirements` and of `bindConfig`.
  */
 export async function bindPolicy(policy: Policy, request: BindRequest): Promise<Bound> {
   const [first] = policy.layers;
@@ -47,30 +46,26 @@ export async function bindPolicy(policy: Policy, request: BindRequest): Promise<
   const [config] = configs;
   if (config === undefined) throw new SandboxedError("internal", "a program without an environment");
   const ceilings = configs.flatMap(({ policy: { layers } }) => layers.filter(({ layer }) => layer === "ceiling"));
-  let result: BoundConfig = {
+  const asked: Config = {
     ...config,
-    managed: { exceptions: [], reported: [], backends: null },
     profile: first.profile,
     chosenBy: first.chosenBy ?? byProgram,
     definitions: new Map(),
     policy: { layers: [...policy.layers, ...ceilings] },
     audit: configs.some(({ audit }) => audit === "required") ? "required" : "default",
   };
-  const managed: BoundConfig["managed"][] = [];
-  // One after the other: what both insist on holds.
-  for (const environment of environments) {
-    const { requirementsFile = null, systemRequirements, cwd } = request;
-    // oxlint-disable-next-line no-await-in-loop -- each is bound by what the one before left
-    const requirements = await loadRequirements({
-      environment,
-      home: homeIn(environment),
-      file: requirementsFile === null ? null : resolve(cwd, requirementsFile),
-      ...(systemRequirements !== undefined && { systemFile: systemRequirements }),
-    });
-    result = bound(result, requirements);
-    managed.push(result.managed);
-  }
-  return { ...result, policy: markBound(result.policy), managed: together(managed) };
+  const { requirementsFile = null, systemRequirements, cwd } = request;
+  const requirements = await Promise.all(
+    environments.map((environment) =>
+      loadRequirements({
+        environment,
+        home: homeIn(environment),
+        file: requirementsFile === null ? null : resolve(cwd, requirementsFile),
+        ...(systemRequirements !== undefined && { systemFile: systemRequirements }),
+      }),
+    ),
+  );
+  return bindConfig(asked, requirements);
 }
 
 /** Layers that speak for somebody else than the caller. */
@@ -103,14 +98,4 @@ function usersConfig(
 function homeIn(environment: ReadonlyMap<string, string>): string {
   const home = environment.get("HOME") ?? "";
   return isAbsolute(home) ? home : homedir();
-}
-
-function together(managed: readonly BoundConfig["managed"][]): BoundConfig["managed"] {
-  const rungs = managed.flatMap(({ backends }) => (backends === null ? [] : [backends]));
-  const [first, ...others] = rungs;
-  return {
-    exceptions: managed.flatMap(({ exceptions }) => exceptions),
-    reported: managed.flatMap(({ reported }) => reported),
-    backends: first?.filter((rung) => others.every((other) => other.includes(rung))) ?? null,
-  };
 }

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { loadConfig } from "../config/index.ts";
 import type { ConfigRequest } from "../config/index.ts";
-import type { BoundPolicy } from "../policy/index.ts";
-import { bound, loadRequirements } from "../requirements/index.ts";
-import type { BoundConfig, Requirements } from "../requirements/index.ts";
-import { markBound } from "./mark.ts";
+import { loadRequirements } from "../requirements/index.ts";
+import type { Requirements } from "../requirements/index.ts";
+import { bindConfig } from "./bind-config.ts";
+import type { SealedConfig } from "./bind-config.ts";
 
 export interface GatedRequest extends Omit<ConfigRequest, "managed"> {
   /** `--requirements FILE` */
@@ -14,12 +14,11 @@ export interface GatedRequest extends Omit<ConfigRequest, "managed"> {
 }
 
 /** What was asked for, as far as it may be had. */
-export interface GatedConfig extends BoundConfig {
-  readonly policy: BoundPolicy;
+export interface GatedConfig extends SealedConfig {
   readonly requirements: Requirements;
 }
 
-/** Configuration and requirements, put together. Errors: those of `loadConfig`, `loadRequirements` and `bound`. */
+/** Configuration and requirements, put together. Errors: those of `loadConfig`, `loadRequirements` and `bindConfig`. */
 export async function loadGated(request: GatedRequest): Promise<GatedConfig> {
   const { requirementsFile, systemRequirements, environment, home, cwd, read } = request;
   const requirements = await loadRequirements({
@@ -30,6 +29,5 @@ export async function loadGated(request: GatedRequest): Promise<GatedConfig> {
     ...(read !== undefined && { read }),
   });
   const config = await loadConfig({ ...request, managed: requirements });
-  const result = bound(config, requirements);
-  return { ...result, policy: markBound(result.policy), requirements };
+  return { ...bindConfig(config, [requirements]), requirements };
 }

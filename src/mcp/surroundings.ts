@@ -1,6 +1,6 @@
 import type { McpServer, McpStdio } from "../config/index.ts";
-import { applyPatch, emptyProfile, selectProfile } from "../policy/index.ts";
-import type { DomainRule, McpAllowlist, Policy, Profile, ProfilePatch } from "../policy/index.ts";
+import { applyPatch, emptyProfile, selectProfile, withOwnProfile } from "../policy/index.ts";
+import type { BoundPolicy, DomainRule, McpAllowlist, Profile, ProfilePatch } from "../policy/index.ts";
 import type { PrepareRequest, RunSession } from "../sandbox/index.ts";
 import type { Admission } from "./rules/identity.ts";
 import { systemPath } from "./rules/identity.ts";
@@ -8,7 +8,7 @@ import { systemPath } from "./rules/identity.ts";
 /** What servers are started from. */
 export interface McpSurroundings {
   /** The run's: the first layer is the caller's, which a server's entry takes the place of; the others narrow. */
-  readonly policy: Policy;
+  readonly policy: BoundPolicy;
   readonly definitions: ReadonlyMap<string, ProfilePatch>;
   /** The caller's, unfiltered. */
   readonly environment: ReadonlyMap<string, string>;
@@ -79,9 +79,8 @@ export function httpRequest(
   };
 }
 
-function withProfile({ layers }: Policy, profile: Profile, { provenance }: McpServer): Policy {
-  const [, ...others] = layers;
-  return { layers: [{ layer: provenance.layer, profile, chosenBy: provenance }, ...others] };
+function withProfile(policy: BoundPolicy, profile: Profile, { provenance }: McpServer): BoundPolicy {
+  return withOwnProfile(policy, { layer: provenance.layer, profile, chosenBy: provenance });
 }
 
 function allowed(pattern: string, { provenance }: McpServer): DomainRule {

@@ -1,5 +1,5 @@
 /** How an operating system enforces a policy: facts, then a plan, then a launch. */
-import { SandboxedError } from "../policy/index.ts";
+import { requireBound, SandboxedError } from "../policy/index.ts";
 import type { Disk } from "./linux/facts/index.ts";
 import { prepare as prepareOnLinux, start as startOnLinux } from "./linux/run/index.ts";
 import type { Launchable, Prepared, Running } from "./linux/run/index.ts";
@@ -31,6 +31,7 @@ export type { Launchable, Prepared, Running } from "./linux/run/index.ts";
 /** Decides everything and starts nothing; `start` and `run` take the result. Errors: see `linux/run/prepare`. */
 export function prepare(request: PrepareRequest, disk?: Disk): Prepared {
   requireSupported();
+  requireBound(request.policy);
   return prepareOnLinux(request, disk);
 }
 

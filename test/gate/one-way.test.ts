@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { emptyProfile, requireBound, withOwnProfile } from "../../src/policy/index.ts";
+import { unbound } from "../stage/unbound.ts";
 
 const source = new URL("../../src/", import.meta.url).pathname;
 const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
@@ -30,18 +32,31 @@ function importing(name: string, module: string): readonly string[] {
  */
 describe("the way to a process", () => {
   it("begins where the gate has put requirements and ceiling in", () => {
-    expect(holding(/as BoundPolicy/)).toEqual(["gate/mark.ts"]);
-    expect(holding(/mark\.ts"/)).toEqual(["gate/bind-policy.ts", "gate/load-gated.ts"]);
+    expect(holding(/as BoundPolicy/)).toEqual(["policy/bound.ts"]);
+    expect(importing("sealPolicy", "policy/index.ts")).toEqual(["gate/bind-config.ts"]);
+    expect(importing("bindConfig", "bind-config.ts")).toEqual(["gate/bind-policy.ts", "gate/load-gated.ts"]);
+    expect(texts.get("gate/bind-config.ts")).toMatch(
+      /const next = bound\(result, one\)[\s\S]*sealPolicy\(result\.policy/,
+    );
     for (const name of ["gate/bind-policy.ts", "gate/load-gated.ts"]) {
-      const text = texts.get(name) ?? "";
-      expect([name, text.indexOf("bound("), text.indexOf("loadRequirements(")]).not.toContain(-1);
-      expect(text.indexOf("markBound(result.policy)")).toBeGreaterThan(text.indexOf("bound("));
+      expect(texts.get(name)).toMatch(/loadRequirements\([\s\S]*bindConfig\(/);
     }
+  });
+
+  it("is shut to a policy that was changed after it was bound", () => {
+    const policy = unbound({ layers: [{ layer: "api", profile: emptyProfile("p") }] });
+    expect(() => requireBound(policy)).not.toThrow();
+    expect(() => requireBound({ ...policy, layers: [] })).toThrow("nobody has bound");
+    const [first] = policy.layers;
+    if (first === undefined) throw new Error("no layer");
+    expect(() => requireBound(withOwnProfile(policy, first))).not.toThrow();
   });
 
   it("leads through a policy that is marked, and only there", () => {
     expect(texts.get("sandbox/request.ts")).toMatch(/PrepareRequest<P extends Policy = BoundPolicy>/);
-    expect(texts.get("sandbox/index.ts")).toMatch(/function prepare\(request: PrepareRequest, /);
+    expect(texts.get("sandbox/index.ts")).toMatch(
+      /function prepare\(request: PrepareRequest, .*\n.*\n  requireBound\(request\.policy\);/,
+    );
     expect(texts.get("sandbox/linux/run/prepare.ts")).toMatch(/function prepare\(request: PrepareRequest, /);
     expect(holding(/PrepareRequest<Policy>/)).toEqual(["library.ts"]);
   });

@@ -1,7 +1,7 @@
+import { sealPolicy } from "../../src/policy/index.ts";
 import type { BoundPolicy, Policy } from "../../src/policy/index.ts";
 
 /** A policy for tests of what comes after the gate, on machines that require nothing. */
-export function unbound(policy: Policy): BoundPolicy {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the mark exists in the types alone
-  return policy as BoundPolicy;
+export function unbound({ layers }: Policy): BoundPolicy {
+  return sealPolicy({ layers }, (own) => unbound({ layers: [own, ...layers.slice(1)] }));
 }
