@@ -1,5 +1,6 @@
-// The two commands as CommonJS files for a quick start: what every start needs in one, and what only some need (deciding
-// afresh, explaining refusals, help) in files of their own beside it.
+// The two commands as CommonJS files for a quick start: what every start needs in one (`run.cjs`, which
+// `sandboxed-run.cjs` starts), and what only some need (deciding afresh, explaining refusals, help) in files of their
+// own beside it.
 import { resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -29,6 +30,7 @@ export async function bundle(options) {
   return build({
     entryPoints: {
       "sandboxed-run": "src/cli/sandboxed-run.ts",
+      run: "src/cli/run-command.ts",
       sandboxed: "src/cli/sandboxed.ts",
       ...late,
     },
@@ -43,7 +45,6 @@ export async function bundle(options) {
     // Words an error about a configuration, and is found beside the tool.
     external: ["zod", "micromatch"],
     plugins: [loadedLate],
-    banner: { js: "#!/usr/bin/env node" },
     logLevel: "warning",
     // Where a module asks for its own place, it asks the CommonJS way first.
     logOverride: { "empty-import-meta": "silent" },

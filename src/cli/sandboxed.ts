@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { sandboxedMain } from "./sandboxed-main.ts";
 
 void sandboxedMain(process.argv.slice(2)).then((status) => {

@@ -14,7 +14,7 @@ afterAll(() => bundle.remove());
 
 /** What became part of the file that a start reads, and what that requires in its turn without being asked. */
 function loadedAtStart({ meta, folder }: Bundle): readonly string[] {
-  const output = meta.outputs[relative(process.cwd(), join(folder, "sandboxed-run.cjs"))];
+  const output = meta.outputs[relative(process.cwd(), join(folder, "run.cjs"))];
   const inside = Object.entries(output?.inputs ?? {}).flatMap(([path, { bytesInOutput }]) =>
     bytesInOutput > 0 ? [path] : [],
   );
@@ -67,7 +67,7 @@ describe("what a start of sandboxed-run loads", () => {
   it("stays small", () => {
     const loaded = loadedAtStart(bundle);
     expect(loaded.filter((path) => path.includes("node_modules/"))).toEqual([]);
-    const output = bundle.meta.outputs[relative(process.cwd(), join(bundle.folder, "sandboxed-run.cjs"))];
+    const output = bundle.meta.outputs[relative(process.cwd(), join(bundle.folder, "run.cjs"))];
     // Unminified. Every 100 KB cost a start some three milliseconds.
     expect(output?.bytes).toBeLessThan(260_000);
   });

@@ -32,7 +32,7 @@ export interface Off {
 const checkout = join(import.meta.dirname, "../..");
 const sources = "native/linux";
 const door = "src/network";
-const command = "dist/bin/sandboxed-run.cjs";
+const command = "dist/bin/run.cjs";
 
 /** An edit of the built command, where names are short but words are kept. */
 export const inCommand = (find: string, instead = ""): Edit => ({ file: command, find, instead });
@@ -75,6 +75,8 @@ function make(installed: string, place: string, edits: readonly Edit[], everyCal
   const copy = (from: string, name: string): void =>
     cpSync(join(from, name), join(place, name), { recursive: true, preserveTimestamps: true });
   for (const name of ["package.json", "dist"]) copy(installed, name);
+  // What was made of the text as it was is nothing a reader of the edited one should meet.
+  rmSync(join(place, "dist/bin/run.cache"), { force: true });
   const isOfDoor = edits.some(({ file }) => file.startsWith(door));
   for (const name of [sources, "scripts/build-native", ...(isOfDoor ? DOOR_NEEDS : [])]) copy(checkout, name);
   for (const { file, find, instead } of edits) {

@@ -1,0 +1,56 @@
+import { spawnSync } from "node:child_process";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, it } from "vitest";
+
+// Where everybody may look, and no program may write.
+const place = mkdtempSync("/var/tmp/sandboxed-precompiled-");
+chmodSync(place, 0o755);
+cpSync(process.env["SANDBOXED_TEST_TOOL"] ?? "", place, { recursive: true });
+afterAll(() => rmSync(place, { recursive: true }));
+
+const cache = join(place, "dist/bin/run.cache");
+const code = join(place, "dist/bin/run.cjs");
+const made = existsSync(cache) ? readFileSync(cache) : null;
+const text = readFileSync(code, "utf8");
+
+const telling = join(place, "tell.cjs");
+writeFileSync(
+  telling,
+  `const vm = require("node:vm");
+vm.Script = class extends vm.Script {
+  constructor(...words) {
+    super(...words);
+    console.log("rejected:", this.cachedDataRejected);
+  }
+};`,
+);
+
+function start(options: readonly string[] = []): readonly string[] {
+  const words = [...options, "--require", telling, join(place, "dist/bin/sandboxed-run.cjs"), "--", "echo", "ran"];
+  return spawnSync(process.execPath, words, { cwd: "/", encoding: "utf8" }).stdout.trim().split("\n");
+}
+
+describe("what was compiled when the tool was built", () => {
+  it("is there, and taken", () => {
+    expect(made?.length).toBeGreaterThan(50_000);
+    expect(start()).toEqual(["rejected: false", "ran"]);
+  });
+
+  it.each([
+    ["is not there", () => rmSync(cache), [], "undefined"],
+    ["is damaged", () => writeFileSync(cache, "no code at all"), [], "true"],
+    ["is of another text", () => writeFileSync(code, `${text}\nconsole.log("marked");`), [], "true"],
+    ["is of another V8", () => undefined, ["--no-opt"], "true"],
+  ])("is done again where it %s", (_, spoil, options, rejected) => {
+    try {
+      spoil();
+      const said = start(options);
+      expect([said[0], said.at(-1)]).toEqual([`rejected: ${rejected}`, "ran"]);
+      expect(said.includes("marked")).toBe(readFileSync(code, "utf8") !== text);
+    } finally {
+      writeFileSync(cache, made ?? "");
+      writeFileSync(code, text);
+    }
+  });
+});
