@@ -46,6 +46,26 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import("./commands/trust.ts")).trust,
   },
   {
+    name: "requirements show",
+    summary: "show what the organisation insists on here, and who says so",
+    load: async () => (await import("./commands/requirements-show.ts")).requirementsShow,
+  },
+  {
+    name: "requirements check",
+    summary: "check a file of requirements",
+    load: async () => (await import("./commands/requirements-check.ts")).requirementsCheck,
+  },
+  {
+    name: "requirements sign",
+    summary: "make a signed bundle of requirements",
+    load: async () => (await import("./commands/requirements-sign.ts")).requirementsSign,
+  },
+  {
+    name: "requirements keygen",
+    summary: "make the key that bundles are signed with",
+    load: async () => (await import("./commands/requirements-keygen.ts")).requirementsKeygen,
+  },
+  {
     name: "schema",
     summary: "print the JSON Schema of config.toml",
     load: async () => (await import("./commands/schema.ts")).schema,

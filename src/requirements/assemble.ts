@@ -1,7 +1,7 @@
 import { at, SandboxedError, selectProfile } from "../policy/index.ts";
 import type { ProfilePatch, Provenance, SandboxMode } from "../policy/index.ts";
 import { version } from "../generated/version.ts";
-import { combine, compareVersions } from "./combine.ts";
+import { combine, compareVersions, isMerged } from "./combine.ts";
 import type { MergedKey, Stated } from "./combine.ts";
 import { conflict, showPlaces } from "./constrained.ts";
 import type { Combined, Constrained } from "./constrained.ts";
@@ -88,11 +88,6 @@ function mergedValues(sources: readonly Source[], { hostname }: Asker): Requirem
   return merged;
 }
 
-function isMerged(key: Key): key is MergedKey {
-  const { combine: way } = keys[key];
-  return way !== "each" && way !== "own";
-}
-
 function statedIn<K extends MergedKey>(source: Source, key: K, hostname: string): readonly Stated<RawValue<K>>[] {
   if (key === "allowed_sandbox_modes") {
     const entries = source.get("remote_sandbox_config") ?? [];
@@ -111,7 +106,9 @@ function statedIn<K extends MergedKey>(source: Source, key: K, hostname: string)
 function keptValues<K extends Key>(sources: readonly Source[], key: K): readonly Kept<RawValue<K>>[] {
   return sources.flatMap((source) => {
     const value = source.get(key);
-    return value === undefined ? [] : [{ value, source, place: source.place(key) }];
+    return value === undefined
+      ? []
+      : [{ value, source, place: source.place(key), places: (...rest) => source.place(key, ...rest) }];
   });
 }
 

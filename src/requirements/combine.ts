@@ -18,6 +18,11 @@ export type MergedKey = {
   [K in Key]: (typeof keys)[K]["combine"] extends "each" | "own" ? never : K;
 }[Key];
 
+export function isMerged(key: Key): key is MergedKey {
+  const { combine: way } = keys[key];
+  return way !== "each" && way !== "own";
+}
+
 /**
  * One value from the sources' values, lowest rank first, as the table of keys says. Errors: `requirements_conflict`
  * where they leave nothing or contradict each other.

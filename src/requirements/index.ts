@@ -5,6 +5,7 @@ export { bound } from "./bound.ts";
 export type { BoundConfig } from "./bound.ts";
 export { constrain, whyNot } from "./constrained.ts";
 export type { Combined, Constrained, Constraint } from "./constrained.ts";
+export type { Field } from "./fields.ts";
 export type { Exception } from "./exceptions.ts";
 export type { ApprovalPolicy, ApprovalReviewer, EnforcementLevel, Kept, PolicyTest, Requirements } from "./model.ts";
 export type { SourceSummary } from "./source.ts";

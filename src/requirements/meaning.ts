@@ -33,6 +33,7 @@ export function checkMeaning(source: Source): void {
       "write it as 2027-01-01T00:00:00Z, with its zone",
     );
   }
+  checkLimits(source);
   for (const [name, on] of Object.entries(get("features") ?? {})) {
     if (on && !source.isAdministrators) {
       throw invalid(
@@ -53,6 +54,20 @@ export function checkMeaning(source: Source): void {
         "name the command it is about",
       );
   }
+}
+
+/** An upper bound is an amount. */
+function checkLimits({ get, place }: Source): void {
+  const limits = get("limits") ?? {};
+  for (const [name, value] of Object.entries(limits)) {
+    if (value !== "none" && value !== "auto") continue;
+    throw invalid(
+      place("limits", name),
+      `${JSON.stringify(value)} is no upper bound`,
+      "write an amount, or leave it out",
+    );
+  }
+  readProfile("requirements", { limits }, ([, , , ...name]) => place("limits", ...name));
 }
 
 /** Profiles that the source defines. Errors: `requirements_schema`. */

@@ -23,6 +23,8 @@ export interface Kept<T> {
   readonly value: T;
   readonly source: SourceSummary;
   readonly place: Provenance;
+  /** Of a part of it: an index or a name. */
+  readonly places: (...rest: readonly (string | number)[]) => Provenance;
 }
 
 /** A question with the answer it must have. */

@@ -24,8 +24,11 @@ export interface Bundle {
   readonly expires: number;
 }
 
-/** Errors: `requirements_signature`, `requirements_rollback`, `requirements_parse`, `requirements_schema`. */
-export async function verifyBundle(bytes: Buffer, from: BundleSource): Promise<Bundle> {
+/** `audience`: absent for any. Errors: `requirements_signature`, `requirements_rollback`, `requirements_parse`, `requirements_schema`. */
+export async function verifyBundle(
+  bytes: Buffer,
+  from: Pick<BundleSource, "url" | "publicKey" | "minSerial"> & { readonly audience?: string | null },
+): Promise<Bundle> {
   const name = escapeText(from.url);
   const text = decode(openBundle(bytes, from.publicKey, name), name);
   const source: SourceText = { kind: "bundle", name: from.url, text };
@@ -37,7 +40,7 @@ export async function verifyBundle(bytes: Buffer, from: BundleSource): Promise<B
   if (serial === undefined || !Number.isSafeInteger(serial) || serial < 1)
     throw incomplete(name, "serial, a whole number above 0");
   if (expires === undefined) throw incomplete(name, "expires, the time until which it counts");
-  if (audience !== from.audience) {
+  if (from.audience !== undefined && audience !== from.audience) {
     throw new SandboxedError(
       "requirements_signature",
       `${name} is for ${JSON.stringify(audience)}, and requirements_source says ${JSON.stringify(from.audience)}`,

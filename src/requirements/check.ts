@@ -1,0 +1,120 @@
+import { lstatSync, readFileSync } from "node:fs";
+import { homedir, hostname } from "node:os";
+import { at, compileGlob, escapeText, SandboxedError } from "../policy/index.ts";
+import { assemble } from "./assemble.ts";
+import type { Requirements } from "./model.ts";
+import type { SourceKind, SourceText } from "./source.ts";
+
+export interface Checked {
+  readonly requirements: Requirements;
+  /** What is allowed, and probably not meant. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Checks a file by itself, as a source of that kind; who may write it does not matter yet. Errors: `usage` for a file
+ * that is not there, `requirements_parse`, `requirements_schema`, `requirements_conflict`.
+ */
+export async function checkRequirements(file: string, kind: SourceKind): Promise<Checked> {
+  const text = readText(file);
+  const source: SourceText = { kind, name: file, text };
+  const requirements = await assemble([source], { hostname: hostname(), user: "" }, Date.now());
+  return { requirements, warnings: warningsOf(requirements) };
+}
+
+function warningsOf(requirements: Requirements): readonly string[] {
+  return [
+    ...uselessPaths(requirements, "permissions.filesystem.deny_read"),
+    ...uselessPaths(requirements, "permissions.filesystem.deny_write"),
+    ...uselessDestinations(requirements),
+    ...uselessTimes(requirements),
+    ...uselessExceptions(requirements),
+    ...uselessServers(requirements),
+  ];
+}
+
+type PathKey = "permissions.filesystem.deny_read" | "permissions.filesystem.deny_write";
+
+/** Nothing on this machine, which need not be the one it is for. */
+function uselessPaths(requirements: Requirements, key: PathKey): readonly string[] {
+  return requirements.kept(key).flatMap(({ value, places }) =>
+    value.flatMap((path, index) => {
+      const place = places(index);
+      const whole = path.startsWith("~/") ? homedir() + path.slice(1) : path;
+      const isPattern = /[*?[{]/.test(whole);
+      const base = isPattern ? `/${compileGlob(whole).base.join("/")}` : whole;
+      if (!base.startsWith("/") || exists(base)) return [];
+      return [`${at(place)}${escapeText(JSON.stringify(path))} matches nothing on this machine`];
+    }),
+  );
+}
+
+function uselessDestinations(requirements: Requirements): readonly string[] {
+  const { domains } = requirements.network;
+  const only = requirements.merged("network.managed_allowed_domains_only");
+  const alone = only?.value === true && domains.length === 0 ? only.from.slice(0, 1) : [];
+  const denied = new Set(
+    requirements.layers.flatMap(({ enforced }) =>
+      enforced.flatMap(({ profile }) =>
+        profile.network.domains.filter(({ access }) => access === "deny").map(({ pattern }) => pattern.toLowerCase()),
+      ),
+    ),
+  );
+  return [
+    ...alone.map((place) => `${at(place)}no destination is left: none is listed in allowed_domains`),
+    ...domains
+      .filter(({ pattern }) => denied.has(pattern.toLowerCase()))
+      .map(
+        ({ pattern, provenance }) => `${at(provenance)}${JSON.stringify(pattern)} is denied as well, and denied it is`,
+      ),
+  ];
+}
+
+function uselessTimes(requirements: Requirements): readonly string[] {
+  const keys = ["permissions.filesystem.report_only_until", "network.report_only_until"] as const;
+  return keys.flatMap((key) =>
+    requirements
+      .kept(key)
+      .filter(({ value }) => Date.parse(value) <= Date.now())
+      .map(({ value, place }) => `${at(place)}${value} is past: the rules hold`),
+  );
+}
+
+function uselessExceptions(requirements: Requirements): readonly string[] {
+  return requirements.kept("exceptions").flatMap(({ value, places }) =>
+    value.flatMap(({ id, expires, permissions, network }, index) => {
+      const place = places(index);
+      const opens =
+        permissions?.filesystem?.allow_read ?? permissions?.filesystem?.allow_write ?? network?.allowed_domains ?? [];
+      if (Date.parse(expires) <= Date.now()) return [`${at(place)}exception ${JSON.stringify(id)} is past`];
+      return opens.length === 0 ? [`${at(place)}exception ${JSON.stringify(id)} opens nothing`] : [];
+    }),
+  );
+}
+
+function uselessServers(requirements: Requirements): readonly string[] {
+  return requirements
+    .kept("mcp_server_allowlist")
+    .filter(({ value }) => Object.keys(value).length === 0)
+    .map(({ place }) => `${at(place)}the table is empty: no MCP server runs`);
+}
+
+function exists(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return true; // what may not be looked at may be there
+  }
+}
+
+function readText(file: string): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    throw new SandboxedError("usage", `${escapeText(file)} cannot be read as text (${code})`, {
+      hint: "check the path",
+      cause,
+    });
+  }
+}
