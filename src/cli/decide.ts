@@ -7,6 +7,7 @@ import type { Backend } from "../sandbox/index.ts";
 import { equip } from "../run.ts";
 import { cancelledOptions } from "./cancelled.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
+import { provenanceText } from "./outcome-text.ts";
 import { lastValue } from "./parse.ts";
 import { askedFor, flagsOf } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
@@ -78,15 +79,19 @@ function isTimeless({ sources, validUntil }: Requirements): boolean {
   );
 }
 
-function checkOptions(config: Config, backend: Backend | null, ephemeral: boolean): void {
-  if (ephemeral && config.audit === "required") {
-    throw new SandboxedError("usage", '--ephemeral is refused: the configuration says audit = "required"', {
+function checkOptions({ audit, features, origins }: Config, backend: Backend | null, ephemeral: boolean): void {
+  if (ephemeral && audit === "required") {
+    const place = origins.get("audit");
+    const says = place === undefined ? "the configuration" : provenanceText(place);
+    throw new SandboxedError("usage", `--ephemeral is refused: audit = "required" (${says})`, {
       hint: "leave --ephemeral out",
     });
   }
-  if (backend === "landlock" && !config.features.use_legacy_landlock) {
-    throw new SandboxedError("usage", "--backend landlock has to be enabled: it holds less than the others", {
-      hint: "add --enable use_legacy_landlock",
+  if (backend === "landlock" && !features.use_legacy_landlock) {
+    const place = origins.get("features.use_legacy_landlock");
+    const says = place === undefined ? "" : ` (it is off: ${provenanceText(place)})`;
+    throw new SandboxedError("usage", `--backend landlock has to be enabled: it holds less than the others${says}`, {
+      hint: place?.layer === "requirements" ? "this is up to the administrator" : "add --enable use_legacy_landlock",
     });
   }
 }

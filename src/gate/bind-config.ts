@@ -1,6 +1,6 @@
 import type { Config } from "../config/index.ts";
 import { sealPolicy } from "../policy/index.ts";
-import type { BoundPolicy } from "../policy/index.ts";
+import type { BoundPolicy, Provenance } from "../policy/index.ts";
 import { bound } from "../requirements/index.ts";
 import type { BoundConfig, Requirements } from "../requirements/index.ts";
 
@@ -23,7 +23,21 @@ export function bindConfig(config: Config, requirements: readonly Requirements[]
     const layers = [own, ...config.policy.layers.slice(1)];
     return bindConfig({ ...config, profile, chosenBy, policy: { layers } }, requirements).policy;
   });
-  return { ...result, policy, managed: together(managed) };
+  const origins = new Map([...config.origins, ...requirements.flatMap(originsIn)]);
+  return { ...result, policy, origins, managed: together(managed) };
+}
+
+/** Where a source says what a policy does not hold. */
+function originsIn(requirements: Requirements): readonly (readonly [string, Provenance])[] {
+  const [audit] = requirements.merged("audit")?.from ?? [];
+  const features = requirements.merged("features");
+  const [pinned] = features?.from ?? [];
+  return [
+    ...(audit === undefined ? [] : [["audit", audit] as const]),
+    ...(features === null || pinned === undefined
+      ? []
+      : Object.keys(features.value).map((name) => [`features.${name}`, pinned] as const)),
+  ];
 }
 
 function together(managed: readonly BoundConfig["managed"][]): BoundConfig["managed"] {

@@ -1,0 +1,211 @@
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { stringify } from "smol-toml";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Result } from "../stage/index.ts";
+import { RequiringMachine, requirementsFile, startHost } from "../stage/required.ts";
+
+/** Of the machine that all cases share. */
+interface Here {
+  readonly outside: string;
+  readonly port: number;
+}
+
+interface Case {
+  readonly field: string;
+  readonly requirements: (here: Here) => string;
+  /** What somebody asks for who wants to go beyond: options, and the same as a profile over `base`. */
+  readonly options: (here: Here) => readonly string[];
+  readonly base?: string;
+  readonly profile?: (here: Here) => object;
+  /** Prints `beyond` when it got there. */
+  readonly act: (here: Here) => string;
+}
+
+const fetching = ({ port }: Here): string =>
+  `python3 -c "
+import urllib.request
+print('beyond' if b'reached' in urllib.request.urlopen('http://127.0.0.1:${port}/', timeout=5).read() else '')"`;
+const toHost = ({ port }: Here): readonly string[] => ["--host-port", String(port)];
+const hostProfile = ({ port }: Here): object => ({ network: { domains: { [`127.0.0.1:${port}`]: "allow" } } });
+const writeWorkspace = (): string => "echo x > beyond.txt && rm beyond.txt && echo beyond";
+
+const cases: readonly Case[] = [
+  {
+    field: "permissions.filesystem.deny_read",
+    requirements: ({ outside }) => `[permissions.filesystem]\ndeny_read = ["${outside}"]\n`,
+    options: ({ outside }) => ["-r", outside],
+    profile: ({ outside }) => ({ filesystem: { [outside]: "read" } }),
+    act: ({ outside }) => `grep -q untouched ${outside}/victim && echo beyond`,
+  },
+  {
+    field: "permissions.filesystem.deny_write",
+    requirements: ({ outside }) => `[permissions.filesystem]\ndeny_write = ["${outside}"]\n`,
+    options: ({ outside }) => ["-w", outside],
+    profile: ({ outside }) => ({ filesystem: { [outside]: "write" } }),
+    act: ({ outside }) => `touch ${outside}/made && rm ${outside}/made && echo beyond`,
+  },
+  {
+    field: "allowed_sandbox_modes",
+    requirements: () => 'allowed_sandbox_modes = ["read-only"]\n',
+    options: () => ["-P", ":workspace"],
+    base: ":workspace",
+    profile: () => ({}),
+    act: writeWorkspace,
+  },
+  {
+    field: "allowed_permission_profiles",
+    requirements: () => 'default_permissions = ":read-only"\nallowed_permission_profiles = { ":read-only" = true }\n',
+    options: () => ["-P", ":workspace"],
+    base: ":workspace",
+    profile: () => ({}),
+    act: writeWorkspace,
+  },
+  {
+    field: "network.enabled",
+    requirements: () => "[network]\nenabled = false\n",
+    options: toHost,
+    profile: hostProfile,
+    act: fetching,
+  },
+  {
+    field: "network.denied_domains",
+    requirements: ({ port }) => `[network]\ndenied_domains = ["127.0.0.1:${port}"]\n`,
+    options: toHost,
+    profile: hostProfile,
+    act: fetching,
+  },
+  {
+    field: "network.managed_allowed_domains_only",
+    requirements: () => '[network]\nallowed_domains = ["api.example.com"]\nmanaged_allowed_domains_only = true\n',
+    options: toHost,
+    profile: hostProfile,
+    act: fetching,
+  },
+  {
+    field: "network.allow_local_binding",
+    requirements: () => "[network]\nallow_local_binding = false\n",
+    options: toHost,
+    profile: hostProfile,
+    act: fetching,
+  },
+  {
+    field: "limits",
+    requirements: () => "[limits]\nopen_files = 64\n",
+    options: () => ["-c", "permissions.y={extends=':isolated',limits={open_files=512}}", "-P", "y"],
+    profile: () => ({ limits: { open_files: 512 } }),
+    act: () => "[ $(ulimit -n) -gt 64 ] && echo beyond",
+  },
+  {
+    field: "enforcement_level",
+    requirements: () => 'enforcement_level = "bwrap"\n',
+    options: () => ["-P", ":danger-full-access"],
+    base: ":danger-full-access",
+    profile: () => ({}),
+    act: () => "echo beyond",
+  },
+  {
+    field: "tool.min_version",
+    requirements: () => '[tool]\nmin_version = "99.0.0"\n',
+    options: () => [],
+    profile: () => ({}),
+    act: () => "echo beyond",
+  },
+  {
+    field: "audit",
+    requirements: () => 'audit = "required"\n',
+    options: () => ["--ephemeral"],
+    act: () => "echo beyond",
+  },
+  {
+    field: "features",
+    requirements: () => "[features]\nuse_legacy_landlock = false\n",
+    options: () => ["--enable", "use_legacy_landlock", "--backend", "landlock", "-P", ":read-only"],
+    act: () => "echo beyond",
+  },
+  {
+    field: "permissions",
+    requirements: () => '[permissions.ci]\nextends = ":read-only"\n',
+    options: () => ["-c", "permissions.ci.extends=:workspace", "-P", "ci"],
+    act: writeWorkspace,
+  },
+  {
+    field: "test",
+    requirements: ({ outside }) => `[[test]]\nquery = "read ${outside}/victim"\nexpect = "deny"\n`,
+    options: ({ outside }) => ["-r", outside],
+    act: ({ outside }) => `cat ${outside}/victim && echo beyond`,
+  },
+];
+
+let machine: RequiringMachine;
+let host: { readonly server: ChildProcess; readonly port: number };
+let here: Here;
+
+beforeAll(async () => {
+  machine = new RequiringMachine();
+  host = await startHost();
+  here = { outside: machine.stage.outside, port: host.port };
+});
+
+afterAll(() => {
+  machine.remove();
+  host.server.kill("SIGKILL");
+});
+
+type Way = (one: Case) => Result;
+
+/** As a user's file has it. */
+function configOf({ base = ":isolated", profile = () => ({}) }: Case): string {
+  const isPlain = Object.keys(profile(here)).length === 0;
+  return isPlain
+    ? stringify({ default_permissions: base })
+    : stringify({ default_permissions: "mine", permissions: { mine: { extends: base, ...profile(here) } } });
+}
+
+const byOptions: Way = (one) => machine.stage.sh(one.act(here), one.options(here));
+
+const ways: readonly (readonly [string, Way])[] = [
+  ["options", byOptions],
+  [
+    "a configuration",
+    (one) => {
+      machine.configure(configOf(one));
+      return machine.stage.sh(one.act(here));
+    },
+  ],
+  [
+    "a variable that leads to another configuration",
+    (one) => {
+      const folder = join(machine.stage.home, "elsewhere");
+      machine.stage.write(join(folder, "config.toml"), configOf(one));
+      return machine.stage.sh(one.act(here), [], { environment: { SANDBOXED_HOME: folder } });
+    },
+  ],
+  [
+    "a file that is named",
+    (one) => {
+      machine.stage.write("named.toml", configOf(one));
+      return machine.stage.sh(one.act(here), ["--config", "named.toml"]);
+    },
+  ],
+  ["the library", (one) => machine.api(one.base ?? ":isolated", one.profile?.(here) ?? {}, one.act(here))],
+];
+
+describe.each(cases)("$field", (one) => {
+  const tried = one.profile === undefined ? ways.slice(0, 1) : ways;
+  it("holds against every way to ask for more, names its source, and is what makes the difference", () => {
+    for (const [name, way] of tried) {
+      machine.configure(null);
+      machine.require(one.requirements(here));
+      const { stdout, stderr } = way(one);
+      expect([name, stdout]).toEqual([name, expect.not.stringContaining("beyond")]);
+      // What a limit cuts, the program is not told of by a refusal.
+      if (one.field !== "limits") expect([name, stderr]).toEqual([name, expect.stringContaining(requirementsFile)]);
+      // Of one field every way is shown to get there where nothing is required, of the others the first.
+      if (way !== byOptions && one !== cases[0]) continue;
+      machine.require(null);
+      expect([name, way(one).stdout]).toEqual([name, expect.stringContaining("beyond")]);
+    }
+    expect(machine.stage.read(join(here.outside, "victim"))).toBe("untouched\n");
+  });
+});
