@@ -32,7 +32,7 @@ export function openTarget(authority: Authority, change: FileChange, made: (one:
   try {
     if (found.path !== change.path) throw conflict(shown, "is reached through other directories than before");
     requireAllowed(authority, operationsOf(change), found.path, shown);
-    if (found.entry === null && found.rest.length > 1 && change.after !== null) {
+    if (found.entry === null && found.rest.length > 1 && change.before === null) {
       found = makeWay(authority, change, found, made);
     }
     requireTarget(change, found);
