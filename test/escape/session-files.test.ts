@@ -66,7 +66,7 @@ interface Tally {
   readonly refused: Map<string, number>;
 }
 
-function keepAt(act: () => unknown, isRefusal = (error: unknown) => error instanceof SessionError): Tally {
+function keepAt(act: () => unknown, isRefusal = (error: unknown): boolean => error instanceof SessionError): Tally {
   const tally: Tally = { done: new Map(), refused: new Map() };
   for (const end = performance.now() + ENOUGH; performance.now() < end;) {
     try {
@@ -88,7 +88,7 @@ describe("while a directory and a symlink out of the workspace take turns", () =
       () => readFileSync(join(stage.ws, "d/f"), "utf8"),
       () => true,
     );
-    expect([...done.keys()].toSorted()).toEqual(["inside", "secret"]);
+    expect(new Set(done.keys())).toEqual(new Set(["inside", "secret"]));
   });
 
   it("session.read never does", async () => {

@@ -7,7 +7,11 @@ import type { Hunk, HunkLine } from "./model.ts";
  */
 export function applyHunks(text: string, hunks: readonly Hunk[], shown: string): string {
   const { lines: file, endsWithBreak: endedWithBreak } = splitLines(text);
-  const usesCarriage = file.length > 0 && file.every((line) => line.endsWith("\r"));
+  // A patch that shows carriage returns says where they stay; one that shows none was made without seeing them.
+  const isBlind = !hunks.some(({ lines }) =>
+    lines.some(({ kind, text: line }) => kind !== "add" && line.endsWith("\r")),
+  );
+  const usesCarriage = isBlind && file.length > 0 && file.every((line) => line.endsWith("\r"));
   const finder = new Finder(file);
   const result: string[] = [];
   let copied = 0;
