@@ -1,4 +1,6 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 import { jsonSchema, schemaText, validatorText } from "./30-validator.mjs";
 
 export const requirements = {
@@ -9,9 +11,39 @@ export const requirements = {
   what: "requirements",
 };
 
-/** src/requirements/schema.ts -> schema/requirements.schema.json and src/generated/validate-requirements.ts, as for config. */
+const page = "docs/requirements.md";
+
+/**
+ * src/requirements/schema.ts -> schema/requirements.schema.json and src/generated/validate-requirements.ts, as for
+ * config; src/requirements/keys.ts -> the table of keys in docs/requirements.md.
+ */
 export async function generate(root) {
   const schema = await jsonSchema(root, requirements);
   await writeFile(new URL("schema/requirements.schema.json", root), schemaText(schema, requirements));
   await writeFile(new URL("src/generated/validate-requirements.ts", root), validatorText(schema, requirements));
+  const text = await readFile(new URL(page, root), "utf8");
+  await writeFile(new URL(page, root), withTable(text, await keysOf(root)));
+}
+
+/** The page with the table between its two marks made anew. */
+export function withTable(text, keys) {
+  const rows = Object.entries(keys).map(
+    ([key, { combine, by, conflict, says }]) =>
+      `| \`${key}\` | ${says.replaceAll("|", "\\|")} | ${combine} | ${by} | ${conflict} |\n`,
+  );
+  const table = `| key | what it says | combined | who may say it | beyond it |\n|---|---|---|---|---|\n${rows.join("")}`;
+  return text.replace(/(<!-- keys -->\n)[^]*?(<!-- end of keys -->)/, (_, start, end) => `${start}\n${table}\n${end}`);
+}
+
+/** The table is TypeScript, which Node 20 cannot import. */
+export async function keysOf(root) {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL("src/requirements/keys.ts", root))],
+    bundle: true,
+    format: "esm",
+    write: false,
+    logLevel: "warning",
+  });
+  const code = Buffer.from(outputFiles[0].contents).toString("base64");
+  return (await import(`data:text/javascript;base64,${code}`)).keys;
 }

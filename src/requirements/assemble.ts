@@ -13,6 +13,7 @@ import type { Key } from "./keys.ts";
 import { layersOf } from "./layers.ts";
 import { checkMeaning, profilesOf } from "./meaning.ts";
 import type { EnforcementLevel, Kept, PolicyTest, Requirements } from "./model.ts";
+import { mcpAllowlistOf } from "./mcp.ts";
 import { networkOf } from "./network.ts";
 import type { RawValue } from "./schema.ts";
 import { contactIn, readSource, renaming } from "./source.ts";
@@ -59,6 +60,7 @@ export async function assemble(texts: readonly SourceText[], asker: Asker, now: 
       baseline: baseline?.only ?? baseline?.allowed[0]?.provenance ?? null,
       closesLocal: networks.find(({ closesLocal }) => closesLocal !== null)?.closesLocal ?? null,
     },
+    mcpAllowlist: mcpAllowlistOf(sources),
     exceptions: exceptions.flat(),
     tests: sources.flatMap(testsOf),
     warnings: [],

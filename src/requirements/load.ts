@@ -43,6 +43,7 @@ export const noRequirements: Requirements = {
   defaultPermissions: null,
   layers: [],
   network: { domains: [], sockets: [], credentials: [], baseline: null, closesLocal: null },
+  mcpAllowlist: null,
   exceptions: [],
   tests: [],
   warnings: [],

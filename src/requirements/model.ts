@@ -1,6 +1,7 @@
 import type {
   DomainRule,
   CredentialRule,
+  McpAllowlist,
   ProfilePatch,
   Provenance,
   SandboxMode,
@@ -70,6 +71,8 @@ export interface Requirements {
     /** Where a source closes private addresses. */
     readonly closesLocal: Provenance | null;
   };
+  /** The MCP servers that may run; null where no source has a list. */
+  readonly mcpAllowlist: McpAllowlist | null;
   /** Those that hold here and now; each use is recorded. */
   readonly exceptions: readonly Exception[];
   readonly tests: readonly PolicyTest[];

@@ -39,18 +39,14 @@ const textMatcher = z.union([
 ]);
 
 const argumentRule = z.strictObject({
-  exact: z.string().optional(),
   prefix: z.string().optional(),
-  regex: z.string().optional(),
-  enum: words.optional(),
+  pattern: z.string().optional(),
+  enum: z.array(z.union([z.string(), z.number(), z.boolean()])).optional(),
   maximum: z.number().optional(),
   inside: z.string().optional(),
 });
 
-const tools = z.record(
-  z.string(),
-  z.strictObject({ allowed: z.boolean().optional(), arguments: z.record(z.string(), argumentRule).optional() }),
-);
+const tools = z.record(z.string(), z.strictObject({ arguments: z.record(z.string(), argumentRule).optional() }));
 
 const executable = z.strictObject({
   executable: z.string(),
@@ -62,6 +58,9 @@ const identity = {
   command: z.union([z.string(), executable]).optional(),
   url: textMatcher.optional(),
   sha256: z.string().optional(),
+  env: z.record(z.string(), z.string()).optional(),
+  env_vars: words.optional(),
+  cwd: z.string().optional(),
 };
 
 /** What either spelling says of one server: the identity is the table itself, or stands in a table of its own. */

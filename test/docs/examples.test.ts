@@ -2,13 +2,15 @@ import { describe, expect, it } from "vitest";
 import type { Profile, Query } from "../../src/policy/index.ts";
 import { readLegacy } from "../../src/policy/index.ts";
 import { sandboxPolicySchema } from "../../src/policy/schema.ts";
+import { assemble } from "../../src/requirements/assemble.ts";
 import { refusal, stage } from "../config/stage.ts";
 import { fromUser, machine, oracle } from "../policy/machine.ts";
 import { blocksOf, pages } from "./pages.ts";
 import type { Block } from "./pages.ts";
 
 const blocks = pages.flatMap(blocksOf);
-const toml = blocks.filter(({ info }) => info.split(" ")[0] === "toml");
+const toml = blocks.filter(({ info }) => info.split(" ")[0] === "toml" && info !== "toml requirements");
+const requirements = blocks.filter(({ info }) => info === "toml requirements");
 const json = blocks.filter(({ info }) => info === "json");
 
 describe("a TOML block", () => {
@@ -28,6 +30,15 @@ describe("a TOML block", () => {
         const { profile, policy } = await load({ permissions: name });
         expect([profile.name, ...policy.layers.map((layer) => layer.profile.name)]).toContain(name);
       }
+    },
+  );
+
+  it.each(requirements.map((block) => [`${block.page}:${block.line}`, block] as const))(
+    "%s is read as requirements",
+    async (_, { page, text }) => {
+      const source = { kind: "system", name: page, text } as const;
+      const { sources } = await assemble([source], { hostname: "build-7", user: "ada" }, Date.now());
+      expect(sources).toHaveLength(1);
     },
   );
 
