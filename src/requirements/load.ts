@@ -5,6 +5,7 @@ import type { Requirements } from "./model.ts";
 import { readGivenFile, readSystemFile, readVariable } from "./read.ts";
 import type { ReadFile } from "./read.ts";
 import type { Obtained, ObtainRequest } from "./bundle/obtain.ts";
+import type { PolicyStore } from "./platform.ts";
 import type { SourceText } from "./source.ts";
 
 export interface RequirementsRequest {
@@ -21,11 +22,20 @@ export interface RequirementsRequest {
   readonly read?: ReadFile;
   /** Milliseconds since 1970; the clock's for default. */
   readonly now?: number;
+  /** Whose store of policies is asked, and how; those of this machine for default. */
+  readonly platform?: NodeJS.Platform;
+  readonly store?: PolicyStore;
   /** Where fetched bundles are kept; below the account's home for default, whatever `HOME` says. */
   readonly stateFolder?: string;
 }
 
-export const systemRequirementsFile = "/etc/sandboxed/requirements.toml";
+/** Where no variable of a user's can lead elsewhere. */
+const systemFiles: Readonly<Partial<Record<NodeJS.Platform, string>>> = {
+  darwin: "/Library/Application Support/sandboxed/requirements.toml",
+  win32: String.raw`C:\ProgramData\sandboxed\requirements.toml`,
+};
+
+export const systemRequirementsFile = systemFiles[process.platform] ?? "/etc/sandboxed/requirements.toml";
 
 /** No source says anything. */
 export const noRequirements: Requirements = {
@@ -62,6 +72,7 @@ export async function loadRequirements(request: RequirementsRequest): Promise<Re
   const { environment, file, read = readConfigFile, systemFile = systemRequirementsFile } = request;
   const texts = [
     readSystemFile(read, systemFile),
+    await readPlatform(request),
     file === null ? null : readGivenFile(read, file),
     readVariable(environment),
   ].filter((text) => text !== null);
@@ -82,6 +93,14 @@ export async function loadRequirements(request: RequirementsRequest): Promise<Re
     warnings: [...requirements.warnings, ...warnings],
     refreshed,
   };
+}
+
+/** Linux has no store of its own: its file is all there is, and nothing is loaded. */
+async function readPlatform({ platform = process.platform, store }: RequirementsRequest): Promise<SourceText | null> {
+  if (platform === "linux") return null;
+  const { platformReader } = await import("./platform.ts");
+  const reader = platformReader(platform);
+  return reader === null ? null : reader.read(store ?? (await import("./platform-store.ts")).fileStore);
 }
 
 async function fetchedBundle(

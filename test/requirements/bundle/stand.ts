@@ -7,6 +7,7 @@ import { newKeyPair, signBundle } from "../../../src/requirements/bundle/signatu
 import { loadRequirements } from "../../../src/requirements/index.ts";
 import type { Requirements, RequirementsRequest } from "../../../src/requirements/index.ts";
 import { put } from "../../config/stage.ts";
+import { asAdministrator } from "../stage.ts";
 import { openSecureOrigin, worldAuthority } from "../../network/intercept/stand.ts";
 
 export const day = 24 * 3_600_000;
@@ -60,6 +61,7 @@ export async function bundleStand(more = "", before = ""): Promise<BundleStand> 
         file: null,
         systemFile,
         stateFolder: join(root, "state"),
+        read: asAdministrator,
         now: today,
         ...how,
       }),
