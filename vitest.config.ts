@@ -4,6 +4,8 @@ const slow = ["test/e2e/**", "test/escape/**", "test/conformance/**", "test/nati
 
 export default defineConfig({
   test: {
+    // Even of two processors: programs that start, and wait for each other, leave half of the time to others.
+    maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
     projects: [

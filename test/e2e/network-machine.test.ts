@@ -32,8 +32,7 @@ for place in sys.argv[1:]:
     s = socket.socket(socket.AF_UNIX if "/" in place else socket.AF_INET)
     try: s.connect(place if "/" in place else ("127.0.0.1", int(place)))
     except OSError as e: print("no"); continue
-    s.sendall(b"hello"); s.shutdown(1)
-    try: print(s.recv(99).decode() or "nothing")
+    try: s.sendall(b"hello"); s.shutdown(1); print(s.recv(99).decode() or "nothing")
     except OSError: print("cut")
 `;
 

@@ -34,7 +34,7 @@ class Terminal {
 
   /** Waits until the text appears, after what the last call waited for, and gives what came before it. */
   async shows(text: string | RegExp): Promise<string> {
-    for (const end = Date.now() + 8_000; ; await sleep(10)) {
+    for (const end = Date.now() + 30_000; ; await sleep(10)) {
       const rest = this.#shown.slice(this.#seen);
       const found = typeof text === "string" ? rest.indexOf(text) : rest.search(text);
       if (found >= 0) {
