@@ -24,6 +24,7 @@ interface Line {
   readonly arrival: HttpArrival;
   /** Requests not answered yet. */
   pending: number;
+  /** To the newest of them; null when there is none. */
   latest: ServerResponse | null;
 }
 
@@ -94,6 +95,8 @@ export class HttpDoor {
     line.latest = response;
     response.once("close", () => {
       line.pending -= 1;
+      // Held on to, each answer would keep the next one alive once the collector took it for old.
+      if (line.latest === response) line.latest = null;
       if (line.pending === 0) this.#clock.wait(socket);
     });
     if (parts.session !== null && isForSession(request, line)) return parts.session.request(request, response);
