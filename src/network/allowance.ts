@@ -1,17 +1,21 @@
-/** So many a second, and as many at once; what is not used is not saved up beyond that. */
+/** So many a second; what is not used is saved up, but not without end. */
 export interface Allowance {
   /** Whether one more may pass now. */
   take(): boolean;
 }
 
-/** `now` in milliseconds, from a clock that never goes back. */
-export function makeAllowance(perSecond: number, now: () => number = () => performance.now()): Allowance {
-  let left = perSecond;
+/** `atOnce` may pass together, as many as in a second by default. `now` in milliseconds, of a clock that never goes back. */
+export function makeAllowance(
+  perSecond: number,
+  now: () => number = () => performance.now(),
+  atOnce: number = perSecond,
+): Allowance {
+  let left = atOnce;
   let last = now();
   return {
     take() {
       const time = now();
-      left = Math.min(perSecond, left + ((time - last) / 1000) * perSecond);
+      left = Math.min(atOnce, left + ((time - last) / 1000) * perSecond);
       last = time;
       if (left < 1) return false;
       left -= 1;

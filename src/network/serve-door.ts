@@ -2,6 +2,8 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import type { Decision, JournalEvent, Query, ResolvedPolicy } from "../policy/index.ts";
 import { targetOf } from "./authority.ts";
+import { openChronicle } from "./chronicle.ts";
+import type { NetworkEvent } from "./chronicle.ts";
 import { serveDns } from "./dns/service.ts";
 import { openDoor } from "./door.ts";
 import type { DatagramEntrance, Entrance } from "./entrances.ts";
@@ -28,7 +30,7 @@ export interface ServeOptions {
   /** The broker's own: where its proxies are named. */
   readonly environment: ReadonlyMap<string, string>;
   readonly refused: (query: Query, decision: Decision) => void;
-  /** Every decision, for the journal. */
+  /** Every decision, for the journal; many of the same together when they come too fast. */
   readonly record: (event: JournalEvent) => void;
   /** Asked about destinations that merely no rule allows; without it they are refused. */
   readonly decideMiss?: DecideMiss;
@@ -51,8 +53,9 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
   const resolver = makeResolver({ hosts: hostsOfThisMachine() });
   const { policy, decideMiss } = options;
   const gate = makeGate({ policy, resolver, ...(decideMiss && { decideMiss }) });
+  const chronicle = openChronicle((event) => options.record(event));
   const observe = (event: DoorEvent): void => {
-    options.record(entryOf(event));
+    chronicle.add(entryOf(event));
     if (event.refusal !== null) tell(event.refusal, options);
   };
   const door = openDoor({
@@ -91,11 +94,12 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
       door.close();
       dns?.close();
       resolver.close();
+      chronicle.close();
     },
   };
 }
 
-function entryOf({ kind, protocol, target, refusal, decision, sent, received }: DoorEvent): JournalEvent {
+function entryOf({ kind, protocol, target, refusal, decision, sent, received }: DoorEvent): NetworkEvent {
   const decided = decision ?? refusal?.decision ?? null;
   return {
     kind: `network.${kind}`,

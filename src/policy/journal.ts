@@ -36,6 +36,8 @@ export type JournalEvent =
       /** Bytes towards the world and back, of a connection that was closed. */
       readonly sent: number;
       readonly received: number;
+      /** How many like it this one tells of, where they came faster than each could be written; one when absent. */
+      readonly count?: number;
     }
   | {
       readonly kind: "run.repaired";

@@ -56,6 +56,8 @@ export interface CredentialRule {
   /** What stands around the credential in the header's value. */
   readonly before: string;
   readonly after: string;
+  /** The credential stands there as the password of this user, as `Basic` has it (RFC 7617); null: as it is. */
+  readonly basicUser: string | null;
   readonly from: CredentialSource;
   readonly provenance: Provenance;
 }

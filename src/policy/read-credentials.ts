@@ -79,20 +79,25 @@ const loopback = ["127.0.0.0/8", "::1"].flatMap((text) => parseBlock(text) ?? []
 const notForValues =
   /^(?:host|content-length|transfer-encoding|connection|keep-alive|te|trailer|upgrade|expect|http2-settings|proxy-.*|sec-websocket-.*)$/i;
 
-/** `Name`, or `Name: value` in which `{}` stands for the credential. */
-function readHeader(text: string): Pick<CredentialRule, "header" | "before" | "after"> {
+/**
+ * `Name`, or `Name: value` in which `{}` stands for the credential, and `{basic:USER}` for user and credential as
+ * `Basic` wants them.
+ */
+function readHeader(text: string): Pick<CredentialRule, "header" | "before" | "after" | "basicUser"> {
   const [, header, value = "{}"] = /^([A-Za-z0-9-]+)(?:: ?(.+))?$/s.exec(text) ?? [];
   if (header === undefined || notForValues.test(header)) {
     throw invalid(`${JSON.stringify(text)} names no header for a credential`, 'write "Authorization: Bearer {}"');
   }
-  const [before = "", after, ...more] = value.split("{}");
-  if (after === undefined || more.length > 0 || !/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) {
+  // Without a colon: it ends the user's name in what is sent.
+  const [before = "", user, after, ...more] = value.split(/\{(|basic:[^{}:]*)\}/);
+  const isPlain = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value);
+  if (user === undefined || after === undefined || more.length > 0 || !isPlain) {
     throw invalid(
       `${JSON.stringify(text)} does not say where in the header the credential stands`,
-      'write {} once in plain text: "Authorization: Bearer {}"',
+      'write {} once in plain text: "Authorization: Bearer {}", or "Authorization: Basic {basic:USER}"',
     );
   }
-  return { header, before, after };
+  return { header, before, after, basicUser: user === "" ? null : user.slice("basic:".length) };
 }
 
 function readSource(text: string): CredentialSource {

@@ -5,6 +5,8 @@ import { readCredential, type Sources } from "./sources.ts";
 interface Held {
   readonly value: string;
   readonly placeholder: string;
+  /** Other ways in which it is sent, or comes back. */
+  readonly spellings: Set<string>;
 }
 
 /**
@@ -31,7 +33,12 @@ export class Vault {
       // Known by name: the program keeps what it was given when it started.
       const placeholder = this.#placeholders.get(rule.name) ?? placeholderFor(value);
       this.#placeholders.set(rule.name, placeholder);
-      this.#held.set(keyOf(rule), { value, placeholder });
+      this.#held.set(keyOf(rule), { value, placeholder, spellings: new Set(spellings(value)) });
+    }
+    for (const rule of rules) {
+      const held = this.#held.get(keyOf(rule));
+      if (held !== undefined && rule.basicUser !== null)
+        held.spellings.add(basic(rule.basicUser, held.value).replace(/=+$/, ""));
     }
   }
 
@@ -49,7 +56,8 @@ export class Vault {
       if (held === undefined) continue;
       const name = rule.header.toLowerCase();
       result = result.filter((_, index) => (result[index - (index % 2)] ?? "").toLowerCase() !== name);
-      result = [...result, rule.header, `${rule.before}${held.value}${rule.after}`];
+      const said = rule.basicUser === null ? held.value : basic(rule.basicUser, held.value);
+      result = [...result, rule.header, `${rule.before}${said}${rule.after}`];
     }
     return result;
   }
@@ -67,14 +75,15 @@ export class Vault {
     return result;
   }
 
-  /** Text with placeholders in the place of credentials, also of those written for a URL. */
+  /** Text with placeholders in the place of credentials, also where they are written for a URL or for `Basic`. */
   scrub(text: string): string {
     let result = text;
+    const texts = [...this.#held.values()].flatMap(({ value, placeholder, spellings: others }) =>
+      [value, ...others].map((written) => ({ written, placeholder })),
+    );
     // Longer ones first: one may stand in another.
-    const held = [...this.#held.values()].toSorted((one, other) => other.value.length - one.value.length);
-    for (const { value, placeholder } of held) {
-      result = result.replaceAll(value, placeholder);
-      for (const written of spellings(value)) result = result.replaceAll(written, placeholder);
+    for (const { written, placeholder } of texts.toSorted((one, other) => other.written.length - one.written.length)) {
+      result = result.replaceAll(written, placeholder);
     }
     return result;
   }
@@ -86,6 +95,11 @@ function spellings(value: string): readonly string[] {
   const lower = forUrl.replace(/%[0-9A-F]{2}/g, (escape) => escape.toLowerCase());
   const base64 = Buffer.from(value).toString("base64");
   return [...new Set([forUrl, lower, base64, base64.replace(/=+$/, "")])].filter((text) => text !== value);
+}
+
+/** User and password as `Basic` has them (RFC 7617). */
+function basic(user: string, password: string): string {
+  return Buffer.from(`${user}:${password}`).toString("base64");
 }
 
 function keyOf({ name, from }: CredentialRule): string {

@@ -148,6 +148,30 @@ describe("a credential in plain text", () => {
   });
 });
 
+describe("a credential as a password", () => {
+  it("goes with its user as Basic has it, and comes back as its placeholder", async () => {
+    const pair = Buffer.from(`robot:${secret}`).toString("base64");
+    const origin = await openSecureOrigin((request, response) => {
+      const value = request.headers.authorization ?? "";
+      response.writeHead(200, {
+        "X-Plain": value,
+        "X-Short": value.replace(/=+$/, ""),
+        "X-Decoded": `robot:${secret}`,
+      });
+      response.end("welcome");
+    });
+    const credentials = bound(origin.port, { header: "Authorization: Basic {basic:robot}" });
+    const stand = await openIntercepting(policyFor([origin.port], { credentials }));
+    const authority = `good.test:${origin.port}`;
+    const wire = (await SecureWire.open(stand, authority)).send(get("/v1/a", authority));
+    const text = await wire.untilText("welcome");
+    expect(origin.seen[0]?.headers.authorization).toBe(`Basic ${pair}`);
+    expect(text).not.toContain(pair.replace(/=+$/, ""));
+    expect(text).not.toContain(secret);
+    expect(text).toContain(`X-Plain: Basic ${placeholderOf(stand)}`);
+  });
+});
+
 describe("a credential that a server repeats", () => {
   it("comes back as its placeholder, wherever in the head it stands", async () => {
     const origin = await openSecureOrigin((request, response) => {
