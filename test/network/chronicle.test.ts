@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openChronicle } from "../../src/network/chronicle.ts";
 import type { Chronicle, ChronicleOptions, NetworkEvent } from "../../src/network/chronicle.ts";
