@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { JSONRPCMessage, OAuthClientProvider } from "@modelcontextprotocol/client";
 import type { McpHttp, McpServer } from "../config/index.ts";
+import { checkPrepared } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import { prepare } from "../sandbox/index.ts";
 import type { OpenedWay } from "./connection.ts";
@@ -18,7 +19,7 @@ export type AuthProviderOf = (server: McpServer, fetch: DoorFetch) => Promise<OA
 /** A server that may be used, or why not. */
 export function admitted(server: McpServer, surroundings: McpSurroundings): Admission {
   if (!server.enabled) throw disabled(server, "enabled = false");
-  const answer = admit(server, surroundings.allowlist);
+  const answer = admit(server, surroundings.allowlists);
   if (!answer.ok) throw disabled(server, answer.reason);
   return answer.value;
 }
@@ -46,10 +47,12 @@ export async function openWay(
 async function openStdio(server: McpServer, admission: Admission, surroundings: McpSurroundings): Promise<OpenedWay> {
   if (server.transport.kind !== "stdio") throw new SandboxedError("internal", "not a program");
   const { parseJSONRPCMessage } = await import("@modelcontextprotocol/client");
+  const request = stdioRequest(server, server.transport, admission, surroundings);
   const process = serverProcess({
-    request: stdioRequest(server, server.transport, admission, surroundings),
+    request,
     session: surroundings.openSession(server.name),
-    confirm: () => {
+    confirm: (prepared) => {
+      checkPrepared(request.policy, surroundings.managed, prepared);
       const changed = admission.fixed?.recheck() ?? null;
       if (changed !== null) throw disabled(server, `requirements: ${changed}`);
     },

@@ -14,7 +14,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { admit } from "../../src/mcp/index.ts";
 import type { McpIdentity, TextMatcher } from "../../src/policy/index.ts";
-import { allowlist, httpServer, stdioServer } from "./server.ts";
+import { allowlist, here, httpServer, stdioServer } from "./server.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -211,9 +211,14 @@ describe("an allowlist", () => {
   });
 
   it("without entries disables every server; none at all disables none", () => {
-    const { provenance } = allowlist(command());
-    expect(admit(stdioServer("cat"), { servers: new Map(), provenance }).ok).toBe(false);
-    expect(admit(stdioServer("cat"), null).ok).toBe(true);
+    expect(admit(stdioServer("cat"), [{ servers: new Map(), provenance: here }]).ok).toBe(false);
+    expect(admit(stdioServer("cat"), []).ok).toBe(true);
+  });
+
+  it("of several each has to allow it", () => {
+    const cat = allowlist(command({ executable: "cat" }));
+    expect(admit(stdioServer("cat"), [...cat, ...cat]).ok).toBe(true);
+    expect(admit(stdioServer("cat"), [...cat, ...allowlist(command())]).ok).toBe(false);
   });
 
   it("starts what it looked at, by its path, in a place where nothing is", () => {
