@@ -19,7 +19,7 @@ export type AuthProviderOf = (server: McpServer, fetch: DoorFetch) => Promise<OA
 /** A server that may be used, or why not. */
 export function admitted(server: McpServer, surroundings: McpSurroundings): Admission {
   if (!server.enabled) throw disabled(server, "enabled = false");
-  const answer = admit(server, surroundings.allowlists);
+  const answer = admit(server, surroundings.allowlist);
   if (!answer.ok) throw disabled(server, answer.reason);
   return answer.value;
 }

@@ -181,7 +181,7 @@ export class McpServers {
     }
     const member: Member = {
       server,
-      arguments: [server.arguments, ...admission.arguments],
+      arguments: [server.arguments, admission.arguments],
       offered: null,
       starting: null,
       failure: null,

@@ -16,8 +16,8 @@ export interface McpSurroundings {
   readonly cwd: string;
   /** What requirements say besides. */
   readonly managed: Managed;
-  /** Of every source that has one. */
-  readonly allowlists: readonly McpAllowlist[];
+  /** Null where the organisation has none. */
+  readonly allowlist: McpAllowlist | null;
   /** A session, with its journal, for the program of one server. */
   readonly openSession: (server: string) => RunSession;
 }

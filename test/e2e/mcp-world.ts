@@ -34,7 +34,7 @@ export interface Opened {
 /** Servers of the stage's configuration, in this process: closed by the caller. */
 export async function openOn(
   stage: Stage,
-  more: { readonly allowlists?: readonly McpAllowlist[]; readonly elicit?: Elicit; readonly grace?: number } = {},
+  more: { readonly allowlist?: McpAllowlist; readonly elicit?: Elicit; readonly grace?: number } = {},
 ): Promise<Opened> {
   const { config: configPart, gate, mcp, audit } = await built();
   const environment = new Map(
@@ -51,7 +51,7 @@ export async function openOn(
     flags: configPart.noFlags,
     systemFile: join(stage.folder, "none.toml"),
   });
-  const { allowlists = [], ...rest } = more;
+  const { allowlist = null, ...rest } = more;
   const servers = new mcp.McpServers({
     ...rest,
     servers: config.mcpServers.values(),
@@ -62,7 +62,7 @@ export async function openOn(
       definitions: config.definitions,
       environment,
       cwd,
-      allowlists,
+      allowlist,
       openSession: () => {
         const id = newSessionId();
         const options = { id, ephemeral: true, argv: [], cwd, version: "0", environment };

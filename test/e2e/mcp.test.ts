@@ -250,29 +250,27 @@ describe("what the organisation allows", () => {
     owner: "it",
   };
   const node = process.execPath;
-  const list = (stage: Stage, sha256: string): readonly McpAllowlist[] => [
-    {
-      provenance,
-      servers: new Map([
-        [
-          "docs",
-          {
-            identity: {
-              kind: "command",
-              executable: node,
-              args: [{ match: "exact", value: `${stage.workspace}/server.mjs` }],
-              sha256,
-              env: new Map([["SERVER_MODE", "good"]]),
-              envVars: [],
-              cwd: ":session",
-            },
-            arguments: new Map([["read", new Map([["path", { prefix: "/etc/", provenance }]])]]),
-            provenance,
+  const list = (stage: Stage, sha256: string): McpAllowlist => ({
+    provenance,
+    servers: new Map([
+      [
+        "docs",
+        {
+          identity: {
+            kind: "command",
+            executable: node,
+            args: [{ match: "exact", value: `${stage.workspace}/server.mjs` }],
+            sha256,
+            env: new Map([["SERVER_MODE", "good"]]),
+            envVars: [],
+            cwd: ":session",
           },
-        ],
-      ]),
-    },
-  ];
+          arguments: new Map([["read", new Map([["path", { prefix: "/etc/", provenance }]])]]),
+          provenance,
+        },
+      ],
+    ]),
+  });
   const digest = createHash("sha256").update(readFileSync(node)).digest("hex");
 
   it("runs, with its rules; another name, or another digest, is disabled with the source", () =>
@@ -281,7 +279,7 @@ describe("what the organisation allows", () => {
       await withServers(
         stage,
         entry("docs") + entry("copy"),
-        { allowlists: list(stage, digest), grace: 5000 },
+        { allowlist: list(stage, digest), grace: 5000 },
         async (servers) => {
           expect((await call(servers, "mcp.docs.read", { path: "/etc/passwd" })).isError).not.toBe(true);
           await expect(call(servers, "mcp.docs.read", { path: "/proc/self/environ" })).rejects.toThrow(
@@ -292,7 +290,7 @@ describe("what the organisation allows", () => {
           );
         },
       );
-      const others = { allowlists: list(stage, "0".repeat(64)) };
+      const others = { allowlist: list(stage, "0".repeat(64)) };
       await withServers(stage, entry("docs") + "required = true\n", others, (servers) =>
         expect(servers.start()).rejects.toThrow("digest"),
       );

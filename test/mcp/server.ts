@@ -43,9 +43,9 @@ export function httpServer(url: string, more: Partial<McpServer> = {}): McpServe
   };
 }
 
-export function allowlist(identity: McpIdentity, name = "docs"): readonly McpAllowlist[] {
+export function allowlist(identity: McpIdentity, name = "docs"): McpAllowlist {
   const allowance: McpAllowance = { identity, arguments: new Map(), provenance: here };
-  return [{ servers: new Map([[name, allowance]]), provenance: here }];
+  return { servers: new Map([[name, allowance]]), provenance: here };
 }
 
 const base = {

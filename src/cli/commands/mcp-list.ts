@@ -1,5 +1,4 @@
 import type { Command } from "../command.ts";
-import { allowlistsFor } from "../mcp/allowlists.ts";
 import { serverData, serverTables } from "../mcp/server-data.ts";
 import { askedFor } from "../policy-flags.ts";
 import { configOptions, outputOptions } from "../run-options.ts";
@@ -11,9 +10,9 @@ export const mcpList: Command = {
   about: ["Starts nothing. Values of variables and headers are hidden."],
   async run(parsed) {
     const asked = await askedFor(parsed);
-    const allowlists = allowlistsFor(asked);
+    const { mcpAllowlist } = asked.config.requirements;
     const servers = [...asked.config.mcpServers.values()].map(
-      (server) => [server, serverData(server, allowlists, () => false)] as const,
+      (server) => [server, serverData(server, mcpAllowlist, () => false)] as const,
     );
     const text =
       servers.length === 0 ? "no MCP servers; add one: sandboxed mcp add NAME -- COMMAND\n" : serverTables(servers);

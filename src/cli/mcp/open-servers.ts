@@ -6,7 +6,6 @@ import type { McpServersOptions, McpSurroundings } from "../../mcp/index.ts";
 import { escapeText, SandboxedError, didYouMean } from "../../policy/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Asked } from "../policy-flags.ts";
-import { allowlistsFor } from "./allowlists.ts";
 
 type More = Omit<McpServersOptions, "servers" | "surroundings" | "pins">;
 
@@ -19,7 +18,7 @@ export function mcpSurroundings(asked: Asked, ephemeral = false): McpSurrounding
     environment,
     cwd,
     managed: config.managed,
-    allowlists: allowlistsFor(asked),
+    allowlist: config.requirements.mcpAllowlist,
     openSession: (server) => {
       const id = newSessionId();
       const argv = ["mcp", server];

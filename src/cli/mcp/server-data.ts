@@ -32,11 +32,11 @@ export interface ServerData {
 
 export function serverData(
   server: McpServer,
-  allowlists: readonly McpAllowlist[],
+  allowlist: McpAllowlist | null,
   hasLogin: (server: McpServer) => boolean,
 ): ServerData {
   const { transport } = server;
-  const answer = admit(server, allowlists);
+  const answer = admit(server, allowlist);
   return {
     name: server.name,
     enabled: server.enabled && answer.ok,

@@ -17,45 +17,19 @@ export interface Admission {
     readonly cwd: string | null;
     readonly recheck: () => string | null;
   } | null;
-  /** Each holds by itself. */
-  readonly arguments: readonly ArgumentRules[];
+  readonly arguments: ArgumentRules;
 }
 
 export type Admitted =
   | { readonly ok: true; readonly value: Admission }
   | { readonly ok: false; readonly reason: string };
 
-/** Whether a server may be used: in each list, name and identity must both match. The reason names whose list it was. */
-export function admit(server: McpServer, allowlists: readonly McpAllowlist[]): Admitted {
-  const { transport } = server;
-  let admission: Admission = {
-    program: transport.kind === "stdio" ? transport.command : null,
-    fixed: null,
-    arguments: [],
-  };
-  for (const allowlist of allowlists) {
-    const answer = admitBy(server, allowlist);
-    if (!answer.ok) return answer;
-    admission = both(admission, answer.value);
+/** Whether a server may be used: name and identity must both match. The reason names whose list it was. */
+export function admit(server: McpServer, allowlist: McpAllowlist | null): Admitted {
+  if (allowlist === null) {
+    const program = server.transport.kind === "stdio" ? server.transport.command : null;
+    return { ok: true, value: { program, fixed: null, arguments: new Map() } };
   }
-  return { ok: true, value: admission };
-}
-
-function both(one: Admission, other: Admission): Admission {
-  return {
-    program: other.program,
-    fixed:
-      one.fixed === null || other.fixed === null
-        ? (one.fixed ?? other.fixed)
-        : {
-            cwd: one.fixed.cwd === ":session" ? other.fixed.cwd : one.fixed.cwd,
-            recheck: () => one.fixed?.recheck() ?? other.fixed?.recheck() ?? null,
-          },
-    arguments: [...one.arguments, ...other.arguments],
-  };
-}
-
-function admitBy(server: McpServer, allowlist: McpAllowlist): Admitted {
   const allowance = allowlist.servers.get(server.name);
   const source = at(allowance?.provenance ?? allowlist.provenance).slice(0, -2);
   const refuse = (why: string): Admitted => ({ ok: false, reason: `requirements (${source}): ${why}` });
@@ -65,7 +39,7 @@ function admitBy(server: McpServer, allowlist: McpAllowlist): Admitted {
   if (identity.kind === "url") {
     if (transport.kind !== "streamable_http") return refuse("its url has to match, and it has none");
     return matchesUrl(identity.url, transport)
-      ? { ok: true, value: { program: null, fixed: null, arguments: [allowance.arguments] } }
+      ? { ok: true, value: { program: null, fixed: null, arguments: allowance.arguments } }
       : refuse(`its url ${escapeText(transport.url)} is another`);
   }
   if (transport.kind !== "stdio") return refuse("its command has to match, and it has none");
@@ -114,7 +88,7 @@ function admitCommand(
     value: {
       program,
       fixed: { cwd: identity.cwd, recheck },
-      arguments: [allowance.arguments],
+      arguments: allowance.arguments,
     },
   };
 }
