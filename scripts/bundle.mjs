@@ -9,8 +9,10 @@ const late = {
   "dry-run": "src/cli/dry-run.ts",
   entrances: "src/sandbox/linux/run/entrances.ts",
   explain: "src/sandbox/linux/run/explain.ts",
+  grants: "src/cli/grants.ts",
   help: "src/cli/help.ts",
   network: "src/network/index.ts",
+  session: "src/session/index.ts",
   recover: "src/audit/recover.ts",
 };
 
@@ -42,8 +44,8 @@ export async function bundle(options) {
     // The loader of ES modules takes longer to start than any of these files to read.
     supported: { "dynamic-import": false },
     define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
-    // Found beside the tool by the few commands and runs that need them.
-    external: ["zod", "micromatch", "@modelcontextprotocol/*"],
+    // Words an error about a configuration, and is found beside the tool.
+    external: ["zod", "micromatch"],
     plugins: [loadedLate],
     logLevel: "warning",
     // Where a module asks for its own place, it asks the CommonJS way first.

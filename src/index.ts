@@ -25,8 +25,22 @@ export {
 } from "./policy/index.ts";
 export type * from "./policy/index.ts";
 export { equip, prepare, run, start } from "./library.ts";
-export type { LaunchRequest } from "./library.ts";
-export type { Equipment } from "./run.ts";
+export type { LaunchRequest, RunOptions } from "./library.ts";
+export type { ChannelRequest, Equipment } from "./run.ts";
+export { allTools, localTools } from "./session/index.ts";
+export type {
+  Answerer,
+  AnswerQuestion,
+  LocalTool,
+  Question,
+  Questioner,
+  Reply,
+  Summary,
+  ToolContext,
+  ToolDescription,
+  ToolRegistry,
+  ToolResult,
+} from "./session/index.ts";
 export { StaleLaunch, toolFolders } from "./sandbox/index.ts";
 export type {
   Backend,
@@ -46,12 +60,5 @@ export type {
   Stream,
   ToolFolders,
 } from "./sandbox/index.ts";
-export { journalPath, listSessions, openSession, readJournal, transcriptOf, verifyJournal } from "./audit/index.ts";
-export type {
-  JournalRecord,
-  Session,
-  SessionEntry,
-  SessionOptions,
-  TranscriptItem,
-  VerifyResult,
-} from "./audit/index.ts";
+export { journalPath, listSessions, openSession, readJournal, verifyJournal } from "./audit/index.ts";
+export type { JournalRecord, Session, SessionEntry, SessionOptions, VerifyResult } from "./audit/index.ts";

@@ -1,8 +1,16 @@
 import { bindPolicy, checkPrepared } from "./gate/index.ts";
 import { SandboxedError } from "./policy/index.ts";
 import type { Policy } from "./policy/index.ts";
-import { equip as equipLaunch, MOST_ATTEMPTS, sessionAfter, start as startLaunch, untilItFits } from "./run.ts";
-import type { Equipment } from "./run.ts";
+import {
+  equip as equipLaunch,
+  MOST_ATTEMPTS,
+  sessionAfter,
+  start as startLaunch,
+  untilItFits,
+  withSummaries,
+} from "./run.ts";
+import type { ChannelRequest, Equipment } from "./run.ts";
+import type { AnswerQuestion, Answerer } from "./session/index.ts";
 import { prepare as prepareLaunch } from "./sandbox/index.ts";
 import type { Launchable, Prepared, PrepareRequest, Running, RunOutcome, StartRequest } from "./sandbox/index.ts";
 
@@ -10,6 +18,13 @@ import type { Launchable, Prepared, PrepareRequest, Running, RunOutcome, StartRe
 export interface LaunchRequest extends PrepareRequest<Policy> {
   /** A file of requirements besides, as `--requirements` names one. */
   readonly requirements?: string | null;
+}
+
+/** One run as a host asks for it. */
+export interface RunOptions
+  extends Omit<LaunchRequest, "session">, StartRequest, Partial<Omit<ChannelRequest, "answerers">> {
+  /** Asked for an answer when the program, or one of its capabilities, wants one; null leaves it to others. */
+  readonly onCheckpoint?: AnswerQuestion;
 }
 
 /** Launches that came through the gate. */
@@ -30,10 +45,17 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
   return issue({ ...prepared, plan: frozen(prepared.plan), warnings: [...warnings, ...cut, ...prepared.warnings] });
 }
 
-/** Readies what a run needs of the network before it is started. Errors: as `run.ts`; `policy_invalid` for a launch made up. */
-export async function equip(prepared: Prepared): Promise<Equipment> {
+/**
+ * Readies what a run needs of the network and of its session before it is started. Errors: as `run.ts`; `policy_invalid`
+ * for a launch made up.
+ */
+export async function equip(
+  prepared: Prepared,
+  wanted: ChannelRequest | null = null,
+  session = "",
+): Promise<Equipment> {
   requireIssued(prepared);
-  const equipment = await equipLaunch(prepared);
+  const equipment = await equipLaunch(prepared, wanted, session);
   issue(equipment.launchable);
   return equipment;
 }
@@ -44,12 +66,32 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   return startLaunch(request, launchable);
 }
 
-/** Runs the program to its end. */
-export async function run(request: LaunchRequest & StartRequest): Promise<RunOutcome> {
+/** Runs the program to its end. What it handed to its session is in the outcome. */
+export async function run(request: RunOptions): Promise<RunOutcome> {
+  const { grants = [], onCheckpoint, tools, onSummary, maxPause, ephemeral } = request;
+  const wanted: ChannelRequest = {
+    grants,
+    answerers: onCheckpoint === undefined ? [] : [await answerer(onCheckpoint)],
+    ...(tools !== undefined && { tools }),
+    ...(onSummary !== undefined && { onSummary }),
+    ...(maxPause !== undefined && { maxPause }),
+    ...(ephemeral !== undefined && { ephemeral }),
+  };
   return untilItFits(MOST_ATTEMPTS, async (stale) => {
-    const { launchable, ...equipment } = await equip(await prepare(request));
-    return start({ ...equipment, ...request, session: sessionAfter(request.session, stale) }, launchable).outcome;
+    const prepared = await prepare({ ...request, channel: grants.length > 0 });
+    const { launchable, channel, ...equipment } = await equip(prepared, wanted, request.session.id);
+    try {
+      const running = start({ ...equipment, ...request, session: sessionAfter(request.session, stale) }, launchable);
+      return withSummaries(await running.outcome, channel);
+    } finally {
+      channel?.close();
+    }
   });
+}
+
+async function answerer(ask: AnswerQuestion): Promise<Answerer> {
+  const { callbackAnswerer } = await import("./session/index.ts");
+  return callbackAnswerer(ask);
 }
 
 function issue<T extends object>(launch: T): T {

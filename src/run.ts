@@ -1,7 +1,8 @@
-import type { Interception } from "./network/index.ts";
+import type { Interception, SessionProtocol } from "./network/index.ts";
+import type { Answerer, CapabilityText, RunChannel, Summary, ToolRegistry } from "./session/index.ts";
 import { needsInterception, SandboxedError } from "./policy/index.ts";
 import { StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
-import type { Launchable, Prepared, Running, ServeDoor, StartRequest } from "./sandbox/index.ts";
+import type { Launchable, Prepared, Running, RunOutcome, ServeDoor, StartRequest } from "./sandbox/index.ts";
 
 /** What a prepared run gets besides: who serves its door, and where rules look inside of TLS, certificates for it. */
 export interface Equipment {
@@ -9,15 +10,69 @@ export interface Equipment {
   readonly launchable: Launchable;
   readonly serveDoor: ServeDoor;
   readonly trust?: string;
+  /** Lives beside the run where the program was granted something; `close` it when nothing is started after all. */
+  readonly channel?: RunChannel;
+  readonly companion?: RunChannel["companion"];
+}
+
+/** What a program may ask of the session that starts it. Without grants there is no channel and no token. */
+export interface ChannelRequest {
+  /** As `--grant` takes them. */
+  readonly grants: readonly CapabilityText[];
+  /** What `session.tool` calls, beside the methods that are tools as well. */
+  readonly tools?: readonly ToolRegistry[];
+  /** Asked when a checkpoint or an approval is due, beside `sandboxed session reply`. */
+  readonly answerers?: readonly Answerer[];
+  readonly onSummary?: (summary: Summary) => void;
+  /** Milliseconds for which questions may hold up the run's clock in all. */
+  readonly maxPause?: number;
+  /** Remember nothing. */
+  readonly ephemeral?: boolean;
 }
 
 /**
- * Readies what a run needs of the network before it is started. Loads nothing for runs without a door.
- * Errors: `policy_invalid`, `policy_unenforceable` for a credential that cannot be had.
+ * Readies what a run needs of the network and of its session before it is started. Loads nothing for runs without a door
+ * and without grants. Errors: `policy_invalid`, `policy_unenforceable` for a credential that cannot be had.
  */
-export async function equip(prepared: Prepared): Promise<Equipment> {
+export async function equip(prepared: Prepared, wanted: ChannelRequest | null = null, id = ""): Promise<Equipment> {
+  const channel = wanted === null || wanted.grants.length === 0 ? null : await openChannel(prepared, wanted, id);
+  try {
+    const equipment = await equipNetwork(prepared, channel);
+    if (channel === null) return equipment;
+    const { launchable } = equipment;
+    const environment = [...new Map([...launchable.plan.environment, ...channel.environment])];
+    return {
+      ...equipment,
+      launchable: { ...launchable, plan: { ...launchable.plan, environment } },
+      channel,
+      companion: channel.companion,
+    };
+  } catch (error) {
+    channel?.close();
+    throw error;
+  }
+}
+
+async function openChannel(prepared: Prepared, wanted: ChannelRequest, id: string): Promise<RunChannel> {
+  const { openRunChannel } = await import("./session/index.ts");
+  const { resolved, oracle, plan, folders } = prepared;
+  const { ephemeral = false, ...rest } = wanted;
+  return openRunChannel({
+    ...rest,
+    id,
+    resolved,
+    oracle,
+    doorPort: plan.door?.proxyPort ?? null,
+    state: ephemeral ? null : folders.state,
+  });
+}
+
+async function equipNetwork(prepared: Prepared, channel: RunChannel | null): Promise<Equipment> {
   const { plan, resolved, oracle, home } = prepared;
-  if (plan.door === null || !needsInterception(resolved)) return { launchable: prepared, serveDoor: serving(null) };
+  const session = channel?.protocol ?? null;
+  if (plan.door === null || !needsInterception(resolved)) {
+    return { launchable: prepared, serveDoor: serving(null, session) };
+  }
   const { interceptionFor } = await import("./network/index.ts");
   const interception = await interceptionFor({
     policy: resolved,
@@ -27,18 +82,23 @@ export async function equip(prepared: Prepared): Promise<Equipment> {
       isReadable: (path) => oracle.decide({ op: "read", path }).effect === "allow",
     },
   });
-  if (interception === null) return { launchable: prepared, serveDoor: serving(null) };
+  if (interception === null) return { launchable: prepared, serveDoor: serving(null, session) };
   const environment = [...interception.maskEnvironment(new Map(plan.environment))];
   return {
     launchable: { ...prepared, plan: { ...plan, environment } },
-    serveDoor: serving(interception),
+    serveDoor: serving(interception, session),
     trust: interception.caBundle(),
   };
 }
 
 /** Starts the program of a launch that was prepared or recalled; the result streams. `equip` it first. */
 export function start(request: StartRequest, launchable: Launchable): Running {
-  return startSandbox({ serveDoor: serving(null), ...request }, launchable);
+  return startSandbox({ serveDoor: serving(null, null), ...request }, launchable);
+}
+
+/** The outcome, and what the program handed to its session apart from what it printed. */
+export function withSummaries(outcome: RunOutcome, channel: RunChannel | undefined): RunOutcome {
+  return channel === undefined ? outcome : { ...outcome, summaries: channel.summaries };
 }
 
 /** A host that changes whenever a launch is prepared is not waited for. */
@@ -72,10 +132,16 @@ export function sessionAfter(session: StartRequest["session"], stale: StaleLaunc
 }
 
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */
-function serving(interception: Interception | null): ServeDoor {
+function serving(interception: Interception | null, session: SessionProtocol | null): ServeDoor {
   return async (entrances, policy, watcher) => {
     const { serveEntrances } = await import("./network/index.ts");
-    const served = serveEntrances(entrances, { policy, environment: ownEnvironment(), interception, ...watcher });
+    const served = serveEntrances(entrances, {
+      policy,
+      environment: ownEnvironment(),
+      interception,
+      session,
+      ...watcher,
+    });
     return {
       ...served,
       async update(next) {

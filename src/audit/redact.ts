@@ -8,7 +8,7 @@ type Span = readonly [from: number, to: number];
 
 /** Tokens that say what they are. Each class is greedy and single, so a search is linear. */
 const knownToken =
-  /\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|ASIA|AIza|npm_|pypi-|eyJ[\w-]{8}|sk-[\w-]{8})[\w.-]{12,}/g;
+  /\b(?:gh[pousr]_|github_pat_|glpat-|xox[abeprs]-|AKIA|ASIA|AIza|npm_|pypi-|sbx_|eyJ[\w-]{8}|sk-[\w-]{8})[\w.-]{12,}/g;
 
 const keyMark = "PRIVATE KEY-----";
 

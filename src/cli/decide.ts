@@ -2,6 +2,7 @@ import { readConfigFile } from "../config/index.ts";
 import type { Config, Trust } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
 import { SandboxedError } from "../policy/index.ts";
+import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend } from "../sandbox/index.ts";
 import { equip } from "../run.ts";
@@ -9,6 +10,7 @@ import { cancelledOptions } from "./cancelled.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { provenanceText } from "./outcome-text.ts";
 import { lastValue } from "./parse.ts";
+import type { Parsed } from "./parse.ts";
 import { askedFor, flagsOf } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
 import type { Requirements } from "../requirements/index.ts";
@@ -31,6 +33,7 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
   }
   const backend = backendOf(lastValue(parsed, "backend"));
   checkOptions(config, backend, lastValue(parsed, "ephemeral") !== null);
+  const grants = await askedGrants(asked);
   const noting = notingDisk();
   const prepared = prepare(
     {
@@ -45,6 +48,7 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
       backend,
       terminal: terminalOf(lastValue(parsed, "tty")),
       session: { id: session },
+      channel: grants !== null,
       publish: parsed.given.filter(({ id }) => id === "publish").map(({ value }) => readPublication(value)),
     },
     noting.disk,
@@ -57,7 +61,9 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
   }
   const cut = checkPrepared(config.policy, config.managed, prepared);
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
-  const { launchable, ...equipment } = await equip(prepared);
+  grants?.refuseOwn(prepared.oracle);
+  const wanted = { grants: grants?.capabilities ?? [], ephemeral: lastValue(parsed, "ephemeral") !== null };
+  const { launchable, ...equipment } = await equip(prepared, isDry(parsed) ? null : wanted, session);
   return {
     launchable,
     equipment,
@@ -77,6 +83,20 @@ function isTimeless({ sources, validUntil }: Requirements): boolean {
   return (
     validUntil === null && sources.every(({ kind }) => kind === "system" || kind === "file" || kind === "variable")
   );
+}
+
+/** Null where nothing was granted: then nothing is loaded for it. */
+async function askedGrants({ parsed, surroundings }: AskedRun) {
+  if (!parsed.given.some(({ id }) => id === "grant" || id === "grant-file")) return null;
+  const { grantsOf, refuseOwnGrants } = await import("./grants.ts");
+  const grants = await grantsOf(parsed, surroundings.cwd);
+  if (grants.capabilities.length === 0) return null;
+  return { ...grants, refuseOwn: (oracle: Oracle) => refuseOwnGrants(grants, oracle) };
+}
+
+/** Then there is nobody who could use a token. */
+function isDry(parsed: Parsed<string>): boolean {
+  return lastValue(parsed, "dry-run") !== null;
 }
 
 function checkOptions({ audit, features, origins }: Config, backend: Backend | null, ephemeral: boolean): void {

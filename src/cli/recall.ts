@@ -21,8 +21,15 @@ export interface KeptRun {
 const SLOTS = 64;
 const LARGEST = 2 * 1024 * 1024;
 
-/** Values that are typed may be secrets, which are not kept; and who wants to see how it is decided has it decided. */
-const neverKept: ReadonlySet<RunOption> = new Set<RunOption>(["env", "override", "verbose", "dry-run"]);
+/** Values that are typed may be secrets, which are not kept; a token is good once; and who wants to see how it is decided has it decided. */
+const neverKept: ReadonlySet<RunOption> = new Set<RunOption>([
+  "env",
+  "override",
+  "verbose",
+  "dry-run",
+  "grant",
+  "grant-file",
+]);
 
 /** The run as it was decided before, if the same was asked then and everything it rests on still is what it was. */
 export function recallRun(asked: AskedRun): DecidedRun | null {

@@ -1,7 +1,7 @@
 import { areOthersOpen, newSessionId, openSession } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
-import { MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "../run.ts";
+import { MOST_ATTEMPTS, sessionAfter, start, untilItFits, withSummaries } from "../run.ts";
 import type { RunOutcome, StaleLaunch, StartRequest } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { exitStatus } from "./exit-status.ts";
@@ -111,14 +111,17 @@ async function execute(
   const request = startRequest(asked);
   const tidying = tidyLater(asked);
   try {
-    const running = start({ ...equipment, ...request, session: sessionAfter(request.session, before) }, launchable);
+    const { channel, ...rest } = equipment ?? {};
+    const running = start({ ...rest, ...request, session: sessionAfter(request.session, before) }, launchable);
     remember();
     const outcome = await running.outcome;
     await tidying.now();
-    return outcome;
+    return withSummaries(outcome, channel);
   } catch (error) {
     tidying.forget();
     throw error;
+  } finally {
+    equipment?.channel?.close();
   }
 }
 

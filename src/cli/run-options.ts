@@ -182,11 +182,6 @@ export const policyOptions = [
   },
 ] as const satisfies readonly Option[];
 
-const configIds: readonly string[] = ["config", "override", "cd"];
-
-/** Where the configuration of a command comes from that takes no policy. */
-export const configOptions: readonly Option[] = policyOptions.filter(({ id }) => configIds.includes(id));
-
 export const outputOptions = [
   { id: "json", long: "json", short: null, argument: null, help: "say it as JSON", example: "--json" },
   { id: "help", long: "help", short: "h", argument: null, help: "show this help", example: "--help" },
@@ -210,6 +205,23 @@ const executionOptions = [
     argument: "[HOST:]PORT",
     help: "make a port it listens on reachable on the host's loopback, as HOST",
     example: "--publish 8080:3000",
+  },
+  {
+    id: "grant",
+    long: "grant",
+    short: null,
+    argument: "CAP",
+    help: "let it ask that of this session; docs/session.md has the list",
+    example: "--grant 'fs.read=src/**' --grant checkpoint",
+  },
+  {
+    id: "grant-file",
+    long: "grant-file",
+    short: null,
+    argument: "FILE",
+    help: "the same from a file, one a line",
+    example: "--grant-file grants.txt",
+    completes: "file",
   },
   {
     id: "report",

@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { JSONRPCMessage, OAuthClientProvider } from "@modelcontextprotocol/client";
 import type { McpHttp, McpServer } from "../config/index.ts";
-import { checkPrepared } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import { prepare } from "../sandbox/index.ts";
 import type { OpenedWay } from "./connection.ts";
@@ -47,12 +46,10 @@ export async function openWay(
 async function openStdio(server: McpServer, admission: Admission, surroundings: McpSurroundings): Promise<OpenedWay> {
   if (server.transport.kind !== "stdio") throw new SandboxedError("internal", "not a program");
   const { parseJSONRPCMessage } = await import("@modelcontextprotocol/client");
-  const request = stdioRequest(server, server.transport, admission, surroundings);
   const process = serverProcess({
-    request,
+    request: stdioRequest(server, server.transport, admission, surroundings),
     session: surroundings.openSession(server.name),
-    confirm: (prepared) => {
-      checkPrepared(request.policy, surroundings.managed, prepared);
+    confirm: () => {
       const changed = admission.fixed?.recheck() ?? null;
       if (changed !== null) throw disabled(server, `requirements: ${changed}`);
     },

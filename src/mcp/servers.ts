@@ -9,7 +9,6 @@ import { resolveToolName, scriptName } from "./names.ts";
 import type { ToolRef } from "./names.ts";
 import { admitted, openWay } from "./open.ts";
 import type { AuthProviderOf } from "./open.ts";
-import type { Admission } from "./rules/identity.ts";
 import { isListed, needsApproval } from "./rules/approval.ts";
 import { brokenRule } from "./rules/arguments.ts";
 import { digestOf } from "./rules/pins.ts";
@@ -43,8 +42,6 @@ interface Member {
   /** What it offers, once it has said so. */
   offered: readonly ToolDefinition[] | null;
   starting: Promise<void> | null;
-  /** Why it offers nothing, the last time it was tried. */
-  failure: Error | null;
 }
 
 /** All servers of one run: started when first needed, asked by the rules. */
@@ -76,8 +73,8 @@ export class McpServers {
   state(name: string): { readonly state: string; readonly reason: string | null } {
     const disabled = this.#disabled.get(name);
     if (disabled !== undefined) return { state: "disabled", reason: disabled.message };
-    const member = this.#members.get(name);
-    return { state: member?.connection.state ?? "not_started", reason: member?.failure?.message ?? null };
+    const connection = this.#members.get(name)?.connection;
+    return { state: connection?.state ?? "not_started", reason: connection?.failure?.message ?? null };
   }
 
   /** Starts all; waits for those that are required. Errors: of the first required one that cannot start. */
@@ -91,7 +88,11 @@ export class McpServers {
         .filter(({ server }) => server.required)
         .map(async (member) => {
           await this.#starting(member);
-          if (member.offered === null) throw missing(member);
+          if (member.offered === null)
+            throw (
+              member.connection.failure ??
+              new SandboxedError("mcp_server", `MCP server ${member.server.name} did not start`)
+            );
         }),
     );
   }
@@ -166,9 +167,9 @@ export class McpServers {
 
   #add(server: McpServer): void {
     const { surroundings, elicit, authProvider, onOdd } = this.#options;
-    let admission: Admission;
+    let rules: ArgumentRules;
     try {
-      admission = admitted(server, surroundings);
+      rules = admitted(server, surroundings).arguments;
     } catch (error) {
       if (!(error instanceof SandboxedError)) throw error;
       const hint = error.hint === null ? {} : { hint: error.hint };
@@ -181,10 +182,9 @@ export class McpServers {
     }
     const member: Member = {
       server,
-      arguments: [server.arguments, admission.arguments],
+      arguments: [server.arguments, rules],
       offered: null,
       starting: null,
-      failure: null,
       connection: new Connection({
         server,
         open: () => openWay(server, surroundings, authProvider),
@@ -206,9 +206,8 @@ export class McpServers {
         member.offered = tools;
         this.#generation += 1;
       },
-      (error: unknown) => {
-        member.failure = error instanceof Error ? error : new Error(String(error));
-        member.starting = null; // it is tried again when it is needed
+      () => {
+        member.starting = null; // the connection knows why; it is tried again when it is needed
       },
     );
     return member.starting;
@@ -218,7 +217,8 @@ export class McpServers {
   async #present(member: Member): Promise<void> {
     if (member.offered !== null && member.connection.state === "connected") return;
     await this.#starting(member);
-    if (member.offered === null) throw missing(member);
+    if (member.offered === null)
+      throw member.connection.failure ?? new SandboxedError("mcp_server", `MCP server ${member.server.name} is gone`);
   }
 
   /** Waits for those that are starting, no longer than the grace in all. */
@@ -266,10 +266,6 @@ export class McpServers {
 }
 
 const REQUIRED = Symbol("the server is required");
-
-function missing({ server, failure }: Member): Error {
-  return failure ?? new SandboxedError("mcp_server", `MCP server ${server.name} is gone`);
-}
 
 function changed(ref: ToolRef, since: string): SandboxedError {
   return new SandboxedError(

@@ -10,6 +10,7 @@ export type {
   Refusal,
   Target,
 } from "./gate.ts";
+export type { SessionProtocol } from "./parts.ts";
 export type { DecideMiss } from "./misses.ts";
 export type { GateOptions, PolicyGate } from "./policy-gate.ts";
 export type { NameResolver, ResolverOptions } from "./resolver.ts";
@@ -27,5 +28,6 @@ export { openDoor } from "./door.ts";
 export type { Door, DoorOptions } from "./door.ts";
 export { serveEntrances } from "./serve-door.ts";
 export type { Entrances, ServedDoor, ServeOptions } from "./serve-door.ts";
+export { serveLoopbackSession } from "./loopback-session.ts";
 export { interceptionFor } from "./intercept/on-demand.ts";
 export type { Interception, InterceptionOptions, KeyringModule, Sources } from "./intercept/index.ts";

@@ -11,6 +11,7 @@ import type { DoorEvent, Refusal } from "./gate.ts";
 import { parseHosts } from "./hosts-table.ts";
 import type { Interception } from "./intercept/index.ts";
 import type { DecideMiss } from "./misses.ts";
+import type { SessionProtocol } from "./parts.ts";
 import { makeGate } from "./policy-gate.ts";
 import { authorityOf } from "./refusal.ts";
 import { makeResolver } from "./resolver.ts";
@@ -36,6 +37,8 @@ export interface ServeOptions {
   readonly decideMiss?: DecideMiss;
   /** From `interceptionFor`; before another policy is put in force, `adopt` it. */
   readonly interception?: Interception | null;
+  /** Spoken on the proxy's port. */
+  readonly session?: SessionProtocol | null;
 }
 
 /** A run's network, in service. */
@@ -65,6 +68,7 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
     upstream: upstreamFrom(Object.fromEntries(options.environment)),
     originalOf: (address) => names.nameOf(address),
     ...(options.interception && { interception: options.interception }),
+    ...(options.session && { sessionProtocol: options.session }),
   });
   door.serve(unblocked(entrances.proxy.serve({}, ignore)), "proxy");
   for (const entrance of entrances.transparent.values())

@@ -17,7 +17,7 @@ export type { HandOffList, CredentialPath } from "./lists.ts";
 export { SandboxedError } from "./error.ts";
 export { escapeText } from "./escape.ts";
 export { inBlock, parseAddress, parseBlock } from "./address.ts";
-export { parseDomainPattern, parseHost } from "./host.ts";
+export { covers, parseDomainPattern, parseHost } from "./host.ts";
 export { at, locating } from "./place.ts";
 export { absolutePath, components, isWithin, joinPath, knownNormal, normalise, parentPath, rootPath } from "./path.ts";
 export { didYouMean, nearest } from "./nearest.ts";

@@ -60,6 +60,60 @@ export type JournalEvent =
       readonly message: string;
     }
   | {
+      /** Somebody got a token. It is on the disk before the token is told. */
+      readonly kind: "grant.made";
+      readonly grant: string;
+      readonly parent: string | null;
+      /** As `--grant` takes them. */
+      readonly capabilities: readonly string[];
+      /** The call in whose course it was made. */
+      readonly call: string | null;
+    }
+  | { readonly kind: "grant.ended"; readonly grant: string; readonly reason: string; readonly message: string }
+  | {
+      /** A call that is about to change something outside the sandbox. */
+      readonly kind: "session.calling";
+      readonly call: string;
+      readonly grant: string;
+      readonly method: string;
+      readonly subjects: readonly string[];
+    }
+  | {
+      /** A call and what it came to: `ok`, or the code of its error. */
+      readonly kind: "session.called";
+      readonly call: string;
+      readonly grant: string;
+      readonly method: string;
+      /** What of: paths, tools, hosts. */
+      readonly subjects: readonly string[];
+      readonly outcome: string;
+      /** Milliseconds. */
+      readonly took: number;
+    }
+  | {
+      /** A question to a person, and what became of it. */
+      readonly kind: "session.asked";
+      readonly question: string;
+      readonly call: string;
+      readonly about: "checkpoint" | "approval";
+      readonly text: string;
+      /** SHA-256 of all that was shown, hex. */
+      readonly shown: string;
+    }
+  | {
+      readonly kind: "session.answered";
+      readonly question: string;
+      readonly outcome: "approved" | "denied" | "timed_out" | "aborted";
+      readonly by: string;
+    }
+  | { readonly kind: "session.summarized"; readonly grant: string; readonly title: string; readonly bytes: number }
+  | {
+      /** Somebody came to the channel without a token that is good there. */
+      readonly kind: "session.turned_away";
+      readonly way: "lines" | "http" | "control";
+      readonly reason: string;
+    }
+  | {
       /** Somebody went on with a session whose owner died: what ran then has no ending of its own. */
       readonly kind: "run.interrupted";
       readonly pid: number;

@@ -16,6 +16,8 @@ export type { HandOff, Repair, RunOutcome } from "./outcome.ts";
 export type { Backend, LaunchPlan, Reduction } from "./plan.ts";
 export { printRefusal } from "./refusals/index.ts";
 export type {
+  Companion,
+  CompanionRun,
   DoorService,
   DoorWatcher,
   PrepareRequest,

@@ -16,6 +16,17 @@ export interface HandOff {
   readonly change: "made" | "changed";
 }
 
+/** A result that the program handed to its session. */
+export interface RunSummary {
+  readonly title: string;
+  /** Any JSON. */
+  readonly data: unknown;
+  /** Id of the grant it was handed over with. */
+  readonly by: string;
+  /** ISO 8601, UTC. */
+  readonly time: string;
+}
+
 /** How a run ended; `--report` writes it as JSON. */
 export interface RunOutcome {
   readonly schemaVersion: 1;
@@ -35,6 +46,8 @@ export interface RunOutcome {
   readonly repairs: readonly Repair[];
   readonly handOff: readonly HandOff[];
   readonly reductions: readonly Reduction[];
+  /** What the program handed to its session, apart from what it printed; absent where it had none. */
+  readonly summaries?: readonly RunSummary[];
   /** Known before the start. */
   readonly warnings: readonly string[];
   /** Seen during the run or after it, and left as it is. */

@@ -44,7 +44,7 @@ export interface DoorPlan {
   readonly proxyPort: number;
   /** TCP ports that answer for every address, IPv4 and IPv6. Neither 53 nor the proxy's. */
   readonly transparentPorts: readonly number[];
-  /** Port 53, UDP and TCP, answers for every address. */
+  /** Port 53, UDP and TCP, answers for every address. Without it the door is for the program's channel alone. */
   readonly dns: boolean;
   /** Ports of the program's own servers that may be dialled from outside. */
   readonly published: readonly number[];

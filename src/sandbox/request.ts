@@ -1,4 +1,13 @@
-import type { BoundPolicy, Decision, Journal, JournalEvent, Policy, Query, ResolvedPolicy } from "../policy/index.ts";
+import type {
+  BoundPolicy,
+  Decision,
+  Durability,
+  Journal,
+  JournalEvent,
+  Policy,
+  Query,
+  ResolvedPolicy,
+} from "../policy/index.ts";
 import type { Door } from "./linux/door/index.ts";
 import type { Backend } from "./plan.ts";
 
@@ -33,6 +42,8 @@ export interface PrepareRequest<P extends Policy = BoundPolicy> {
   readonly session: { readonly id: string };
   /** Ports of the program's own servers that the host's loopback leads to; none by default. */
   readonly publish?: readonly Publication[];
+  /** The run has a companion that the program can talk to: a way to it is opened whatever the network is. */
+  readonly channel?: boolean;
 }
 
 /** `port` inside, reached at `address` and `hostPort` outside. The address is one of the loopback. */
@@ -65,6 +76,24 @@ export interface DoorService {
   close(): void;
 }
 
+/** Somebody who lives beside a run, and whom its program may talk to. Must not throw but from `begin`. */
+export interface Companion {
+  /** The journal is open, and the program starts when this has returned. */
+  begin(run: CompanionRun): void;
+  /** Milliseconds for which the run's wall clock stood still so far. */
+  pausedFor(): number;
+  /** The program has ended, and the journal takes a last word. May be called without a beginning. */
+  end(): void;
+}
+
+/** What a companion may do to its run. */
+export interface CompanionRun {
+  /** Errors: `journal_unwritable`, which ends the run as well. */
+  readonly record: (event: JournalEvent, durability: Durability) => void;
+  /** Asks the program to end, then ends it. */
+  readonly cancel: () => void;
+}
+
 /** How a decided run is started. */
 export interface StartRequest {
   readonly streams: readonly [input: Stream, output: Stream, error: Stream];
@@ -77,6 +106,7 @@ export interface StartRequest {
   readonly serveDoor?: ServeDoor;
   /** PEM, for plans that name a place for it. */
   readonly trust?: string;
+  readonly companion?: Companion;
   /** Asks the program to end, then ends it. */
   readonly cancel?: AbortSignal;
 }

@@ -1,5 +1,6 @@
 import type { CapabilityKind } from "./capability/kinds.ts";
 import type { SessionContext } from "./context.ts";
+import type { Within } from "./grant/grant.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { Act } from "./question.ts";
 
@@ -18,11 +19,19 @@ export interface Call {
   readonly method: string;
   /** An empty object where none were sent. */
   readonly params: JsonObject;
+  /** What the definition named, in its order. */
+  readonly subjects: readonly string[];
   readonly holder: Holder;
   /** Aborted with a `SessionError` as reason when the caller is gone, or its grant. Nothing is to be done after that. */
   readonly signal: AbortSignal;
   /** Whether the holder may also do the same to this subject: where a symlink leads, what a glob found. Uses nothing up. */
   covers(subject: string): boolean;
+  /** Whether the caller can take images in results. */
+  readonly acceptsImages: boolean;
+  /** Whether so many bytes more may be stored by what covers it; notes them if so. A negative number gives back. */
+  store(bytes: number): boolean;
+  /** The call as others may have to wait for it; see `SessionContext.waits`. */
+  asWaiting(): Within;
   /**
    * Where the capability wants it, shows a person exactly what would be done and waits for the answer; else returns at
    * once. Errors: `approval_denied`, `timed_out`, `nobody_to_ask`.
@@ -45,7 +54,11 @@ export interface MethodDefinition {
    * For `fs.read`, `fs.write` and `patch`: absolute paths in normal form, symlinks not resolved (`context.locate`).
    * Errors: `SessionError` `invalid_params`.
    */
-  subjectsOf(params: JsonObject, context: SessionContext): readonly string[];
+  subjectsOf(params: JsonObject, context: SessionContext): readonly string[] | Promise<readonly string[]>;
+  /** It tells what there is: uses nothing up, asks nobody. */
+  readonly isFree?: true;
+  /** It changes something outside: the journal has it before it happens, on the disk where it says `durable`. */
+  readonly acts?: "batched" | "durable";
   /** Errors: `SessionError`; anything else becomes `failed`, its text kept from the caller. */
   handle(call: Call, context: SessionContext): Promise<Json>;
 }

@@ -38,6 +38,8 @@ export interface ToolContext {
 export interface ToolRegistry {
   /** The same array as long as nothing has changed. */
   list(): Promise<readonly ToolDescription[]>;
+  /** The listed name that another spelling stands for; without this names are taken as they are. Errors: `SessionError`. */
+  resolve?(name: string): Promise<string>;
   /** Errors: `SessionError`. A tool that ran and failed is a result with `isError`. */
   call(name: string, given: JsonObject, context: ToolContext): Promise<ToolResult>;
 }

@@ -155,8 +155,8 @@ const struct instructions *instructions_read(int fd, int seccomp_fd, bool take_f
 		records_refuse("exec, cwd, arg or id is missing");
 	if (!told.namespaces && (told.rebinds > 0 || told.expectations > 0 || !told.landlock))
 		records_refuse("expect, rebind, remask and landlock no need namespaces");
-	if ((told.route_all || told.listeners > 0 || told.dials > 0) && (!told.namespaces || told.network != NETWORK_RESTRICTED))
-		records_refuse("route, listen and dial need a restricted network and namespaces");
+	if ((told.route_all || told.listeners > 0 || told.dials > 0) && (!told.namespaces || told.network == NETWORK_FULL))
+		records_refuse("route, listen and dial need a network of its own");
 	if (told.namespaces && told.readable.count > 0)
 		records_refuse("readable is for runs without namespaces");
 	read_filter(seccomp_fd);

@@ -43,12 +43,12 @@ export interface Pending {
 export class QuestionRoom implements Questioner {
   readonly #answerers: readonly Answerer[];
   /** Whether somebody may still come and `reply`. */
-  readonly #isOpen: boolean;
+  readonly #isOpen: () => boolean;
   readonly #waiting = new Map<string, Waiting>();
 
-  constructor(answerers: readonly Answerer[], isOpen: boolean) {
+  constructor(answerers: readonly Answerer[], isOpen: boolean | (() => boolean)) {
     this.#answerers = answerers;
-    this.#isOpen = isOpen;
+    this.#isOpen = typeof isOpen === "boolean" ? () => isOpen : isOpen;
   }
 
   pending(): readonly Pending[] {
@@ -73,7 +73,7 @@ export class QuestionRoom implements Questioner {
     const form = readForm(question.schema);
     // Who says no owes no details.
     const faults = ({ approve, content = {} }: Given): readonly string[] => (approve ? faultsOf(form, content) : []);
-    if (this.#answerers.length === 0 && !this.#isOpen) throw nobody();
+    if (this.#answerers.length === 0 && !this.#isOpen()) throw nobody();
     const answered = new AbortController();
     try {
       return await new Promise<Reply>((resolve, reject) => {
@@ -90,7 +90,7 @@ export class QuestionRoom implements Questioner {
         for (const answerer of this.#answerers) {
           const passes = (): void => {
             left -= 1;
-            if (left === 0 && !this.#isOpen) reject(nobody());
+            if (left === 0 && !this.#isOpen()) reject(nobody());
           };
           answerer.ask(asked, AbortSignal.any([signal, answered.signal])).then((given) => {
             if (given === null || faults(given).length > 0) passes();

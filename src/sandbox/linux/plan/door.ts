@@ -17,13 +17,18 @@ export interface DoorRequest {
   readonly backend: Backend;
   /** Where a launch puts certificates for the program, if it has any of its own. */
   readonly trust: AbsolutePath;
+  /** The program talks to somebody there, also when it may reach nothing else. */
+  readonly channel: boolean;
 }
 
 /**
- * The door of a restricted network; null where the policy lets nothing through it.
+ * The door of a restricted network, or of a channel; null where nothing is to pass. Who has the host's network needs none.
  * Errors: `policy_unenforceable` for a backend without network namespaces, and for too many ports.
  */
-export function planDoor(resolved: ResolvedPolicy, { published, backend, trust }: DoorRequest): DoorPlan | null {
+export function planDoor(
+  resolved: ResolvedPolicy,
+  { published, backend, trust, channel }: DoorRequest,
+): DoorPlan | null {
   const { networkMode, layers } = resolved;
   const allowed = layers.flatMap(({ network }) => network.domains.filter(({ access }) => access === "allow"));
   if (published.length > 0 && networkMode === "full") {
@@ -31,13 +36,21 @@ export function planDoor(resolved: ResolvedPolicy, { published, backend, trust }
       hint: "with the host's network its ports are reachable as they are",
     });
   }
-  if (networkMode !== "restricted" || (allowed.length === 0 && published.length === 0)) return null;
+  const isNetwork = networkMode === "restricted" && (allowed.length > 0 || published.length > 0);
+  if (networkMode === "full" || (backend === "none" && !isNetwork) || !(isNetwork || channel)) return null;
+  if (backend === "landlock" && channel) {
+    throw new SandboxedError("policy_unenforceable", "--backend landlock cannot let a program talk to its session", {
+      hint: "use a backend with namespaces, or leave --grant out",
+    });
+  }
   if (backend === "landlock") {
     throw new SandboxedError("policy_unenforceable", "--backend landlock cannot let single hosts through", {
       hint: "use a backend with namespaces, or take the hosts away",
     });
   }
-  const ports = new Set(allowed.flatMap(({ pattern }) => parseDomainPattern(pattern).port ?? WEB_PORTS));
+  const ports = new Set(
+    (isNetwork ? allowed : []).flatMap(({ pattern }) => parseDomainPattern(pattern).port ?? WEB_PORTS),
+  );
   ports.delete(DNS_PORT);
   ports.delete(PROXY_PORT);
   if (ports.size > MOST_PORTS) {
@@ -52,7 +65,7 @@ export function planDoor(resolved: ResolvedPolicy, { published, backend, trust }
   return {
     proxyPort: PROXY_PORT,
     transparentPorts: [...ports].toSorted((one, other) => one - other),
-    dns: true,
+    dns: isNetwork,
     published: [...new Set(published.map(({ port }) => port))],
     trust: needsInterception(resolved) ? trust : null,
   };
@@ -64,14 +77,14 @@ export function planDoor(resolved: ResolvedPolicy, { published, backend, trust }
  */
 export function withDoorFiles(
   tree: { readonly mounts: readonly MountStep[]; readonly expectations: readonly Expectation[] },
-  { trust }: DoorPlan,
+  { trust, dns }: DoorPlan,
   folder: AbsolutePath,
   { canonical, look }: Pick<HostFacts, "canonical" | "look">,
 ): { readonly mounts: readonly MountStep[]; readonly expectations: readonly Expectation[] } {
   const isRootShown = tree.mounts.some((step) => step.do === "bind" && step.to === "/");
   const mounts = [...tree.mounts];
   const expectations = [...tree.expectations];
-  for (const name of doorFileNames) {
+  for (const name of dns ? doorFileNames : []) {
     const path = canonical(knownNormal(`/etc/${name}`));
     if (path === null || (isRootShown && look(path).kind !== "file")) continue;
     const step: MountStep = { do: "bind", from: knownNormal(`${folder}/${name}`), to: path, access: "read" };
@@ -140,7 +153,12 @@ const NO_PROXY = ["NO_PROXY", "no_proxy", "npm_config_noproxy", "NPM_CONFIG_NOPR
 const OWN_HOSTS = "localhost,127.0.0.1,::1";
 
 /** What makes programs use the proxy that know how to; the rest meet the same rules without knowing it. */
-export function doorVariables({ proxyPort, trust }: DoorPlan): readonly (readonly [name: string, value: string])[] {
+export function doorVariables({
+  proxyPort,
+  trust,
+  dns,
+}: DoorPlan): readonly (readonly [name: string, value: string])[] {
+  if (!dns) return []; // the door of a channel leads nowhere else
   const address = `127.0.0.1:${proxyPort}`;
   return [
     ...HTTP_PROXY.map((name) => [name, `http://${address}`] as const),

@@ -43,6 +43,7 @@ export interface PlanRequest {
   /** What a directory holds, for a backend that must name it all. */
   readonly list: LandlockRequest["list"];
   readonly publish: readonly Publication[];
+  readonly channel: boolean;
   /** Where the door's own files lie on the host. */
   readonly doorFolder: AbsolutePath;
 }
@@ -66,6 +67,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
   const home = privateHomeFor(request.homes, resolved.places, steps);
   const door = planDoor(resolved, {
     published: request.publish,
+    channel: request.channel,
     backend,
     trust: knownNormal(`${request.doorFolder}/trust-${request.session}.pem`),
   });
@@ -145,7 +147,7 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
     made,
     placeholders: request.placeholders,
     reductions: [
-      ...reductions(resolved, facts, { absent: absent.length > 0, door: door !== null }),
+      ...reductions(resolved, facts, { absent: absent.length > 0, door: door !== null && door.dns }),
       ...(alone?.reductions ?? []),
     ],
     terminal: request.terminal,

@@ -67,7 +67,8 @@ export function initInstructions(plan: LaunchPlan): Buffer {
 function doorRecords(door: DoorPlan | null): readonly Record[] {
   if (door === null) return [];
   return [
-    ["route", "all"],
+    // A door for the channel alone changes nothing else about the network.
+    ...(door.dns ? [["route", "all"]] : []),
     ["listen", "door", String(door.proxyPort)],
     ...door.transparentPorts.map((port) => ["listen", "tcp", String(port)]),
     ...(door.dns ? [["listen", "dns", "53"]] : []),

@@ -4,14 +4,14 @@ import type { AbsolutePath, Journal, JournalEvent } from "../../../policy/index.
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { removePlaceholders, startWatch } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
-import type { DoorService, StartRequest } from "../../request.ts";
-import { watchHomeSize } from "../launch/home-size.ts";
+import type { CompanionRun, DoorService, StartRequest } from "../../request.ts";
 import { launch } from "../launch/index.ts";
 import type { Launch } from "../launch/index.ts";
 import { preparePrivateHome } from "../launch/private-home.ts";
-import { stopJob, tieSignals } from "../launch/signals.ts";
+import { stopJob } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
 import type { Ending } from "../launch/supervise.ts";
+import { bounds } from "./bounds.ts";
 import type { Entrances } from "./entrances.ts";
 import { launchFiles, makeDoorFiles, makeFolders, makeTrust, removeTrust } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
@@ -117,10 +117,28 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       const entrances = await openDoorOf(request, launchable, launched, supervisor, note);
       if (entrances !== null) undo.push(entrances.close);
       served(entrances?.service ?? null);
-      const journal = openJournal(request, launchable, launched);
-      opened = journal;
+      const journal = openJournal(
+        request,
+        launchable,
+        launched,
+        {
+          record: (event, durability) => {
+            try {
+              if (!isOver) opened?.append(event, durability);
+            } catch (error) {
+              supervisor.fail(error);
+              throw error;
+            }
+          },
+          cancel: () => supervisor.end(SIGTERM),
+        },
+        (held) => {
+          opened = held;
+        },
+      );
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
+      request.companion?.end();
       if (supervisor.isGuardLost) removePlaceholders(plan.placeholders);
       const ending = endingOf(supervisor, journal);
       repairs.push(
@@ -146,6 +164,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       if (opened !== null && !(error instanceof StaleLaunch)) recordFailure(opened, error);
       throw error;
     } finally {
+      request.companion?.end();
       undo.forEach((step) => step());
     }
   }
@@ -216,10 +235,17 @@ async function openDoorOf(
 }
 
 /** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
-function openJournal(request: StartRequest, { plan, fingerprint }: Launchable, launched: Launch): Journal {
+function openJournal(
+  request: StartRequest,
+  { plan, fingerprint }: Launchable,
+  launched: Launch,
+  run: CompanionRun,
+  opened: (journal: Journal) => void,
+): Journal {
   let journal: Journal | null = null;
   try {
     journal = request.session.openJournal();
+    opened(journal);
     journal.append(
       {
         kind: "run.launching",
@@ -232,32 +258,13 @@ function openJournal(request: StartRequest, { plan, fingerprint }: Launchable, l
       },
       "durable",
     );
+    request.companion?.begin(run);
     launched.go();
     return journal;
   } catch (error) {
     launched.abort();
-    if (journal !== null) recordFailure(journal, error);
     throw error;
   }
 }
 
-/** Time, size and outside ends of a run. Returns what takes them away again. */
-function bounds(request: StartRequest, { plan }: Launchable, supervisor: Supervisor): (() => void)[] {
-  const undo: (() => void)[] = [];
-  if (request.attended) undo.push(tieSignals(supervisor));
-  if (request.cancel !== undefined) {
-    const { cancel } = request;
-    const end = (): void => supervisor.end(15);
-    cancel.addEventListener("abort", end, { once: true });
-    undo.push(() => cancel.removeEventListener("abort", end));
-  }
-  const { wallTime, homeSize } = plan.limits;
-  if (wallTime !== null) {
-    const timer = setTimeout(() => supervisor.exceed("wall_time", wallTime), wallTime);
-    undo.push(() => clearTimeout(timer));
-  }
-  if (plan.privateHome !== null) {
-    undo.push(watchHomeSize(plan.privateHome.folder, homeSize, (used) => supervisor.exceed("home_size", used)));
-  }
-  return undo;
-}
+const SIGTERM = 15;

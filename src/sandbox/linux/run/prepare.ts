@@ -111,6 +111,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     list: disk.list,
     made: madeFolders(folders, host),
     publish: request.publish ?? [],
+    channel: request.channel === true,
     doorFolder: doorFolder(folders),
   });
   const survey = withoutFreed(surveyed, plan);

@@ -33,7 +33,8 @@ describe("a plan's door", () => {
 
   it("says nothing of what it has not", () => {
     const plan = { ...planOf(), door: { ...door, transparentPorts: [], dns: false, published: [] } };
-    expect(init(plan)).toContain(" route all listen door 3128 id ");
+    expect(init(plan)).toContain(" listen door 3128 id ");
+    expect(init(plan)).not.toContain(" route ");
   });
 
   it("is nothing where there is none", () => {

@@ -112,6 +112,7 @@ export function planOf(
     made: [],
     list: () => new Map(),
     publish: [],
+    channel: false,
     doorFolder: absolutePath("/home/ann/.cache/sandboxed/door"),
   }).plan;
 }

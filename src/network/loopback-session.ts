@@ -1,0 +1,50 @@
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:net";
+import { SandboxedError } from "../policy/index.ts";
+import { targetOf } from "./authority.ts";
+import { openDoor } from "./door.ts";
+import type { Answer, Gate } from "./gate.ts";
+import type { SessionProtocol } from "./parts.ts";
+import { refuse } from "./refusal.ts";
+
+/**
+ * The channel of a run that shares the host's network: a door on the loopback, which whoever is on this machine can
+ * reach, and behind which there is nothing but the channel. What is no token of it is turned away.
+ * Errors: `setup_failed`.
+ */
+export async function serveLoopbackSession(
+  session: SessionProtocol,
+): Promise<{ readonly port: number; readonly close: () => void }> {
+  const door = openDoor({
+    gate: closed,
+    parseTarget: targetOf,
+    observe: () => {},
+    // Nobody is told it: who has the host's network needs no proxy.
+    secret: randomBytes(32).toString("hex"),
+    sessionProtocol: session,
+  });
+  const server = createServer({ allowHalfOpen: true });
+  door.serve(server, "proxy");
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (cause) => {
+      reject(new SandboxedError("setup_failed", `cannot listen on 127.0.0.1: ${cause.message}`, { cause }));
+    });
+    server.listen({ host: "127.0.0.1", port: 0, exclusive: true }, resolve);
+  });
+  server.on("error", () => {}); // of accepting, which costs one connection
+  server.unref();
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new SandboxedError("internal", "a server without a port");
+  return { port: address.port, close: () => door.close() };
+}
+
+const closed: Gate = {
+  admit: (target, protocol) => Promise.resolve(nothing(protocol, target)),
+  request: ({ target }) => nothing("http", target),
+  locate: ({ target }, protocol) => Promise.resolve(nothing(protocol, target)),
+  stillAllowed: () => false,
+};
+
+function nothing(protocol: Parameters<Gate["admit"]>[1], target: Parameters<Gate["admit"]>[0]): Answer<never> {
+  return { ok: false, refusal: refuse(protocol, target, "network_not_allowed", "This door is for the channel alone.") };
+}

@@ -1,0 +1,40 @@
+import type { StartRequest } from "../../request.ts";
+import { watchHomeSize } from "../launch/home-size.ts";
+import { tieSignals } from "../launch/signals.ts";
+import type { Supervisor } from "../launch/supervise.ts";
+import type { Launchable } from "./launchable.ts";
+
+/** Time, size and outside ends of a run. Returns what takes them away again. */
+export function bounds(request: StartRequest, { plan }: Launchable, supervisor: Supervisor): (() => void)[] {
+  const undo: (() => void)[] = [];
+  if (request.attended) undo.push(tieSignals(supervisor));
+  if (request.cancel !== undefined) {
+    const { cancel } = request;
+    const end = (): void => supervisor.end(15);
+    cancel.addEventListener("abort", end, { once: true });
+    undo.push(() => cancel.removeEventListener("abort", end));
+  }
+  const { wallTime, homeSize } = plan.limits;
+  if (wallTime !== null) {
+    undo.push(watchWallTime(wallTime, request.companion, () => supervisor.exceed("wall_time", wallTime)));
+  }
+  if (plan.privateHome !== null) {
+    undo.push(watchHomeSize(plan.privateHome.folder, homeSize, (used) => supervisor.exceed("home_size", used)));
+  }
+  return undo;
+}
+
+/** Milliseconds between looks at a clock that has been standing still. */
+const SHORTEST_LOOK = 50;
+
+/** Time for which the clock stood still does not count. Returns what stops watching. */
+function watchWallTime(most: number, companion: StartRequest["companion"], exceeded: () => void): () => void {
+  const began = performance.now();
+  const look = (): void => {
+    const left = most + (companion?.pausedFor() ?? 0) - (performance.now() - began);
+    if (left <= 0) exceeded();
+    else timer = setTimeout(look, Math.max(left, SHORTEST_LOOK));
+  };
+  let timer = setTimeout(look, most);
+  return () => clearTimeout(timer);
+}

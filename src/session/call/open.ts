@@ -1,0 +1,133 @@
+import { SessionError } from "../error.ts";
+import { alsoCovers } from "../grant/admit.ts";
+import type { Admission } from "../grant/admit.ts";
+import type { Grant, Within } from "../grant/grant.ts";
+import type { HeldCapability } from "../grant/held.ts";
+import type { Json, JsonObject } from "../json.ts";
+import type { Call, MethodDefinition } from "../method.ts";
+import type { Act } from "../question.ts";
+
+/** How an open call reaches what is not its own. */
+export interface CallSupport {
+  readonly now: () => number;
+  readonly ask: (call: OpenCall, act: Act) => Promise<void>;
+}
+
+/** Who calls, and what is known of them. */
+export interface Bearer {
+  readonly grant: Grant;
+  readonly acceptsImages: boolean;
+}
+
+/** A call from its arrival to its one answer. */
+export class OpenCall implements Call, Within {
+  readonly id: string;
+  readonly grant: Grant;
+  readonly definition: MethodDefinition;
+  readonly params: JsonObject;
+  /** The answer: settles once, whatever the method does afterwards. */
+  readonly result: Promise<Json>;
+  readonly began: number;
+  readonly acceptsImages: boolean;
+  subjects: readonly string[] = [];
+  admission: Admission = nothing;
+  readonly #support: CallSupport;
+  readonly #controller = new AbortController();
+  #settle: { readonly resolve: (value: Json) => void; readonly reject: (error: SessionError) => void } | null = null;
+
+  constructor(
+    id: string,
+    { grant, acceptsImages }: Bearer,
+    definition: MethodDefinition,
+    params: JsonObject,
+    support: CallSupport,
+  ) {
+    this.id = id;
+    this.acceptsImages = acceptsImages;
+    this.grant = grant;
+    this.definition = definition;
+    this.params = params;
+    this.#support = support;
+    this.began = support.now();
+    this.result = new Promise((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+  }
+
+  get method(): string {
+    return this.definition.name;
+  }
+
+  get holder(): Grant {
+    return this.grant;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get isOpen(): boolean {
+    return this.#settle !== null;
+  }
+
+  covers(subject: string): boolean {
+    const { capability } = this.definition;
+    return capability === null || alsoCovers(this.admission, this.grant, capability, subject, this.#support.now());
+  }
+
+  store(bytes: number): boolean {
+    const { used } = this.admission;
+    const stored: HeldCapability[] = [];
+    for (const held of used) {
+      if (held.store(bytes)) stored.push(held);
+      else {
+        for (const done of stored) done.store(-bytes);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  asWaiting(): Within {
+    return this;
+  }
+
+  async approve(act: Act): Promise<void> {
+    if (this.admission.asking.length === 0) return;
+    await this.#support.ask(this, act);
+    this.signal.throwIfAborted();
+    for (const held of this.admission.asking) held.approve();
+  }
+
+  /** True when this was the answer. */
+  answer(value: Json): boolean {
+    const settle = this.#settle;
+    this.#settle = null;
+    settle?.resolve(value);
+    return settle !== null;
+  }
+
+  fail(error: SessionError): boolean {
+    const settle = this.#settle;
+    this.#settle = null;
+    settle?.reject(error);
+    return settle !== null;
+  }
+
+  /** Answers it, and tells whoever works on it to stop. */
+  end(why: SessionError): boolean {
+    const isFirst = this.fail(why);
+    if (isFirst) this.#controller.abort(why);
+    return isFirst;
+  }
+}
+
+const nothing: Admission = { used: [], asking: [] };
+
+/** What a caller is told of a failure that is no refusal: not its text, which may say what the caller must not know. */
+export function asSessionError(error: unknown): SessionError {
+  if (error instanceof SessionError) return error;
+  return new SessionError("failed", "the call failed inside the session; its journal or its owner knows more", {
+    cause: error,
+  });
+}

@@ -1,0 +1,93 @@
+import type { CapabilityText } from "../capability/text.ts";
+import { SessionError } from "../error.ts";
+import type { Json, JsonObject } from "../json.ts";
+import type { Call, MethodDefinition } from "../method.ts";
+import { Params } from "../params.ts";
+import type { ToolDescription } from "../tools.ts";
+import { searchTools } from "./search.ts";
+
+/** A token for somebody who works for an open call. */
+export type Delegate = (call: Call, capabilities: readonly CapabilityText[]) => string;
+
+const MOST_FOUND = 100;
+const USUALLY_FOUND = 10;
+
+/** `session.tools`, `session.search_tools` and `session.tool`: what the holder may call, and nothing else. */
+export function toolMethods(delegate: Delegate): readonly MethodDefinition[] {
+  return [
+    {
+      name: "session.tools",
+      capability: "tools",
+      isFree: true,
+      subjectsOf(params) {
+        void new Params("session.tools", params, []);
+        return [];
+      },
+      async handle(call, { tools }) {
+        return { tools: (await tools.list()).filter(({ name }) => call.covers(name)).map(shown) };
+      },
+    },
+    {
+      name: "session.search_tools",
+      capability: "tools",
+      isFree: true,
+      subjectsOf(params) {
+        searchParams(params);
+        return [];
+      },
+      async handle(call, { tools }) {
+        const { query, limit } = searchParams(call.params);
+        const covered = (await tools.list()).filter(({ name }) => call.covers(name));
+        return { tools: searchTools(covered, query, limit).map(shown) };
+      },
+    },
+    {
+      name: "session.tool",
+      capability: "tools",
+      acts: "batched",
+      subjectsOf(params, { tools }) {
+        const name = toolParams(params).text("name", 256);
+        return tools.resolve === undefined ? [name] : tools.resolve(name).then((listed) => [listed]);
+      },
+      async handle(call, context) {
+        const { tools, waits } = context;
+        const given = toolParams(call.params);
+        const [name = ""] = call.subjects;
+        const tool = (await tools.list()).find((each) => each.name === name);
+        if (tool === undefined) {
+          throw new SessionError("not_found", `there is no tool ${name}`, {
+            hint: "session.tools lists those that may be called",
+          });
+        }
+        const release = tool.isExclusive === true ? await waits.take(name, call.asWaiting(), call.signal) : null;
+        try {
+          call.signal.throwIfAborted();
+          return await tools.call(name, given.object("arguments"), {
+            signal: call.signal,
+            session: context.id,
+            call: call.id,
+            holder: call.holder.id,
+            acceptsImages: call.acceptsImages,
+            meta: given.any("_meta") === null ? null : given.object("_meta"),
+            delegate: (capabilities) => delegate(call, capabilities),
+          });
+        } finally {
+          release?.();
+        }
+      },
+    },
+  ];
+}
+
+function toolParams(params: JsonObject): Params {
+  return new Params("session.tool", params, ["name", "arguments", "_meta"]);
+}
+
+function searchParams(params: JsonObject): { readonly query: string; readonly limit: number } {
+  const given = new Params("session.search_tools", params, ["query", "limit"]);
+  return { query: given.text("query", 1000), limit: given.count("limit", MOST_FOUND) ?? USUALLY_FOUND };
+}
+
+function shown({ isExclusive: _, ...tool }: ToolDescription): Json {
+  return tool;
+}

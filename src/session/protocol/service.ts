@@ -1,0 +1,21 @@
+import type { OpenCall } from "../call/open.ts";
+import type { SessionError } from "../error.ts";
+import type { JsonObject } from "../json.ts";
+import type { Budget, ChannelLimits } from "./limits.ts";
+
+/** Who speaks, once that is known. */
+export interface Caller {
+  /** Errors: `SessionError` for what cannot even begin. */
+  begin(method: string, params: JsonObject): OpenCall;
+  cancel(call: OpenCall, why: SessionError): void;
+}
+
+/** What the ways to a channel have in common. */
+export interface Service {
+  readonly limits: ChannelLimits;
+  readonly budget: Budget;
+  /** Errors: `unauthenticated`, and why a token that was good is not any more. */
+  authenticate(token: string, greeting: JsonObject): Caller;
+  /** For the journal, and bounded there. */
+  turnedAway(way: "lines" | "http" | "control", reason: string): void;
+}

@@ -1,0 +1,114 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { version } from "../generated/version.ts";
+import { serveLoopbackSession } from "../network/index.ts";
+import type { SessionProtocol } from "../network/index.ts";
+import type { Durability, JournalEvent, Oracle, ResolvedPolicy } from "../policy/index.ts";
+import type { Companion } from "../sandbox/index.ts";
+import { Channel } from "./channel.ts";
+import { parseCapability } from "./capability/text.ts";
+import type { CapabilityText } from "./capability/text.ts";
+import type { Summary } from "./context.ts";
+import { openControl } from "./control/endpoint.ts";
+import { SessionError } from "./error.ts";
+import type { MethodDefinition } from "./method.ts";
+import { allTools } from "./local-tools.ts";
+import { memoryOf, passingMemory } from "./store/memory-file.ts";
+import type { Answerer } from "./questions/index.ts";
+import type { ToolRegistry } from "./tools.ts";
+
+export interface RunChannelOptions {
+  readonly id: string;
+  readonly resolved: ResolvedPolicy;
+  readonly oracle: Oracle;
+  /** The program's network has a door, on this port of its loopback; null for one that shares the host's. */
+  readonly doorPort: number | null;
+  readonly grants: readonly CapabilityText[];
+  readonly tools?: readonly ToolRegistry[];
+  readonly answerers?: readonly Answerer[];
+  readonly methods?: readonly MethodDefinition[];
+  readonly onSummary?: (summary: Summary) => void;
+  readonly maxPause?: number;
+  /** The tool's state on this host; null remembers nothing. */
+  readonly state: string | null;
+}
+
+/** The channel of one run. */
+export interface RunChannel {
+  /** For the program: where the channel is, and its token. */
+  readonly environment: readonly (readonly [name: string, value: string])[];
+  readonly companion: Companion;
+  /** For the run's door; null where the channel has a door of its own. */
+  readonly protocol: SessionProtocol | null;
+  readonly summaries: readonly Summary[];
+  /** Where nothing is started after all. */
+  close(): void;
+}
+
+/** Longest that questions may hold up a run's clock, unless somebody says otherwise. */
+const USUAL_PAUSE = 30 * 60_000;
+
+/** Makes a run's channel and its token. Errors: `policy_invalid` for a grant that means nothing, `setup_failed`. */
+export async function openRunChannel(options: RunChannelOptions): Promise<RunChannel> {
+  const { id, resolved, state } = options;
+  const capabilities = options.grants.map(parseCapability);
+  const door = { name: id };
+  const early: (readonly [JournalEvent, Durability])[] = [];
+  let control: { readonly close: () => void } | null = null;
+  const folder = state === null ? null : join(state, "sessions", id);
+  const channel = new Channel({
+    id,
+    version,
+    resolved,
+    oracle: options.oracle,
+    tools: allTools(options.tools ?? []),
+    answerers: options.answerers ?? [],
+    mayReply: () => control !== null,
+    memory:
+      state === null ? passingMemory() : memoryOf(state, resolved.places.workspaceRoots[0] ?? resolved.places.cwd),
+    maxPause: options.maxPause ?? USUAL_PAUSE,
+    methods: options.methods ?? [],
+    onSummary: options.onSummary ?? (() => {}),
+    record: (event, durability) => void early.push([event, durability]),
+  });
+  let stop: (() => void) | null = null;
+  const token = channel.open(door, capabilities, () => stop?.());
+  const protocol = channel.protocolAt(door);
+  const own = options.doorPort === null ? await serveLoopbackSession(protocol) : null;
+  let isOver = false;
+  const close = (): void => {
+    if (isOver) return;
+    isOver = true;
+    stop = null;
+    channel.shut(new SessionError("revoked", "the session is over"));
+    control?.close();
+    own?.close();
+  };
+  return {
+    environment: variables(`tcp://127.0.0.1:${own?.port ?? options.doorPort ?? 0}`, token, resolved.networkMode),
+    protocol: own === null ? protocol : null,
+    summaries: channel.summaries,
+    companion: {
+      begin(run) {
+        for (const [event, durability] of early.splice(0)) run.record(event, durability);
+        channel.record = run.record;
+        stop = run.cancel;
+        if (folder !== null && existsSync(folder)) control = openControl({ channel, folder, door, cancel: run.cancel });
+      },
+      pausedFor: () => channel.clock.paused(),
+      end: close,
+    },
+    close,
+  };
+}
+
+function variables(channel: string, token: string, mode: ResolvedPolicy["networkMode"]) {
+  return [
+    ["SANDBOXED_CHANNEL", channel],
+    ["SANDBOXED_TOKEN", token],
+    ["CODEX_CHANNEL", channel],
+    ["CODEX_TOKEN", token],
+    ["CODEX_SANDBOX", "sandboxed"],
+    ...(mode === "off" ? [["CODEX_SANDBOX_NETWORK_DISABLED", "1"] as const] : []),
+  ] as const;
+}
