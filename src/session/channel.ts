@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Durability, JournalEvent, Oracle, ResolvedPolicy } from "../policy/index.ts";
+import type { Durability, JournalEvent, ResolvedPolicy } from "../policy/index.ts";
 import { absolutePath } from "../policy/index.ts";
 import type { SessionProtocol } from "../network/index.ts";
 import { authorityOf } from "./authority.ts";
@@ -36,7 +36,6 @@ export interface ChannelOptions {
   readonly id: string;
   readonly version: string;
   readonly resolved: ResolvedPolicy;
-  readonly oracle: Oracle;
   readonly tools: ToolRegistry;
   /** Asked side by side with `reply`. */
   readonly answerers: readonly Answerer[];
@@ -82,7 +81,7 @@ export class Channel {
       id: options.id,
       version: options.version,
       networkMode: resolved.networkMode,
-      decide: authorityOf(resolved, options.oracle),
+      decide: authorityOf(resolved),
       workspaceRoots,
       locate: (path) => locate(path, root ?? null),
       tools: options.tools,

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { version } from "../generated/version.ts";
 import { serveLoopbackSession } from "../network/index.ts";
 import type { SessionProtocol } from "../network/index.ts";
-import type { Durability, JournalEvent, Oracle, ResolvedPolicy } from "../policy/index.ts";
+import type { AbsolutePath, Durability, JournalEvent, Oracle, ResolvedPolicy } from "../policy/index.ts";
 import type { Companion } from "../sandbox/index.ts";
 import { Channel } from "./channel.ts";
 import { parseCapability } from "./capability/text.ts";
@@ -11,6 +11,8 @@ import type { CapabilityText } from "./capability/text.ts";
 import type { Summary } from "./context.ts";
 import { openControl } from "./control/endpoint.ts";
 import { SessionError } from "./error.ts";
+import { sessionFiles } from "./files/index.ts";
+import type { SessionFiles } from "./files/index.ts";
 import type { MethodDefinition } from "./method.ts";
 import { allTools } from "./local-tools.ts";
 import { memoryOf, passingMemory } from "./store/memory-file.ts";
@@ -56,18 +58,18 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
   const early: (readonly [JournalEvent, Durability])[] = [];
   let control: { readonly close: () => void } | null = null;
   const folder = state === null ? null : join(state, "sessions", id);
+  const files = openFiles(options);
   const channel = new Channel({
     id,
     version,
     resolved,
-    oracle: options.oracle,
     tools: allTools(options.tools ?? []),
     answerers: options.answerers ?? [],
     mayReply: () => control !== null,
     memory:
       state === null ? passingMemory() : memoryOf(state, resolved.places.workspaceRoots[0] ?? resolved.places.cwd),
     maxPause: options.maxPause ?? USUAL_PAUSE,
-    methods: options.methods ?? [],
+    methods: [...(files?.methods ?? []), ...(options.methods ?? [])],
     onSummary: options.onSummary ?? (() => {}),
     record: (event, durability) => void early.push([event, durability]),
   });
@@ -83,6 +85,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     channel.shut(new SessionError("revoked", "the session is over"));
     control?.close();
     own?.close();
+    files?.close();
   };
   return {
     environment: variables(`tcp://127.0.0.1:${own?.port ?? options.doorPort ?? 0}`, token, resolved.networkMode),
@@ -100,6 +103,14 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     },
     close,
   };
+}
+
+/** Elsewhere directories cannot be held, and there are no such methods. */
+function openFiles({ resolved, oracle }: RunChannelOptions): SessionFiles | null {
+  if (process.platform !== "linux") return null;
+  const denied = (): readonly AbsolutePath[] =>
+    oracle.materialise().flatMap(({ access, path }) => (access === "deny" ? [path] : []));
+  return sessionFiles({ workspaceRoots: resolved.places.workspaceRoots, denied });
 }
 
 function variables(channel: string, token: string, mode: ResolvedPolicy["networkMode"]) {

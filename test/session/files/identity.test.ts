@@ -62,9 +62,7 @@ describe.runIf(process.getuid?.() === 0)("root acts for whoever owns the workspa
     const usual = 0o666 & ~process.umask();
     expect([write("new/deep/f"), write("own")]).toEqual(["done", "done"]);
     expect(owner("new/deep/f")).toEqual([SOMEBODY, SOMEBODY, usual]);
-    expect([owner("new"), owner("new/deep")].map(([uid, gid]) => [uid, gid])).toEqual(
-      Array(2).fill([SOMEBODY, SOMEBODY]),
-    );
+    for (const made of ["new", "new/deep"]) expect(owner(made).slice(0, 2)).toEqual([SOMEBODY, SOMEBODY]);
     expect(owner("own")).toEqual([SOMEBODY, SOMEBODY, 0o640]);
   });
 

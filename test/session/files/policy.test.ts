@@ -39,8 +39,8 @@ function authority(): Authority {
     protectedPaths: [guarded(".git/hooks", "directory"), guarded(".git/config", "file"), guarded(".vscode", "missing")],
     canonical: (path: AbsolutePath) => path,
   });
-  const { decide } = oracle(profile(rules), places);
-  return { kind: "patch", covers: () => true, decide };
+  const asked = oracle(profile(rules), places);
+  return { kind: "patch", covers: () => true, decide: (query) => asked.decide(query) };
 }
 
 const begin = (...lines: readonly string[]): string => ["*** Begin Patch", ...lines, "*** End Patch"].join("\n");

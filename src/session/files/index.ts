@@ -1,0 +1,3 @@
+/** Files, for whoever holds a capability: reading, finding, writing, patching, from held directories. */
+export { sessionFiles } from "./methods.ts";
+export type { FilesOptions, SessionFiles } from "./methods.ts";
