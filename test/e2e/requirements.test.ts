@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { people } from "../stage/index.ts";
 import type { Result } from "../stage/index.ts";
 import { RequiringMachine, requirementsFile, startHost } from "../stage/required.ts";
 
@@ -207,5 +208,40 @@ describe.each(cases)("$field", (one) => {
       expect([name, way(one).stdout]).toEqual([name, expect.stringContaining("beyond")]);
     }
     expect(machine.stage.read(join(here.outside, "victim"))).toBe("untouched\n");
+  });
+});
+
+describe("profiles of the organisation's", () => {
+  it("can be named by everybody, and are the default of who chooses none", () => {
+    machine.configure(null);
+    machine.require(
+      'default_permissions = "ci"\nallowed_permission_profiles = { ci = true }\n[permissions.ci]\nextends = ":read-only"\n',
+    );
+    for (const words of [[], ["-P", "ci"]]) {
+      const { stdout } = machine.stage.sh("cat README.md; echo x > made.txt", words);
+      expect([stdout, machine.stage.read("made.txt")]).toEqual(["# project\n", null]);
+    }
+    machine.require('[permissions.ci]\nextends = ":isolated"\n');
+    expect(machine.stage.sh("echo x > made.txt && rm made.txt && echo made", ["-P", "ci"]).stdout).toBe("made\n");
+  });
+});
+
+describe.each(people)("for %s", (person) => {
+  it("a rule of the organisation's holds, and is shown with its line and its owner", () => {
+    const own = new RequiringMachine(person);
+    try {
+      const secret = join(own.stage.outside, "victim");
+      own.require(`support_contact = "it@example.com"\n[permissions.filesystem]\ndeny_read = ["${secret}"]\n`);
+      const { stdout, stderr } = own.stage.sh(`cat ${secret}`, ["-r", own.stage.outside]);
+      expect(stdout).toBe("");
+      expect(stderr).toContain(`${requirementsFile}:3`);
+      expect(stderr).toContain("it@example.com");
+      const shown = own.stage.sandboxed(["policy", "show", "--effective", "-r", own.stage.outside]).stdout;
+      expect(shown).toMatch(new RegExp(`${secret}.*deny.*${requirementsFile}:3`));
+      own.require(null);
+      expect(own.stage.sh(`cat ${secret}`, ["-r", own.stage.outside]).stdout).toBe("untouched\n");
+    } finally {
+      own.remove();
+    }
   });
 });
