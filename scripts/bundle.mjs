@@ -14,6 +14,7 @@ const late = {
   network: "src/network/index.ts",
   session: "src/session/index.ts",
   recover: "src/audit/recover.ts",
+  reload: "src/cli/reload.ts",
 };
 
 const loadedLate = {

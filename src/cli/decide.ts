@@ -17,12 +17,19 @@ import type { Requirements } from "../requirements/index.ts";
 import { rememberRun } from "./recall.ts";
 import type { ConfigAnswer } from "./recall.ts";
 
-/** Decides a run from its configuration and the host. Errors: those of `loadConfig` and `prepare`, `usage`. */
-export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
+/**
+ * Decides a run from its configuration and the host. `trial`: only to see what it would be, with what files said at
+ * another time instead of what they say now. Errors: those of `loadGated` and `prepare`, `usage`.
+ */
+export async function decideRun(
+  asked: AskedRun,
+  trial: { readonly texts: readonly ConfigAnswer[] } | null = null,
+): Promise<DecidedRun> {
   const { parsed, surroundings, program, session } = asked;
   const files: ConfigAnswer[] = [];
   const read = (path: string, trust: Trust): string | null => {
-    const text = readConfigFile(path, trust);
+    const told = trial?.texts.find(([file, by]) => file === path && by === trust);
+    const text = told === undefined ? readConfigFile(path, trust) : told[2];
     files.push([path, trust, text]);
     return text;
   };
@@ -63,11 +70,12 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
   grants?.refuseOwn(prepared.oracle);
   const wanted = { grants: grants?.capabilities ?? [], ephemeral: lastValue(parsed, "ephemeral") !== null };
-  const { launchable, ...equipment } = await equip(prepared, isDry(parsed) ? null : wanted, session);
+  const { launchable, ...equipment } = await equip(prepared, trial !== null || isDry(parsed) ? null : wanted, session);
   return {
     launchable,
     equipment,
     warnings,
+    files,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {
       const answers =

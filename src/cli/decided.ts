@@ -3,6 +3,7 @@ import type { Launchable } from "../sandbox/index.ts";
 import type { ChosenProgram } from "./interpreter.ts";
 import type { Parsed } from "./parse.ts";
 import type { RunOption } from "./run-options.ts";
+import type { ConfigAnswer } from "./recall.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** A run as the command line asks for it. */
@@ -25,6 +26,8 @@ export interface DecidedRun {
   readonly warnings: readonly string[];
   /** Names in the caller's environment that the program does not get; empty in a recalled run, which nobody asked. */
   readonly dropped: readonly string[];
+  /** What was read of configuration and requirements. */
+  readonly files: readonly ConfigAnswer[];
   /** Kept for the next run of the same kind, once this one is under way. */
   readonly remember: () => void;
 }

@@ -1,6 +1,7 @@
 import { areOthersOpen, newSessionId, openSession } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
+import type { Journal } from "../policy/index.ts";
 import { MOST_ATTEMPTS, sessionAfter, start, untilItFits, withSummaries } from "../run.ts";
 import type { RunOutcome, StaleLaunch, StartRequest } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
@@ -13,6 +14,7 @@ import { passingFolders } from "./passing-folders.ts";
 import { questionOf, recallRun } from "./recall.ts";
 import { openReport } from "./report-file.ts";
 import type { ReportFile } from "./report-file.ts";
+import type { LiveRun } from "./reload.ts";
 import { runOptions } from "./run-options.ts";
 import type { RunOption } from "./run-options.ts";
 import { surroundingsOf } from "./surroundings.ts";
@@ -79,7 +81,7 @@ async function run(parsed: Parsed<RunOption>, voice: Voice): Promise<number> {
     let decided = recalled;
     return await untilItFits(MOST_ATTEMPTS + (recalled === null ? 0 : 1), async (stale) => {
       if (decided === null || stale !== null) decided = await afresh(decided === recalled);
-      return conclude(await execute(asked, decided, stale), decided, report, parsed, voice);
+      return conclude(await execute(asked, decided, stale, voice), decided, report, parsed, voice);
     });
   } catch (error) {
     const lost = report?.write({ schemaVersion: 1, status: exitStatus(error), error: describe(error) });
@@ -105,16 +107,32 @@ async function showPlan(asked: AskedRun, voice: Voice): Promise<number> {
 /** Errors: `StaleLaunch`, when it is time to decide afresh. `before` is the one that came before. */
 async function execute(
   asked: AskedRun,
-  { launchable, equipment, remember }: DecidedRun,
+  { launchable, equipment, files, remember }: DecidedRun,
   before: StaleLaunch | null,
+  voice: Voice,
 ): Promise<RunOutcome> {
   const request = startRequest(asked);
   const tidying = tidyLater(asked);
+  const ending = new AbortController();
+  const session = sessionAfter(request.session, before);
+  let journal: Journal | null = null;
+  const openJournal = (): Journal => (journal = session.openJournal());
   try {
     const { channel, ...rest } = equipment ?? {};
-    const running = start({ ...rest, ...request, session: sessionAfter(request.session, before) }, launchable);
+    const running = start(
+      { ...rest, ...request, cancel: ending.signal, session: { ...session, openJournal } },
+      launchable,
+    );
     remember();
-    const outcome = await running.outcome;
+    const watching = watchLater({
+      asked,
+      running,
+      files,
+      journal: () => journal,
+      end: () => ending.abort(),
+      say: (text) => voice.warn(text),
+    });
+    const outcome = await running.outcome.finally(() => watching.close());
     await tidying.now();
     return withSummaries(outcome, channel);
   } catch (error) {
@@ -123,6 +141,27 @@ async function execute(
   } finally {
     equipment?.channel?.close();
   }
+}
+
+/** Where there are requirements the run is held to what becomes of them. Nobody waits for that to begin. */
+function watchLater(live: LiveRun): { close(): Promise<void> } {
+  if (!live.files.some(([, trust, text]) => text !== null && (trust === "administrator" || trust === "given"))) {
+    return { close: () => Promise.resolve() };
+  }
+  let watching: Promise<{ close(): Promise<void> }> | null = null;
+  const timer = setTimeout(() => {
+    watching = import("./reload.ts").then(({ watchRequirements }) => watchRequirements(live));
+    watching.catch((error: unknown) => live.say(`the requirements are not watched: ${String(error)}`));
+  }, SETTLED_MS);
+  return {
+    async close() {
+      clearTimeout(timer);
+      await watching?.then(
+        (watcher) => watcher.close(),
+        () => {},
+      );
+    },
+  };
 }
 
 /** By then nearly every program has started. */

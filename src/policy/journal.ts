@@ -125,6 +125,17 @@ export type JournalEvent =
       readonly sha256: string;
       readonly kept: string;
     }
+  | {
+      /**
+       * Requirements changed during a run. `narrowed`: what they forbid holds for it, too. `ended`: it has what it could
+       * not have been started with any more. `kept`: they cannot be used, and those of before stay in force.
+       */
+      readonly kind: "requirements.reloaded";
+      readonly effect: "narrowed" | "ended" | "kept";
+      readonly message: string;
+      /** Of the door's policy; null where there is no door, or nothing of it changed. */
+      readonly generation: number | null;
+    }
   | { readonly kind: "session.closed" };
 
 /** `durable` is on the disk when `append` returns; `batched` is handed to the system within 20 ms. */

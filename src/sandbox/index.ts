@@ -14,6 +14,7 @@ export { toolFolders } from "./folders.ts";
 export type { ToolFolders } from "./folders.ts";
 export type { HandOff, Repair, RunOutcome } from "./outcome.ts";
 export type { Backend, LaunchPlan, Reduction } from "./plan.ts";
+export { planExcess } from "./plan-excess.ts";
 export { printRefusal } from "./refusals/index.ts";
 export type {
   Companion,

@@ -19,7 +19,9 @@ export class RequiringMachine {
     chmodSync(root, 0o755);
     this.#etc = join(root, "etc");
     mkdirSync(join(this.#etc, "sandboxed"), { recursive: true });
-    const mount = `mount -t overlay overlay -o lowerdir=${this.#etc}:/etc /etc && exec "$@"`;
+    // The overlay makes the place where there is none; the bind mount lets changes be seen.
+    const overlay = `mount -t overlay overlay -o lowerdir=${this.#etc}:/etc /etc`;
+    const mount = `${overlay} && mount --bind ${this.folder} /etc/sandboxed && exec "$@"`;
     this.stage = new Stage(person, () => ["unshare", "-m", "sh", "-c", mount, "sh"]);
   }
 

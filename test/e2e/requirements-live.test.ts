@@ -1,0 +1,123 @@
+import type { ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { listSessions, readJournal } from "../../src/audit/index.ts";
+import { RequiringMachine, requirementsFile, startHost } from "../stage/required.ts";
+
+let machine: RequiringMachine;
+let host: { readonly server: ChildProcess; readonly port: number };
+
+beforeAll(async () => {
+  machine = new RequiringMachine();
+  host = await startHost();
+});
+
+afterEach(() => machine.require(null));
+
+afterAll(() => {
+  machine.remove();
+  host.server.kill("SIGKILL");
+});
+
+interface Ended {
+  readonly status: number | null;
+  readonly said: string;
+  readonly stdout: string;
+  readonly effects: readonly unknown[];
+}
+
+/** A run during which the requirements become another text; the program is told to go on afterwards. */
+async function during(words: readonly string[], script: string, change: () => void): Promise<Ended> {
+  const earlier = journals();
+  const child = machine.stage.start([...words, "--", "sh", "-c", script]);
+  const { stdin, stdout, stderr } = child;
+  if (stdin === null || stdout === null || stderr === null) throw new Error("no pipes");
+  stdin.on("error", () => {});
+  const said = text(stderr);
+  let printed = "";
+  stdout.setEncoding("utf8").on("data", (chunk: string) => (printed += chunk));
+  const ended = once(child, "exit");
+  const until = async (done: () => boolean): Promise<void> => {
+    for (let i = 0; i < 500 && !done() && child.exitCode === null; i++) await sleep(10);
+  };
+  await until(() => printed.includes("begun\n"));
+  // By then the files are watched.
+  await sleep(600);
+  change();
+  await sleep(900);
+  stdin.end("go on\n");
+  await ended;
+  const [own] = journals().filter((journal) => !earlier.includes(journal));
+  const records = own === undefined ? [] : [...readJournal(own)];
+  const effects = records.flatMap(({ kind, members }) =>
+    kind === "requirements.reloaded" ? [members.get("effect")] : [],
+  );
+  return { status: child.exitCode, said: await said, stdout: printed, effects };
+}
+
+function journals(): readonly string[] {
+  return listSessions(new Map([["HOME", machine.stage.home]])).map(({ journal }) => journal);
+}
+
+const waiting = (then: string): string => `echo begun; read -r _; ${then}`;
+
+describe("requirements that change during a run", () => {
+  it("take the network at once, and leave the program running", async () => {
+    const fetching = `python3 -c "
+import urllib.request
+try: print(urllib.request.urlopen('http://127.0.0.1:${host.port}/', timeout=5).read().decode().strip())
+except OSError: print('refused')"`;
+    const words = ["--host-port", String(host.port)];
+    const script = `${fetching}; ${waiting(fetching)}`;
+    machine.require("# nothing\n");
+    const free = await during(words, script, () => machine.require("# nothing either\n"));
+    expect([free.stdout, free.status]).toEqual(["reached\nbegun\nreached\n", 0]);
+    machine.require("# nothing\n");
+    const { stdout, status, said, effects } = await during(words, script, () =>
+      machine.require(`[network]\ndenied_domains = ["127.0.0.1:${host.port}"]\n`),
+    );
+    expect([stdout, status, effects]).toEqual(["reached\nbegun\nrefused\n", 0, ["narrowed"]]);
+    expect(said).toContain("what they forbid now holds");
+    expect(said).toContain(`${requirementsFile}:2`);
+  });
+
+  it("end a run that has what it could not have been started with", async () => {
+    const { outside } = machine.stage;
+    const words = ["-r", outside];
+    const script = waiting(`cat ${outside}/victim`);
+    machine.require("# nothing\n");
+    const { stdout, said, effects, status } = await during(words, script, () =>
+      machine.require(`[permissions.filesystem]\ndeny_read = ["${outside}"]\n`),
+    );
+    expect([stdout, effects]).toEqual(["begun\n", ["ended"]]);
+    expect(said).toContain("could not start any more");
+    expect(status).not.toBe(0);
+    machine.require("# nothing\n");
+    const other = await during(words, script, () =>
+      machine.require('[permissions.filesystem]\ndeny_read = ["/srv"]\n'),
+    );
+    expect([other.stdout, other.status, other.effects]).toEqual(["begun\nuntouched\n", 0, ["narrowed"]]);
+  });
+
+  it("that contradict how it was started end it, those that cannot be used change nothing", async () => {
+    const script = waiting("echo went on");
+    machine.require("# nothing\n");
+    const conflict = await during(["-P", ":workspace"], script, () =>
+      machine.require('allowed_sandbox_modes = ["read-only"]\n'),
+    );
+    expect([conflict.stdout, conflict.effects]).toEqual(["begun\n", ["ended"]]);
+    machine.require("# nothing\n");
+    const broken = await during(["-P", ":workspace"], script, () => {
+      // As editors save: another file takes the name.
+      const draft = join(machine.folder, "draft");
+      writeFileSync(draft, "allowed_sandbox_mode = [\n");
+      renameSync(draft, join(machine.folder, "requirements.toml"));
+    });
+    expect([broken.stdout, broken.status, broken.effects]).toEqual(["begun\nwent on\n", 0, ["kept"]]);
+    expect(broken.said).toContain("those of before stay in force");
+  });
+});
