@@ -45,8 +45,8 @@ export async function bundle(options) {
     // The loader of ES modules takes longer to start than any of these files to read.
     supported: { "dynamic-import": false },
     define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
-    // Words an error about a configuration, and is found beside the tool.
-    external: ["zod", "micromatch"],
+    // Found beside the tool by the few commands and runs that need them.
+    external: ["zod", "micromatch", "@modelcontextprotocol/*"],
     plugins: [loadedLate],
     logLevel: "warning",
     // Where a module asks for its own place, it asks the CommonJS way first.

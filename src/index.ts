@@ -60,5 +60,12 @@ export type {
   Stream,
   ToolFolders,
 } from "./sandbox/index.ts";
-export { journalPath, listSessions, openSession, readJournal, verifyJournal } from "./audit/index.ts";
-export type { JournalRecord, Session, SessionEntry, SessionOptions, VerifyResult } from "./audit/index.ts";
+export { journalPath, listSessions, openSession, readJournal, transcriptOf, verifyJournal } from "./audit/index.ts";
+export type {
+  JournalRecord,
+  Session,
+  SessionEntry,
+  SessionOptions,
+  TranscriptItem,
+  VerifyResult,
+} from "./audit/index.ts";

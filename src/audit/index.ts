@@ -6,5 +6,7 @@ export type { JournalRecord } from "./record.ts";
 export { redactArgv, redactText } from "./redact.ts";
 export { areOthersOpen, journalPath, listSessions, openSession } from "./session.ts";
 export type { Session, SessionEntry, SessionOptions } from "./session.ts";
+export { transcriptOf } from "./transcript.ts";
+export type { TranscriptItem } from "./transcript.ts";
 export { readJournal, verifyJournal } from "./verify.ts";
 export type { Damage, VerifyResult } from "./verify.ts";

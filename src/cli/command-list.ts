@@ -85,4 +85,29 @@ export const commandList: readonly CommandEntry[] = [
     summary: "check that journals are as they were written",
     load: async () => (await import("./commands/audit-verify.ts")).auditVerify,
   },
+  {
+    name: "mcp list",
+    summary: "list MCP servers and whether they may be used",
+    load: async () => (await import("./commands/mcp-list.ts")).mcpList,
+  },
+  {
+    name: "mcp get",
+    summary: "show an MCP server, and its tools",
+    load: async () => (await import("./commands/mcp-get.ts")).mcpGet,
+  },
+  {
+    name: "mcp add",
+    summary: "add an MCP server to your configuration",
+    load: async () => (await import("./commands/mcp-add.ts")).mcpAdd,
+  },
+  {
+    name: "mcp remove",
+    summary: "take an MCP server out of your configuration",
+    load: async () => (await import("./commands/mcp-remove.ts")).mcpRemove,
+  },
+  {
+    name: "mcp approve",
+    summary: "look at changed tools of an MCP server, and approve them",
+    load: async () => (await import("./commands/mcp-approve.ts")).mcpApprove,
+  },
 ];

@@ -182,6 +182,11 @@ export const policyOptions = [
   },
 ] as const satisfies readonly Option[];
 
+const configIds: readonly string[] = ["config", "override", "cd"];
+
+/** Where the configuration of a command comes from that takes no policy. */
+export const configOptions: readonly Option[] = policyOptions.filter(({ id }) => configIds.includes(id));
+
 export const outputOptions = [
   { id: "json", long: "json", short: null, argument: null, help: "say it as JSON", example: "--json" },
   { id: "help", long: "help", short: "h", argument: null, help: "show this help", example: "--help" },

@@ -1,6 +1,8 @@
 import { basename, dirname, resolve } from "node:path";
 import { parseDocument } from "./document.ts";
+import type { Document } from "./document.ts";
 import { namedDocument, readLayer, userConfigFile } from "./layers.ts";
+import type { ConfigLayer } from "./layers.ts";
 import { readConfigFile } from "./read.ts";
 import { readMcpServers } from "./mcp-servers.ts";
 import { selectProfiles } from "./select.ts";
@@ -16,12 +18,20 @@ export async function checkConfigFile(path: string): Promise<void> {
   const text = isProject ? readConfigFile(file, "anyone") : null;
   const document = text === null ? namedDocument(file, path) : parseDocument(text, file, "project", "the project");
   const layer = await readLayer(document);
-  const managed = { profiles: new Map(), defaultPermissions: null };
   if (isProject) {
     checkProjectKeys(document, userConfigFile(new Map(), "~"), true);
     selectProfiles({ own: [], project: layer, managed }, null);
-  } else {
-    selectProfiles({ own: [layer], project: null, managed }, null);
-    readMcpServers([layer]);
-  }
+  } else checkMeaning(layer);
+}
+
+/** The same of a document with the user's authority. */
+export async function checkConfigText(document: Document): Promise<void> {
+  checkMeaning(await readLayer(document));
+}
+
+const managed = { profiles: new Map(), defaultPermissions: null };
+
+function checkMeaning(layer: ConfigLayer): void {
+  selectProfiles({ own: [layer], project: null, managed }, null);
+  readMcpServers([layer]);
 }

@@ -4,7 +4,7 @@ export type { Config, ConfigRequest } from "./load.ts";
 export { noFlags } from "./flags.ts";
 export type { ConfigFlags } from "./flags.ts";
 export type { Feature, Features } from "./features.ts";
-export { checkConfigFile } from "./check.ts";
+export { checkConfigFile, checkConfigText } from "./check.ts";
 export { parseDocument, showPath, where } from "./document.ts";
 export type { Document } from "./document.ts";
 export { narrowing } from "./project.ts";

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { JSONRPCMessage, OAuthClientProvider } from "@modelcontextprotocol/client";
 import type { McpHttp, McpServer } from "../config/index.ts";
+import { checkPrepared } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import { prepare } from "../sandbox/index.ts";
 import type { OpenedWay } from "./connection.ts";
@@ -46,10 +47,12 @@ export async function openWay(
 async function openStdio(server: McpServer, admission: Admission, surroundings: McpSurroundings): Promise<OpenedWay> {
   if (server.transport.kind !== "stdio") throw new SandboxedError("internal", "not a program");
   const { parseJSONRPCMessage } = await import("@modelcontextprotocol/client");
+  const request = stdioRequest(server, server.transport, admission, surroundings);
   const process = serverProcess({
-    request: stdioRequest(server, server.transport, admission, surroundings),
+    request,
     session: surroundings.openSession(server.name),
-    confirm: () => {
+    confirm: (prepared) => {
+      checkPrepared(request.policy, surroundings.managed, prepared);
       const changed = admission.fixed?.recheck() ?? null;
       if (changed !== null) throw disabled(server, `requirements: ${changed}`);
     },

@@ -9,6 +9,7 @@ import { resolveToolName, scriptName } from "./names.ts";
 import type { ToolRef } from "./names.ts";
 import { admitted, openWay } from "./open.ts";
 import type { AuthProviderOf } from "./open.ts";
+import type { Admission } from "./rules/identity.ts";
 import { isListed, needsApproval } from "./rules/approval.ts";
 import { brokenRule } from "./rules/arguments.ts";
 import { digestOf } from "./rules/pins.ts";
@@ -42,6 +43,8 @@ interface Member {
   /** What it offers, once it has said so. */
   offered: readonly ToolDefinition[] | null;
   starting: Promise<void> | null;
+  /** Why it offers nothing, the last time it was tried. */
+  failure: Error | null;
 }
 
 /** All servers of one run: started when first needed, asked by the rules. */
@@ -73,8 +76,8 @@ export class McpServers {
   state(name: string): { readonly state: string; readonly reason: string | null } {
     const disabled = this.#disabled.get(name);
     if (disabled !== undefined) return { state: "disabled", reason: disabled.message };
-    const connection = this.#members.get(name)?.connection;
-    return { state: connection?.state ?? "not_started", reason: connection?.failure?.message ?? null };
+    const member = this.#members.get(name);
+    return { state: member?.connection.state ?? "not_started", reason: member?.failure?.message ?? null };
   }
 
   /** Starts all; waits for those that are required. Errors: of the first required one that cannot start. */
@@ -88,11 +91,7 @@ export class McpServers {
         .filter(({ server }) => server.required)
         .map(async (member) => {
           await this.#starting(member);
-          if (member.offered === null)
-            throw (
-              member.connection.failure ??
-              new SandboxedError("mcp_server", `MCP server ${member.server.name} did not start`)
-            );
+          if (member.offered === null) throw missing(member);
         }),
     );
   }
@@ -167,9 +166,9 @@ export class McpServers {
 
   #add(server: McpServer): void {
     const { surroundings, elicit, authProvider, onOdd } = this.#options;
-    let rules: ArgumentRules;
+    let admission: Admission;
     try {
-      rules = admitted(server, surroundings).arguments;
+      admission = admitted(server, surroundings);
     } catch (error) {
       if (!(error instanceof SandboxedError)) throw error;
       const hint = error.hint === null ? {} : { hint: error.hint };
@@ -182,9 +181,10 @@ export class McpServers {
     }
     const member: Member = {
       server,
-      arguments: [server.arguments, rules],
+      arguments: [server.arguments, admission.arguments],
       offered: null,
       starting: null,
+      failure: null,
       connection: new Connection({
         server,
         open: () => openWay(server, surroundings, authProvider),
@@ -206,8 +206,9 @@ export class McpServers {
         member.offered = tools;
         this.#generation += 1;
       },
-      () => {
-        member.starting = null; // the connection knows why; it is tried again when it is needed
+      (error: unknown) => {
+        member.failure = error instanceof Error ? error : new Error(String(error));
+        member.starting = null; // it is tried again when it is needed
       },
     );
     return member.starting;
@@ -217,8 +218,7 @@ export class McpServers {
   async #present(member: Member): Promise<void> {
     if (member.offered !== null && member.connection.state === "connected") return;
     await this.#starting(member);
-    if (member.offered === null)
-      throw member.connection.failure ?? new SandboxedError("mcp_server", `MCP server ${member.server.name} is gone`);
+    if (member.offered === null) throw missing(member);
   }
 
   /** Waits for those that are starting, no longer than the grace in all. */
@@ -266,6 +266,10 @@ export class McpServers {
 }
 
 const REQUIRED = Symbol("the server is required");
+
+function missing({ server, failure }: Member): Error {
+  return failure ?? new SandboxedError("mcp_server", `MCP server ${server.name} is gone`);
+}
 
 function changed(ref: ToolRef, since: string): SandboxedError {
   return new SandboxedError(

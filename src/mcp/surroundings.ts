@@ -1,3 +1,4 @@
+import type { Managed } from "../gate/index.ts";
 import type { McpServer, McpStdio } from "../config/index.ts";
 import { applyPatch, emptyProfile, selectProfile, withOwnProfile } from "../policy/index.ts";
 import type { BoundPolicy, DomainRule, McpAllowlist, Profile, ProfilePatch } from "../policy/index.ts";
@@ -13,6 +14,9 @@ export interface McpSurroundings {
   /** The caller's, unfiltered. */
   readonly environment: ReadonlyMap<string, string>;
   readonly cwd: string;
+  /** What requirements say besides. */
+  readonly managed: Managed;
+  /** Null where the organisation has none. */
   readonly allowlist: McpAllowlist | null;
   /** A session, with its journal, for the program of one server. */
   readonly openSession: (server: string) => RunSession;

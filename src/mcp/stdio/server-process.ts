@@ -2,7 +2,7 @@ import type { Readable, Writable } from "node:stream";
 import { SandboxedError } from "../../policy/index.ts";
 import { equip, MOST_ATTEMPTS, sessionAfter, start } from "../../run.ts";
 import { prepare, StaleLaunch } from "../../sandbox/index.ts";
-import type { PrepareRequest, Running, RunSession } from "../../sandbox/index.ts";
+import type { Prepared, PrepareRequest, Running, RunSession } from "../../sandbox/index.ts";
 import { readLines, writeLine } from "./lines.ts";
 
 export interface ProcessHandlers {
@@ -26,7 +26,7 @@ export interface ProcessOptions {
   readonly request: Omit<PrepareRequest, "session">;
   readonly session: RunSession;
   /** Called when the launch is decided; an error refuses it. */
-  readonly confirm?: () => void;
+  readonly confirm?: (prepared: Prepared) => void;
   readonly grace?: number;
 }
 
@@ -43,8 +43,9 @@ export function serverProcess({ request, session, confirm, grace = GRACE_MS }: P
   let early: string[] | null = [];
 
   async function launch(handlers: ProcessHandlers, attempt: number, stale: StaleLaunch | null): Promise<void> {
-    const { launchable, ...equipment } = await equip(prepare({ ...request, session }));
-    confirm?.();
+    const prepared = prepare({ ...request, session });
+    confirm?.(prepared);
+    const { launchable, ...equipment } = await equip(prepared);
     const begun = start(
       {
         ...equipment,

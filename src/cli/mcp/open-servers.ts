@@ -1,0 +1,51 @@
+import { newSessionId, openSession } from "../../audit/index.ts";
+import type { McpServer } from "../../config/index.ts";
+import { version } from "../../generated/version.ts";
+import { McpServers, pinsIn } from "../../mcp/index.ts";
+import type { McpServersOptions, McpSurroundings } from "../../mcp/index.ts";
+import { escapeText, SandboxedError, didYouMean } from "../../policy/index.ts";
+import { toolFolders } from "../../sandbox/index.ts";
+import type { Asked } from "../policy-flags.ts";
+
+type More = Omit<McpServersOptions, "servers" | "surroundings" | "pins">;
+
+/** What servers are started from, as the command line and its files have it. Each program gets a session of its own. */
+export function mcpSurroundings(asked: Asked, ephemeral = false): McpSurroundings {
+  const { config, environment, cwd } = asked;
+  return {
+    policy: config.policy,
+    definitions: config.definitions,
+    environment,
+    cwd,
+    managed: config.managed,
+    allowlist: config.requirements.mcpAllowlist,
+    openSession: (server) => {
+      const id = newSessionId();
+      const argv = ["mcp", server];
+      return { id, openJournal: () => openSession({ id, ephemeral, argv, cwd, version, environment }).journal };
+    },
+  };
+}
+
+/** The servers that were configured, nothing started yet. */
+export function openServers(asked: Asked, names: readonly string[] | null, more: More = {}): McpServers {
+  const all = asked.config.mcpServers;
+  const servers = names === null ? [...all.values()] : names.map((name) => serverNamed(all, name));
+  return new McpServers({
+    ...more,
+    servers,
+    surroundings: mcpSurroundings(asked),
+    pins: pinsIn(toolFolders(asked.environment).state),
+  });
+}
+
+/** Errors: `mcp_server` with the nearest name. */
+export function serverNamed(servers: ReadonlyMap<string, McpServer>, name: string): McpServer {
+  const server = servers.get(name);
+  if (server !== undefined) return server;
+  throw new SandboxedError(
+    "mcp_server",
+    `no MCP server named ${escapeText(JSON.stringify(name))} found${didYouMean(name, servers.keys())}`,
+    { hint: servers.size === 0 ? "add one: sandboxed mcp add NAME -- COMMAND" : "sandboxed mcp list shows them" },
+  );
+}

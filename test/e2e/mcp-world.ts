@@ -1,0 +1,84 @@
+import { cpSync } from "node:fs";
+import { join } from "node:path";
+import { newSessionId } from "../../src/audit/index.ts";
+import type * as AuditPart from "../../src/audit/index.ts";
+import type * as ConfigPart from "../../src/config/index.ts";
+import type { Config } from "../../src/config/index.ts";
+import type { McpAllowlist } from "../../src/policy/index.ts";
+import type * as GatePart from "../../src/gate/index.ts";
+import type * as McpPart from "../../src/mcp/index.ts";
+import type { Elicit, McpServers } from "../../src/mcp/index.ts";
+import type { Stage } from "../stage/index.ts";
+
+/** The parts of the built tool that an embedding host puts together. */
+interface Built {
+  readonly config: typeof ConfigPart;
+  readonly gate: typeof GatePart;
+  readonly mcp: typeof McpPart;
+  readonly audit: typeof AuditPart;
+}
+
+export async function built(): Promise<Built> {
+  const part = (name: string): Promise<unknown> =>
+    import(join(process.env["SANDBOXED_TEST_TOOL"] ?? "", `dist/${name}/index.js`));
+  const [config, gate, mcp, audit] = await Promise.all(["config", "gate", "mcp", "audit"].map(part));
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what the compiler made of those very modules
+  return { config, gate, mcp, audit } as Built;
+}
+
+export interface Opened {
+  readonly servers: McpServers;
+  readonly config: Config;
+}
+
+/** Servers of the stage's configuration, in this process: closed by the caller. */
+export async function openOn(
+  stage: Stage,
+  more: { readonly allowlist?: McpAllowlist; readonly elicit?: Elicit; readonly grace?: number } = {},
+): Promise<Opened> {
+  const { config: configPart, gate, mcp, audit } = await built();
+  const environment = new Map(
+    Object.entries(stage.environment()).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
+  );
+  const { home, workspace: cwd } = stage;
+  const config = await gate.loadGated({
+    requirementsFile: null,
+    systemRequirements: join(stage.folder, "none.toml"),
+    environment,
+    home,
+    cwd,
+    workspace: cwd,
+    flags: configPart.noFlags,
+    systemFile: join(stage.folder, "none.toml"),
+  });
+  const { allowlist = null, ...rest } = more;
+  const servers = new mcp.McpServers({
+    ...rest,
+    servers: config.mcpServers.values(),
+    pins: mcp.pinsIn(join(home, ".local/state/sandboxed")),
+    surroundings: {
+      policy: config.policy,
+      managed: config.managed,
+      definitions: config.definitions,
+      environment,
+      cwd,
+      allowlist,
+      openSession: () => {
+        const id = newSessionId();
+        const options = { id, ephemeral: true, argv: [], cwd, version: "0", environment };
+        return { id, openJournal: () => audit.openSession(options).journal };
+      },
+    },
+  });
+  return { servers, config };
+}
+
+/** The fixture server in the stage's workspace, and the text of an entry for it. */
+export function fixture(stage: Stage, name = "docs", lines = "", mode = "good"): string {
+  cpSync(new URL("../mcp/fixture-server.mjs", import.meta.url).pathname, join(stage.workspace, "server.mjs"));
+  return `[mcp_servers.${name}]\ncommand = "node"\nargs = ["${stage.workspace}/server.mjs"]\nenv = { SERVER_MODE = "${mode}" }\n${lines}\n`;
+}
+
+export function configure(stage: Stage, text: string): void {
+  stage.write(join(stage.home, ".config/sandboxed/config.toml"), text);
+}

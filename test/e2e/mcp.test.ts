@@ -1,0 +1,298 @@
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { McpServers } from "../../src/mcp/index.ts";
+import type { McpAllowlist, Provenance } from "../../src/policy/index.ts";
+import { onStage } from "../stage/index.ts";
+import type { Stage } from "../stage/index.ts";
+import { configure, fixture, openOn } from "./mcp-world.ts";
+
+const modules = new URL("../../node_modules", import.meta.url).pathname;
+const profile = `[permissions.servers]\nextends = ":isolated"\n[permissions.servers.filesystem]\n"${modules}" = "read"\n`;
+const real = (name: string, ...args: readonly string[]): string =>
+  `[mcp_servers.${name}]\ncommand = "node"\nargs = ${JSON.stringify([`${modules}/@modelcontextprotocol/server-${name}/dist/index.js`, ...args])}\npermissions = "servers"\n`;
+
+/** A tool's result, as far as the tests look at one. */
+interface Answer {
+  readonly content: readonly { readonly text: string }[];
+  readonly structuredContent?: unknown;
+  readonly isError?: boolean;
+}
+
+async function call(
+  servers: McpServers,
+  name: string,
+  given: unknown = {},
+  meta = {},
+  signal = new AbortController().signal,
+): Promise<Answer> {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is not so fails the expectation
+  return (await servers.call(await servers.find(name), given, meta, { signal })) as Answer;
+}
+
+async function withServers(
+  stage: Stage,
+  text: string,
+  more: Parameters<typeof openOn>[1],
+  act: (servers: McpServers) => Promise<void>,
+): Promise<void> {
+  configure(stage, text);
+  const { servers } = await openOn(stage, more);
+  try {
+    await act(servers);
+  } finally {
+    await servers.close();
+  }
+}
+
+describe("real servers, each in a sandbox of its own", () => {
+  it("everything, filesystem and memory answer; the filesystem's own limit and the sandbox both hold", () =>
+    onStage("self", async (stage) => {
+      stage.write("page.txt", "a page\n");
+      const text =
+        profile +
+        real("everything", "stdio") +
+        real("filesystem", "/") +
+        real("memory") +
+        `env = { MEMORY_FILE_PATH = "${stage.workspace}/memory.json" }\n`;
+      await withServers(stage, text, { grace: 10_000 }, async (servers) => {
+        const names = (await servers.tools()).map(({ ref }) => `${ref.server}.${ref.tool}`);
+        expect(names).toEqual(
+          expect.arrayContaining(["everything.echo", "filesystem.read_text_file", "memory.read_graph"]),
+        );
+        expect(await call(servers, "mcp.echo", { message: "hi" })).toEqual({
+          content: [{ type: "text", text: "Echo: hi" }],
+        });
+        const read = (path: string) => call(servers, "mcp.filesystem.read_text_file", { path });
+        expect(await read(join(stage.workspace, "page.txt"))).toMatchObject({
+          structuredContent: { content: "a page\n" },
+        });
+        // The server itself would read anything.
+        for (const path of [
+          join(stage.home, ".ssh/id_ed25519"),
+          join(stage.home, "diary.txt"),
+          join(stage.outside, "victim"),
+        ]) {
+          expect(await read(path), path).toMatchObject({ isError: true });
+        }
+        const entity = { entities: [{ name: "a", entityType: "b", observations: ["c"] }] };
+        expect((await call(servers, "mcp.memory.create_entities", entity)).isError).not.toBe(true);
+        expect(JSON.stringify(await call(servers, "mcp.memory.read_graph"))).toContain("entityType");
+      });
+    }));
+});
+
+describe("a server", () => {
+  const good = async (stage: Stage, lines: string, act: (servers: McpServers) => Promise<void>, more = {}) =>
+    withServers(stage, fixture(stage, "docs", lines), { grace: 5000, ...more }, act);
+
+  it("is read page by page; results and _meta pass exactly", () =>
+    onStage("self", (stage) =>
+      good(stage, "", async (servers) => {
+        expect((await servers.tools()).length).toBe(8);
+        const meta = { "example/mine": [1, { a: null }] };
+        expect(await call(servers, "mcp.docs.meta", {}, meta)).toEqual({
+          content: [],
+          structuredContent: { meta },
+          _meta: { "example/kept": 7 },
+        });
+        expect(await call(servers, "mcp.docs.image")).toEqual({
+          content: [
+            { type: "image", data: "AAAA", mimeType: "image/png" },
+            { type: "text", text: "x", extra: 1 },
+          ],
+          structuredContent: { a: [1] },
+          extra: true,
+        });
+      }),
+    ));
+
+  it("gets the variables its entry names and no other, and no file of the home", () =>
+    onStage("self", async (stage) => {
+      await good(stage, "", async (servers) => {
+        const seen = JSON.parse((await call(servers, "mcp.docs.env")).content[0]?.text ?? "");
+        expect(seen).toMatchObject({ SERVER_MODE: "good", SANDBOXED: "1" });
+        expect(await call(servers, "mcp.docs.read", { path: join(stage.home, "diary.txt") })).toMatchObject({
+          isError: true,
+        });
+        expect(
+          (await call(servers, "mcp.docs.read", { path: join(stage.workspace, "README.md") })).content[0]?.text,
+        ).toBe("# project\n");
+      });
+    }));
+
+  it("is held to rules on arguments, lists and a hidden tool", () =>
+    onStage("self", (stage) =>
+      good(
+        stage,
+        `disabled_tools = ["write"]\n[mcp_servers.docs.tools.read.arguments]\npath = { inside = "${stage.workspace}" }`,
+        async (servers) => {
+          const inside = join(stage.workspace, "README.md");
+          expect((await call(servers, "mcp.docs.read", { path: inside })).isError).not.toBe(true);
+          await expect(call(servers, "mcp.docs.read", { path: "/etc/hostname" })).rejects.toThrow(
+            "config.toml:7: argument path of read cannot be",
+          );
+          await expect(call(servers, "mcp.docs.write")).rejects.toThrow("not allowed by the entry");
+          expect((await servers.tools()).map(({ ref }) => ref.tool)).not.toContain("write");
+        },
+      ),
+    ));
+
+  it("whose tool changes in mid-session is refused that tool until it is approved", () =>
+    onStage("self", (stage) =>
+      good(stage, "", async (servers) => {
+        const path = join(stage.workspace, "README.md");
+        await call(servers, "mcp.docs.read", { path });
+        await call(servers, "mcp.docs.change");
+        await expect.poll(async () => (await servers.tools()).length, { timeout: 5000 }).toBe(7);
+        await expect(call(servers, "mcp.docs.read", { path })).rejects.toThrow("no longer what it was");
+        expect((await call(servers, "mcp.docs.env")).isError).not.toBe(true);
+      }).then(async () => {
+        await good(stage, "", async (servers) => {
+          await call(servers, "mcp.docs.read", { path: "/" });
+        });
+        const server = join(stage.workspace, "server.mjs");
+        writeFileSync(server, readFileSync(server, "utf8").replace("Reads a page.", "Reads and sends."));
+        const shown = stage.sandboxed(["mcp", "approve", "docs"]);
+        expect([shown.status, shown.stdout]).toEqual([1, expect.stringContaining('+ description: "Reads and sends."')]);
+        expect(stage.sandboxed(["mcp", "approve", "docs", "read"]).status).toBe(0);
+        expect(stage.sandboxed(["mcp", "approve", "docs"])).toMatchObject({
+          status: 0,
+          stdout: "nothing has changed\n",
+        });
+      }),
+    ));
+
+  it.each(["accept", "decline", "cancel"] as const)("asks the person: %s", (action) =>
+    onStage("self", (stage) => {
+      const seen: string[] = [];
+      const elicit = async (server: string, { message }: { message: string }) => {
+        seen.push(`${server}: ${message}`);
+        return action === "accept" ? { action, content: { word: "yes" } } : { action };
+      };
+      return good(
+        stage,
+        "",
+        async (servers) => {
+          const { structuredContent } = await call(servers, "mcp.docs.ask");
+          expect(structuredContent).toEqual(action === "accept" ? { action, content: { word: "yes" } } : { action });
+          expect(seen).toEqual(["docs: Really?"]);
+        },
+        { elicit },
+      );
+    }),
+  );
+});
+
+describe("bad servers are bounded and named, and the others go on", () => {
+  it.each<[mode: string, says: RegExp]>([
+    ["dies", /MCP server bad: .*cannot find my data/s],
+    ["hangs", /MCP server bad: .*timed out/is],
+    ["floods", /MCP server bad: 100 lines/],
+    ["endless", /MCP server bad: .*more than 100 pages/],
+  ])("one that %s", (mode, says) =>
+    onStage("self", async (stage) => {
+      const text = (required: boolean) =>
+        fixture(stage) + fixture(stage, "bad", `startup_timeout_ms = 1500\nrequired = ${required}`, mode);
+      await withServers(stage, text(false), { grace: 1000 }, async (servers) => {
+        const began = performance.now();
+        await servers.start();
+        const tools = await servers.tools();
+        expect(performance.now() - began).toBeLessThan(2000);
+        expect(tools.map(({ ref }) => ref.server)).toContain("docs");
+        expect(tools.map(({ ref }) => ref.server)).not.toContain("bad");
+        await expect(call(servers, "mcp.bad.read")).rejects.toThrow(says);
+        expect((await call(servers, "mcp.docs.env")).isError).not.toBe(true);
+      });
+      await withServers(stage, text(true), {}, (servers) => expect(servers.start()).rejects.toThrow(says));
+    }),
+  );
+
+  it.each<[how: string, refused: RegExp | null]>([
+    ["other", null],
+    ["twice", null],
+    ["deep", null],
+    ["exit", /MCP server docs/],
+    ["large", /longer than 16777216 bytes/],
+    ["hang", /timed out/i],
+  ])("a call that answers: %s", (how, refused) =>
+    onStage("self", (stage) =>
+      withServers(stage, fixture(stage, "docs", "tool_timeout_sec = 3"), { grace: 5000 }, async (servers) => {
+        const answer = call(servers, "mcp.docs.odd", { path: how });
+        if (refused === null) expect((await answer).content[0]?.text).toBe("still here");
+        else await expect(answer).rejects.toThrow(refused);
+        // Lost or not, the next call finds a server.
+        expect((await call(servers, "mcp.docs.write")).content[0]?.text).toBe("written");
+      }),
+    ),
+  );
+
+  it("a call that is cancelled ends at once", () =>
+    onStage("self", (stage) =>
+      withServers(stage, fixture(stage), { grace: 5000 }, async (servers) => {
+        await servers.start();
+        const cancel = new AbortController();
+        const answer = call(servers, "mcp.docs.odd", { path: "hang" }, {}, cancel.signal);
+        setTimeout(() => cancel.abort(), 100);
+        await expect(answer).rejects.toThrow();
+        expect((await call(servers, "mcp.docs.write")).content[0]?.text).toBe("written");
+      }),
+    ));
+});
+
+describe("what the organisation allows", () => {
+  const provenance: Provenance = {
+    layer: "requirements",
+    file: "/etc/sandboxed/requirements.toml",
+    line: 3,
+    column: 1,
+    owner: "it",
+  };
+  const node = process.execPath;
+  const list = (stage: Stage, sha256: string): McpAllowlist => ({
+    provenance,
+    servers: new Map([
+      [
+        "docs",
+        {
+          identity: {
+            kind: "command",
+            executable: node,
+            args: [{ match: "exact", value: `${stage.workspace}/server.mjs` }],
+            sha256,
+            env: new Map([["SERVER_MODE", "good"]]),
+            envVars: [],
+            cwd: ":session",
+          },
+          arguments: new Map([["read", new Map([["path", { prefix: "/etc/", provenance }]])]]),
+          provenance,
+        },
+      ],
+    ]),
+  });
+  const digest = createHash("sha256").update(readFileSync(node)).digest("hex");
+
+  it("runs, with its rules; another name, or another digest, is disabled with the source", () =>
+    onStage("self", async (stage) => {
+      const entry = (name: string) => fixture(stage, name).replace('command = "node"', `command = "${node}"`);
+      await withServers(
+        stage,
+        entry("docs") + entry("copy"),
+        { allowlist: list(stage, digest), grace: 5000 },
+        async (servers) => {
+          expect((await call(servers, "mcp.docs.read", { path: "/etc/passwd" })).isError).not.toBe(true);
+          await expect(call(servers, "mcp.docs.read", { path: "/proc/self/environ" })).rejects.toThrow(
+            "requirements.toml:3: argument path",
+          );
+          await expect(call(servers, "mcp.copy.read")).rejects.toThrow(
+            "requirements (/etc/sandboxed/requirements.toml:3): no server copy is allowed",
+          );
+        },
+      );
+      const others = { allowlist: list(stage, "0".repeat(64)) };
+      await withServers(stage, entry("docs") + "required = true\n", others, (servers) =>
+        expect(servers.start()).rejects.toThrow("digest"),
+      );
+    }));
+});
