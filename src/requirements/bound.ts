@@ -28,7 +28,7 @@ export function bound(config: Config, requirements: Requirements): BoundConfig {
   if (requirements.sources.length === 0) return { ...config, managed: nothing };
   refuseRedefinitions(config, requirements);
   const profiles = boundProfiles(config, requirements);
-  const modes = boundMode(config, profiles.layers, requirements);
+  const modes = boundMode(config, requirements);
   const enforced = requirements.layers.flatMap((layers) => layers.enforced);
   const own = withManagedNetwork(config.profile, requirements);
   const pinned = pinnedNetwork(config.profile, requirements);
@@ -112,20 +112,19 @@ function width(profile: Profile): number {
 }
 
 /** By what it lets be written, not by its name. */
-function boundMode(
-  { profile, chosenBy }: Config,
-  bounding: readonly PolicyLayer[],
-  requirements: Requirements,
-): Outcome {
-  const { sandboxModes } = requirements;
+function boundMode({ profile, chosenBy }: Config, { sandboxModes }: Requirements): Outcome {
   const [place] = sandboxModes.from;
-  const asked = Math.min(...[profile, ...bounding.map((layer) => layer.profile)].map(width));
+  // What was asked for counts, not what other requirements leave of it: no more of them may turn a refusal into a run.
+  const asked = width(profile);
   const own = widths[asked];
   if (place === undefined || own === undefined || whyNot(sandboxModes, own, null) === null)
     return { layers: [], warnings: [] };
   const said = whoWrites(profile) ?? chosenBy;
   const { value, warning } = constrain(sandboxModes, own, said, (allowed) => widths.indexOf(allowed) < asked);
-  return { layers: [modeLayer(value, profile, place)], warnings: warning === null ? [] : [warning] };
+  return {
+    layers: [modeLayer(value, profile, place)],
+    warnings: warning === null || said.layer === "builtin" ? [] : [warning],
+  };
 }
 
 /** The option that lets most be written, if one was typed. */
