@@ -212,7 +212,7 @@ async function confirmed(launchable: Launchable, launched: Launch): Promise<Surv
 /** Before the start, so that the listeners have somebody to come to. */
 async function openDoorOf(
   { serveDoor }: StartRequest,
-  { plan, publish, known }: Launchable,
+  { plan, publish, known, records }: Launchable,
   launched: Launch,
   supervisor: Supervisor,
   record: (event: JournalEvent) => void,
@@ -225,7 +225,7 @@ async function openDoorOf(
       serve: serveDoor,
       policy: resolved,
       publish,
-      record,
+      record: records.atDoor(record),
       fail: (error) => supervisor.fail(error),
     });
   } catch (error) {
@@ -237,7 +237,7 @@ async function openDoorOf(
 /** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
 function openJournal(
   request: StartRequest,
-  { plan, fingerprint }: Launchable,
+  { plan, fingerprint, records }: Launchable,
   launched: Launch,
   run: CompanionRun,
   opened: (journal: Journal) => void,
@@ -246,6 +246,7 @@ function openJournal(
   try {
     journal = request.session.openJournal();
     opened(journal);
+    for (const event of records.first) journal.append(event, "durable");
     journal.append(
       {
         kind: "run.launching",
