@@ -1,6 +1,8 @@
 import { bindPolicy, checkPrepared } from "./gate/index.ts";
+import type { Managed } from "./gate/index.ts";
+import { managedEvents, recordingManaged, reportingDoor } from "./managed-run.ts";
 import { SandboxedError } from "./policy/index.ts";
-import type { Policy } from "./policy/index.ts";
+import type { JournalEvent, Policy } from "./policy/index.ts";
 import {
   equip as equipLaunch,
   MOST_ATTEMPTS,
@@ -27,8 +29,11 @@ export interface RunOptions
   readonly onCheckpoint?: AnswerQuestion;
 }
 
-/** Launches that came through the gate. */
-const issued = new WeakSet<object>();
+/** Launches that came through the gate, and what requirements say of them besides. */
+const issued = new WeakMap<object, Managed>();
+
+/** Of each launch, for its journal. */
+const events = new WeakMap<object, readonly JournalEvent[]>();
 
 /**
  * Decides everything and starts nothing; `start` takes the result as it is. Errors: those of `bindPolicy`, of the
@@ -42,7 +47,10 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
   });
   const prepared = prepareLaunch({ ...request, policy });
   const cut = checkPrepared(policy, managed, prepared);
-  return issue({ ...prepared, plan: frozen(prepared.plan), warnings: [...warnings, ...cut, ...prepared.warnings] });
+  const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };
+  const launch = issue({ ...prepared, plan: frozen(prepared.plan), ...told }, managed);
+  events.set(launch, managedEvents(managed, prepared));
+  return launch;
 }
 
 /**
@@ -54,16 +62,18 @@ export async function equip(
   wanted: ChannelRequest | null = null,
   session = "",
 ): Promise<Equipment> {
-  requireIssued(prepared);
+  const managed = requireIssued(prepared);
   const equipment = await equipLaunch(prepared, wanted, session);
-  issue(equipment.launchable);
-  return equipment;
+  issue(equipment.launchable, managed);
+  events.set(equipment.launchable, events.get(prepared) ?? []);
+  return { ...equipment, serveDoor: reportingDoor(equipment.serveDoor, managed) };
 }
 
 /** Starts the program of a launch that was prepared; the result streams. `equip` it first. */
 export function start(request: StartRequest, launchable: Launchable): Running {
   requireIssued(launchable);
-  return startLaunch(request, launchable);
+  const session = recordingManaged(request.session, events.get(launchable) ?? []);
+  return startLaunch({ ...request, session }, launchable);
 }
 
 /** Runs the program to its end. What it handed to its session is in the outcome. */
@@ -94,13 +104,14 @@ async function answerer(ask: AnswerQuestion): Promise<Answerer> {
   return callbackAnswerer(ask);
 }
 
-function issue<T extends object>(launch: T): T {
-  issued.add(launch);
+function issue<T extends object>(launch: T, managed: Managed): T {
+  issued.set(launch, managed);
   return Object.freeze(launch);
 }
 
-function requireIssued(launch: object): void {
-  if (issued.has(launch)) return;
+function requireIssued(launch: object): Managed {
+  const managed = issued.get(launch);
+  if (managed !== undefined) return managed;
   throw new SandboxedError("policy_invalid", "this launch was not prepared here, or was changed since", {
     hint: "hand in what prepare() or equip() returned, as it is",
   });

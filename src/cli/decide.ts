@@ -5,6 +5,7 @@ import { SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend } from "../sandbox/index.ts";
+import { managedEvents, reportingDoor } from "../managed-run.ts";
 import { equip } from "../run.ts";
 import { cancelledOptions } from "./cancelled.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
@@ -73,8 +74,9 @@ export async function decideRun(
   const { launchable, ...equipment } = await equip(prepared, trial !== null || isDry(parsed) ? null : wanted, session);
   return {
     launchable,
-    equipment,
+    equipment: { ...equipment, serveDoor: reportingDoor(equipment.serveDoor, config.managed) },
     warnings,
+    events: managedEvents(config.managed, prepared),
     files,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {

@@ -1,4 +1,5 @@
 import type { Equipment } from "../run.ts";
+import type { JournalEvent } from "../policy/index.ts";
 import type { Launchable } from "../sandbox/index.ts";
 import type { ChosenProgram } from "./interpreter.ts";
 import type { Parsed } from "./parse.ts";
@@ -26,6 +27,8 @@ export interface DecidedRun {
   readonly warnings: readonly string[];
   /** Names in the caller's environment that the program does not get; empty in a recalled run, which nobody asked. */
   readonly dropped: readonly string[];
+  /** For the journal, before the program starts. */
+  readonly events: readonly JournalEvent[];
   /** What was read of configuration and requirements. */
   readonly files: readonly ConfigAnswer[];
   /** Kept for the next run of the same kind, once this one is under way. */

@@ -42,7 +42,7 @@ export function recallRun(asked: AskedRun): DecidedRun | null {
     session,
     known: async () => (await (await import("./decide.ts")).decideRun(asked)).launchable.known(),
   });
-  return { launchable, equipment: null, warnings: [], dropped: [], files: kept.files, remember: () => {} };
+  return { launchable, equipment: null, warnings: [], dropped: [], events: [], files: kept.files, remember: () => {} };
 }
 
 export function rememberRun(asked: AskedRun, kept: KeptRun): void {

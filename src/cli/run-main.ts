@@ -2,6 +2,7 @@ import { areOthersOpen, newSessionId, openSession } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
 import type { Journal } from "../policy/index.ts";
+import { recordingManaged } from "../managed-run.ts";
 import { MOST_ATTEMPTS, sessionAfter, start, untilItFits, withSummaries } from "../run.ts";
 import type { RunOutcome, StaleLaunch, StartRequest } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
@@ -107,14 +108,14 @@ async function showPlan(asked: AskedRun, voice: Voice): Promise<number> {
 /** Errors: `StaleLaunch`, when it is time to decide afresh. `before` is the one that came before. */
 async function execute(
   asked: AskedRun,
-  { launchable, equipment, files, remember }: DecidedRun,
+  { launchable, equipment, events, files, remember }: DecidedRun,
   before: StaleLaunch | null,
   voice: Voice,
 ): Promise<RunOutcome> {
   const request = startRequest(asked);
   const tidying = tidyLater(asked);
   const ending = new AbortController();
-  const session = sessionAfter(request.session, before);
+  const session = recordingManaged(sessionAfter(request.session, before), events);
   let journal: Journal | null = null;
   const openJournal = (): Journal => (journal = session.openJournal());
   try {

@@ -153,6 +153,26 @@ export type JournalEvent =
       /** Of the door's policy; null where there is no door, or nothing of it changed. */
       readonly generation: number | null;
     }
+  | {
+      readonly kind: "requirements.applied";
+      /** In use by this run. */
+      readonly exceptions: readonly {
+        readonly id: string;
+        readonly reason: string;
+        readonly approver: string;
+        readonly expires: string;
+      }[];
+      /** `FILE:LINE` of what is on trial: recorded, and allowed. */
+      readonly reportOnly: readonly string[];
+    }
+  | {
+      /** A rule on trial would have refused it: a path that the run was granted, or `host:port`. */
+      readonly kind: "requirements.would_deny";
+      readonly target: string;
+      readonly rule: string;
+      /** `FILE:LINE`. */
+      readonly place: string | null;
+    }
   | { readonly kind: "session.closed" };
 
 /** `durable` is on the disk when `append` returns; `batched` is handed to the system within 20 ms. */

@@ -2,6 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listSessions, readJournal } from "../../src/audit/index.ts";
 import { people } from "../stage/index.ts";
 import type { Result } from "../stage/index.ts";
 import { RequiringMachine, requirementsFile, startHost } from "../stage/required.ts";
@@ -243,5 +244,40 @@ describe.each(people)("for %s", (person) => {
     } finally {
       own.remove();
     }
+  });
+});
+
+describe("what requirements leave open", () => {
+  const records = (): readonly (readonly [string, unknown])[] =>
+    listSessions(new Map([["HOME", machine.stage.home]]))
+      .flatMap(({ journal }) => [...readJournal(journal)])
+      .flatMap(({ kind, members }): readonly (readonly [string, unknown])[] => {
+        if (kind === "requirements.would_deny") return [[String(members.get("target")), members.get("place")]];
+        return kind === "requirements.applied" ? [["exceptions", members.get("exceptions")]] : [];
+      });
+  const trial = "report_only_until = 2999-01-01T00:00:00Z\n";
+
+  it("on trial is recorded, of files when they are granted and of hosts when they are reached", () => {
+    machine.configure(null);
+    const { outside, port } = here;
+    machine.require(
+      `[permissions.filesystem]\n${trial}deny_read = ["${outside}"]\n[network]\n${trial}denied_domains = ["127.0.0.1"]\n`,
+    );
+    const script = `cat ${outside}/victim; ${fetching(here)}`;
+    expect(machine.stage.sh(script, ["-r", outside, ...toHost(here)]).stdout).toBe("untouched\nbeyond\n");
+    const found = records();
+    expect(found).toContainEqual([outside, `${requirementsFile}:3`]);
+    expect(found).toContainEqual([`127.0.0.1:${port}`, `${requirementsFile}:6`]);
+  });
+
+  it("as an exception holds for the one place, and is recorded with its number", () => {
+    const { outside } = here;
+    machine.require(
+      `[permissions.filesystem]\ndeny_read = ["${outside}"]\n[[exceptions]]\nid = "EX-7"\nreason = "migration"\napprover = "security"\nexpires = 2999-01-01T00:00:00Z\n[exceptions.permissions.filesystem]\nallow_read = ["${outside}/victim"]\n`,
+    );
+    machine.stage.write(join(outside, "other"), "other\n");
+    const { stdout } = machine.stage.sh(`cat ${outside}/victim; cat ${outside}/other`, ["-r", outside]);
+    expect(stdout).toBe("untouched\n");
+    expect(JSON.stringify(records())).toContain("EX-7");
   });
 });

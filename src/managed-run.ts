@@ -1,0 +1,69 @@
+/** What requirements say about a run beside its policy, on its way into the journal. */
+import type { Managed } from "./gate/index.ts";
+import { at, compile, resolve } from "./policy/index.ts";
+import type { Journal, JournalEvent, Oracle, Policy, Provenance, ResolvedPolicy } from "./policy/index.ts";
+import type { RunSession, ServeDoor } from "./sandbox/index.ts";
+
+/** The part of a prepared launch that is looked at. */
+interface PreparedLaunch {
+  readonly oracle: Oracle;
+  readonly resolved: ResolvedPolicy;
+}
+
+/** What is recorded before the start: exceptions in use, and what rules on trial would have taken from this run. */
+export function managedEvents({ exceptions, reported }: Managed, prepared: PreparedLaunch): readonly JournalEvent[] {
+  if (exceptions.length === 0 && reported.length === 0) return [];
+  const applied: JournalEvent = {
+    kind: "requirements.applied",
+    exceptions: exceptions.map(({ id, reason, approver, expires }) => ({ id, reason, approver, expires })),
+    reportOnly: reported.flatMap(({ chosenBy }) => (chosenBy === undefined ? [] : [placeText(chosenBy)])),
+  };
+  return [applied, ...filesOnTrial(reported, prepared)];
+}
+
+function filesOnTrial(reported: Policy["layers"], { oracle, resolved }: PreparedLaunch): readonly JournalEvent[] {
+  if (reported.length === 0) return [];
+  const { layers } = resolve({ layers: reported }, resolved.places);
+  const entries = layers.flatMap((layer) => (layer.layer === "requirements" ? layer.entries : []));
+  return entries.flatMap(({ path, access, entry }): readonly JournalEvent[] => {
+    if (access === "write" || entry.provenance.layer !== "requirements") return [];
+    const { effect, where } = oracle.decide({ op: access === "deny" ? "read" : "write", path });
+    if (effect !== "allow" || where === "private") return [];
+    return [{ kind: "requirements.would_deny", target: path, rule: entry.text, place: placeText(entry.provenance) }];
+  });
+}
+
+/** The session, with those events behind its opening. */
+export function recordingManaged(session: RunSession, events: readonly JournalEvent[]): RunSession {
+  if (events.length === 0) return session;
+  const openJournal = (): Journal => {
+    const journal = session.openJournal();
+    for (const event of events) journal.append(event, "durable");
+    return journal;
+  };
+  return { ...session, openJournal };
+}
+
+/** The door, recording what rules on trial would have refused. */
+export function reportingDoor(serve: ServeDoor, { reported }: Managed): ServeDoor {
+  if (reported.length === 0) return serve;
+  return (door, policy, watcher) => {
+    const trial = compile(resolve({ layers: reported }, policy.places));
+    const record = (event: JournalEvent): void => {
+      watcher.record(event);
+      if (event.kind !== "network.allowed" || event.target === null) return;
+      const end = event.target.lastIndexOf(":");
+      const host = event.target.slice(0, end).replace(/^\[|\]$/g, "");
+      const decision = trial.decide({ op: "connect", host, port: Number(event.target.slice(end + 1)) });
+      if (decision.effect === "allow") return;
+      const { rule, provenance } = decision;
+      const place = provenance === null ? null : placeText(provenance);
+      watcher.record({ kind: "requirements.would_deny", target: event.target, rule: rule?.text ?? "", place });
+    };
+    return serve(door, policy, { ...watcher, record });
+  };
+}
+
+function placeText(provenance: Provenance): string {
+  return at(provenance).replace(/: $/, "");
+}
