@@ -13,6 +13,7 @@ const late = {
   help: "src/cli/help.ts",
   network: "src/network/index.ts",
   session: "src/session/index.ts",
+  "summary-text": "src/cli/summary-text.ts",
   recover: "src/audit/recover.ts",
   reload: "src/cli/reload.ts",
 };

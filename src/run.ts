@@ -1,5 +1,5 @@
 import type { Interception, SessionProtocol } from "./network/index.ts";
-import type { Answerer, CapabilityText, RunChannel, Summary, ToolRegistry } from "./session/index.ts";
+import type { Answerer, CapabilityText, RunChannel, Summary, ToolRegistry, Question } from "./session/index.ts";
 import { needsInterception, SandboxedError } from "./policy/index.ts";
 import { StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
 import type { Launchable, Prepared, Running, RunOutcome, ServeDoor, StartRequest } from "./sandbox/index.ts";
@@ -23,6 +23,8 @@ export interface ChannelRequest {
   readonly tools?: readonly ToolRegistry[];
   /** Asked when a checkpoint or an approval is due, beside `sandboxed session reply`. */
   readonly answerers?: readonly Answerer[];
+  /** Ask at the terminal as well; called with a question that cannot be put there. */
+  readonly atTerminal?: (unasked: Question) => void;
   readonly onSummary?: (summary: Summary) => void;
   /** Milliseconds for which questions may hold up the run's clock in all. */
   readonly maxPause?: number;

@@ -1,3 +1,5 @@
+export { archivedSessions, archiveSession, stateOf } from "./archive.ts";
+export type { SessionState } from "./archive.ts";
 export { isSessionId, newSessionId } from "./identifier.ts";
 export { recoverSessions } from "./recover.ts";
 export { adoptSession, recoverable } from "./recovery.ts";

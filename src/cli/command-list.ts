@@ -76,6 +76,46 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import("./commands/completion.ts")).completion,
   },
   {
+    name: "session list",
+    summary: "list sessions: running, ended, interrupted",
+    load: async () => (await import("./commands/session/list.ts")).sessionList,
+  },
+  {
+    name: "session show",
+    summary: "show a session, and of an open one its grants, questions and summaries",
+    load: async () => (await import("./commands/session/show.ts")).sessionShow,
+  },
+  {
+    name: "session grant",
+    summary: "make one more token for an open session",
+    load: async () => (await import("./commands/session/grant.ts")).sessionGrant,
+  },
+  {
+    name: "session reply",
+    summary: "answer a question that a session waits for",
+    load: async () => (await import("./commands/session/reply.ts")).sessionReply,
+  },
+  {
+    name: "session revoke",
+    summary: "take a grant back",
+    load: async () => (await import("./commands/session/end.ts")).sessionRevoke,
+  },
+  {
+    name: "session cancel",
+    summary: "end an open session and its program",
+    load: async () => (await import("./commands/session/end.ts")).sessionCancel,
+  },
+  {
+    name: "session archive",
+    summary: "move an ended session out of the list",
+    load: async () => (await import("./commands/session/keep.ts")).sessionArchive,
+  },
+  {
+    name: "session resume",
+    summary: "close what a session left open whose tool died",
+    load: async () => (await import("./commands/session/keep.ts")).sessionResume,
+  },
+  {
     name: "audit show",
     summary: "list sessions, or show what one did",
     load: async () => (await import("./commands/audit-show.ts")).auditShow,

@@ -1,7 +1,7 @@
 import { readConfigFile } from "../config/index.ts";
 import type { Config, Trust } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
-import { SandboxedError } from "../policy/index.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend } from "../sandbox/index.ts";
@@ -15,6 +15,7 @@ import type { Parsed } from "./parse.ts";
 import { askedFor, flagsOf } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
 import type { Requirements } from "../requirements/index.ts";
+import { voiceOf } from "./voice.ts";
 import { rememberRun } from "./recall.ts";
 import type { ConfigAnswer } from "./recall.ts";
 
@@ -70,7 +71,13 @@ export async function decideRun(
   const cut = checkPrepared(config.policy, config.managed, prepared);
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
   grants?.refuseOwn(prepared.oracle);
-  const wanted = { grants: grants?.capabilities ?? [], ephemeral: lastValue(parsed, "ephemeral") !== null };
+  const voice = voiceOf("sandboxed-run", lastValue(parsed, "json") !== null);
+  const wanted = {
+    grants: grants?.capabilities ?? [],
+    ephemeral: lastValue(parsed, "ephemeral") !== null,
+    atTerminal: ({ id, text }: { readonly id: string; readonly text: string }) =>
+      voice.say(`waits for an answer: ${escapeText(text)}`, `  sandboxed session reply ${session} ${id} yes`),
+  };
   const { launchable, ...equipment } = await equip(prepared, trial !== null || isDry(parsed) ? null : wanted, session);
   return {
     launchable,

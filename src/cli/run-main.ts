@@ -214,17 +214,21 @@ function announce({ launchable, warnings, dropped }: DecidedRun, parsed: Parsed<
 }
 
 /** Returns the status to exit with. */
-function conclude(
+async function conclude(
   outcome: RunOutcome,
   { launchable }: DecidedRun,
   report: ReportFile | null,
   parsed: Parsed<RunOption>,
   voice: Voice,
-): number {
+): Promise<number> {
   const lost = report?.write(outcome) ?? null;
   const places = { cwd: launchable.plan.cwd, home: launchable.home };
   if (has(parsed, "json")) voice.report(outcome);
-  else if (!has(parsed, "quiet")) voice.say(...outcomeText(outcome, has(parsed, "verbose"), places));
+  else if (!has(parsed, "quiet")) {
+    voice.say(...outcomeText(outcome, has(parsed, "verbose"), places));
+    const { summaries = [] } = outcome;
+    if (summaries.length > 0) voice.say(...(await import("./summary-text.ts")).summaryText(summaries));
+  }
   if (lost === null) return outcome.status;
   // Who reads the report has to learn that it is not there.
   voice.warn(lost);

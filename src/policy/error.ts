@@ -27,6 +27,8 @@ export type ErrorCode =
   | "tool_unsafe"
   | "journal_unwritable"
   | "journal_broken"
+  | "session_not_open"
+  | "session_refused"
   | "mcp_server"
   | "mcp_tool"
   | "mcp_auth"

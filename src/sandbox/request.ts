@@ -92,6 +92,8 @@ export interface CompanionRun {
   readonly record: (event: JournalEvent, durability: Durability) => void;
   /** Asks the program to end, then ends it. */
   readonly cancel: () => void;
+  /** As of `Running`. */
+  readonly borrowTerminal: () => Promise<(() => void) | null>;
 }
 
 /** How a decided run is started. */

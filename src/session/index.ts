@@ -12,7 +12,7 @@ export type { RunChannel, RunChannelOptions } from "./run-channel.ts";
 export type { Summary } from "./context.ts";
 export type { ControlClient } from "./control/client.ts";
 export { parseCapability, formatCapability } from "./capability/text.ts";
-export { callbackAnswerer, terminalAnswerer, terminalDesk } from "./questions/index.ts";
+export { callbackAnswerer } from "./questions/index.ts";
 export type { Answerer, AnswerQuestion, Given } from "./questions/index.ts";
 export { connectControl } from "./control/client.ts";
 export { allTools, localTools } from "./local-tools.ts";

@@ -16,7 +16,9 @@ import type { SessionFiles } from "./files/index.ts";
 import type { MethodDefinition } from "./method.ts";
 import { allTools } from "./local-tools.ts";
 import { memoryOf, passingMemory } from "./store/memory-file.ts";
-import type { Answerer } from "./questions/index.ts";
+import type { Question } from "./question.ts";
+import { terminalAnswerer, terminalDesk } from "./questions/index.ts";
+import type { Answerer, BorrowTerminal } from "./questions/index.ts";
 import type { ToolRegistry } from "./tools.ts";
 
 export interface RunChannelOptions {
@@ -28,6 +30,11 @@ export interface RunChannelOptions {
   readonly grants: readonly CapabilityText[];
   readonly tools?: readonly ToolRegistry[];
   readonly answerers?: readonly Answerer[];
+  /**
+   * Ask at the terminal that this process and the program share; told of a question where that cannot be done, so that
+   * somebody learns that it waits.
+   */
+  readonly atTerminal?: (unasked: Question) => void;
   readonly methods?: readonly MethodDefinition[];
   readonly onSummary?: (summary: Summary) => void;
   readonly maxPause?: number;
@@ -56,6 +63,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
   const capabilities = options.grants.map(parseCapability);
   const door = { name: id };
   const early: (readonly [JournalEvent, Durability])[] = [];
+  let borrow: BorrowTerminal = () => Promise.resolve(null);
   let control: { readonly close: () => void } | null = null;
   const folder = state === null ? null : join(state, "sessions", id);
   const files = openFiles(options);
@@ -64,7 +72,10 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     version,
     resolved,
     tools: allTools(options.tools ?? []),
-    answerers: options.answerers ?? [],
+    answerers: [
+      ...(options.answerers ?? []),
+      ...(options.atTerminal ? [atTerminal(options.atTerminal, () => borrow())] : []),
+    ],
     mayReply: () => control !== null,
     memory:
       state === null ? passingMemory() : memoryOf(state, resolved.places.workspaceRoots[0] ?? resolved.places.cwd),
@@ -96,6 +107,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
         for (const [event, durability] of early.splice(0)) run.record(event, durability);
         channel.record = run.record;
         stop = run.cancel;
+        borrow = run.borrowTerminal;
         if (folder !== null && existsSync(folder)) control = openControl({ channel, folder, door, cancel: run.cancel });
       },
       pausedFor: () => channel.clock.paused(),
@@ -111,6 +123,15 @@ function openFiles({ resolved, oracle }: RunChannelOptions): SessionFiles | null
   const denied = (): readonly AbsolutePath[] =>
     oracle.materialise().flatMap(({ access, path }) => (access === "deny" ? [path] : []));
   return sessionFiles({ workspaceRoots: resolved.places.workspaceRoots, denied });
+}
+
+function atTerminal(unasked: (question: Question) => void, borrow: BorrowTerminal): Answerer {
+  const desk = terminalDesk(borrow, process.env);
+  return terminalAnswerer(async (question) => {
+    const taken = await desk();
+    if (taken === null) unasked(question);
+    return taken;
+  });
 }
 
 function variables(channel: string, token: string, mode: ResolvedPolicy["networkMode"]) {

@@ -259,9 +259,11 @@ describe("the room", () => {
         }),
       ],
     ],
-    ["what comes back does not fit", [host({ approve: true, content: { id: 1 } })]],
+    ["what comes back does not fit", [host({ approve: true, content: { id: 0 } })]],
   ])("is no yes where %s", async (_, answerers) =>
-    expect(new QuestionRoom(answerers, false).ask(question(), never)).rejects.toMatchObject({ code: "nobody_to_ask" }),
+    expect(new QuestionRoom(answerers, false).ask(question({ schema }), never)).rejects.toMatchObject({
+      code: "nobody_to_ask",
+    }),
   );
 
   it("gives up with the signal's reason", async () => {

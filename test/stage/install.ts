@@ -12,7 +12,7 @@ const checkout = new URL("../../", import.meta.url).pathname;
 export default function install(): () => void {
   const place = mkdtempSync(join(tmpdir(), "sandboxed-tool-"));
   chmodSync(place, 0o755);
-  for (const name of ["dist", "clients", "package.json"])
+  for (const name of ["dist", "clients", "examples", "package.json"])
     cpSync(join(checkout, name), join(place, name), { recursive: true });
   const { packages } = JSON.parse(readFileSync(join(checkout, "package-lock.json"), "utf8"));
   for (const [folder, { dev }] of Object.entries<{ dev?: boolean }>(packages)) {

@@ -4,7 +4,7 @@ import { ReadStream, WriteStream } from "node:tty";
 import { styleText } from "node:util";
 import type { Paint } from "./show.ts";
 import { unpainted } from "./show.ts";
-import type { Desk, TakeDesk } from "./terminal.ts";
+import type { Desk } from "./terminal.ts";
 
 /** Stops the program and takes the terminal; null where that cannot be. What it settles with gives both back. */
 export type BorrowTerminal = () => Promise<(() => void) | null>;
@@ -12,7 +12,7 @@ export type BorrowTerminal = () => Promise<(() => void) | null>;
 const COLOURS = { bold: "bold", dim: "dim", red: "red", green: "green", cyan: "cyan" } as const;
 
 /** The terminal this process was started from, whatever its standard streams are. */
-export function terminalDesk(borrow: BorrowTerminal, environment: NodeJS.ProcessEnv): TakeDesk {
+export function terminalDesk(borrow: BorrowTerminal, environment: NodeJS.ProcessEnv): () => Promise<Desk | null> {
   return async () => {
     const giveBack = await borrow();
     if (giveBack === null) return null;

@@ -1,5 +1,7 @@
 import { escapeText } from "../../policy/index.ts";
 import type { JsonObject } from "../json.ts";
+import type { Question } from "../question.ts";
+import { parseReply } from "./callback.ts";
 import { readField } from "./fields.ts";
 import type { Answerer, Asked, Given } from "./room.ts";
 import { questionLines } from "./show.ts";
@@ -19,7 +21,7 @@ export interface Desk {
 }
 
 /** Null when the terminal cannot be had. */
-export type TakeDesk = () => Promise<Desk | null>;
+export type TakeDesk = (question: Question) => Promise<Desk | null>;
 
 /** Asks the person at the terminal. One question at a time; what was typed before it was shown is no answer. */
 export function terminalAnswerer(takeDesk: TakeDesk): Answerer {
@@ -36,7 +38,7 @@ export function terminalAnswerer(takeDesk: TakeDesk): Answerer {
 
 async function atDesk(takeDesk: TakeDesk, asked: Asked, signal: AbortSignal): Promise<Given | null> {
   if (signal.aborted) return null;
-  const desk = await takeDesk();
+  const desk = await takeDesk(asked.question);
   if (desk === null) return null;
   try {
     const given = await put(desk, asked, signal);
@@ -57,6 +59,9 @@ async function put(desk: Desk, { question, form, faults }: Asked, signal: AbortS
     if (line === null) return signal.aborted ? null : { approve: false };
     const word = line.trim().toLowerCase();
     if (word === "n" || word === "no") return { approve: false };
+    // Whoever knows what the program looks for can say it, though no field asks for it.
+    const whole = line.startsWith("{") ? parseReply(line) : null;
+    if (whole !== null && faults(whole).length === 0) return whole;
     // Nothing but a whole answer counts: a key pressed by chance is none.
     if (word !== "y" && word !== "yes") continue;
     const content: Record<string, JsonObject[string]> = Object.create(null);

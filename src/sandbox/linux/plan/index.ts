@@ -5,6 +5,7 @@ import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts"
 import type { Publication } from "../../request.ts";
 import { programEnvironment, programPath } from "./environment.ts";
 import type { ProgramEnvironment } from "./environment.ts";
+import { withClient, withClientVariables } from "./client.ts";
 import { planDoor, withDoorFiles } from "./door.ts";
 import { planLandlock } from "./landlock.ts";
 import type { LandlockRequest } from "./landlock.ts";
@@ -44,6 +45,8 @@ export interface PlanRequest {
   readonly list: LandlockRequest["list"];
   readonly publish: readonly Publication[];
   readonly channel: boolean;
+  /** Where the clients of a channel lie on the host. */
+  readonly clients: AbsolutePath;
   /** Where the door's own files lie on the host. */
   readonly doorFolder: AbsolutePath;
 }
@@ -97,8 +100,10 @@ export function planLaunch(request: PlanRequest): PlannedLaunch {
       grantedSockets: granted,
     });
   const tree: MountTree = alone === null ? mountTree() : { ...alone, mounts: [], expectations: [], homePoints: [] };
-  const shown = door === null ? tree : withDoorFiles(tree, door, request.doorFolder, facts);
-  const environment = programEnvironment(resolved, facts, request.session, door);
+  const withDoor = door === null ? tree : withDoorFiles(tree, door, request.doorFolder, facts);
+  const shown = request.channel ? withClient(withDoor, request.clients) : withDoor;
+  const plain = programEnvironment(resolved, facts, request.session, door);
+  const environment = request.channel ? withClientVariables(plain, shown, request.clients) : plain;
   const cwd = startFolder(oracle, resolved, facts);
   const search: ProgramSearch = {
     facts,

@@ -131,6 +131,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
             }
           },
           cancel: () => supervisor.end(SIGTERM),
+          borrowTerminal: () => supervisor.borrowTerminal(),
         },
         (held) => {
           opened = held;

@@ -113,6 +113,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     made: madeFolders(folders, host),
     publish: request.publish ?? [],
     channel: request.channel === true,
+    clients: absolutePath(`${dirname(built)}/clients/python`),
     doorFolder: doorFolder(folders),
   });
   const survey = withoutFreed(surveyed, plan);

@@ -113,6 +113,7 @@ export function planOf(
     list: () => new Map(),
     publish: [],
     channel: false,
+    clients: absolutePath("/opt/sandboxed-run/clients/python"),
     doorFolder: absolutePath("/home/ann/.cache/sandboxed/door"),
   }).plan;
 }

@@ -1,0 +1,79 @@
+import { readJournal, stateOf } from "../../../audit/index.ts";
+import { escapeText } from "../../../policy/index.ts";
+import type { JsonObject } from "../../../session/index.ts";
+import type { Command } from "../../command.ts";
+import { outputOptions } from "../../run-options.ts";
+import { callersEnvironment } from "../../surroundings.ts";
+import { ABOUT_SESSION, askSession, isOpen, listIn, sessionNamed, textIn } from "./live.ts";
+
+interface Live {
+  readonly info: JsonObject;
+  readonly questions: readonly JsonObject[];
+  readonly summaries: readonly JsonObject[];
+}
+
+export const sessionShow: Command = {
+  operands: "SESSION",
+  options: outputOptions,
+  examples: ["sandboxed session show last", "sandboxed session show last --json"],
+  about: [ABOUT_SESSION, "Of an open one: its grants, the questions that wait, and its summaries."],
+  async run(parsed) {
+    const session = sessionNamed(parsed);
+    const state = stateOf(callersEnvironment(), session);
+    const opened = [...readJournal(session.journal)].find(({ kind }) => kind === "session.opened");
+    const command = opened?.members.get("argv");
+    const live = (await isOpen(session))
+      ? await askSession(session, async (call): Promise<Live> => ({
+          info: await call("session.info"),
+          questions: listIn((await call("control.questions"))["questions"]),
+          summaries: listIn((await call("control.summaries"))["summaries"]),
+        }))
+      : null;
+    const { questionLines, dataLines, unpainted } = await import("../../../session/questions/index.ts");
+    const width = process.stdout.columns || 80;
+    const lines = [
+      `${session.id}  ${session.opened}  ${state}`,
+      `command: ${escapeText(Array.isArray(command) ? command.join(" ") : "")}`,
+      ...(live === null ? [] : grantLines(live.info)),
+      ...(live?.questions ?? []).flatMap((question) => [
+        ...questionLines(asQuestion(question), width, unpainted),
+        `  answer with: sandboxed session reply ${session.id} ${escapeText(textIn(question["id"]))} yes`,
+      ]),
+      ...(live?.summaries ?? []).flatMap((summary) => [
+        `summary by ${escapeText(textIn(summary["by"]))}: ${escapeText(textIn(summary["title"]))}`,
+        ...dataLines(summary["data"] ?? null, width - 2).map((line) => `  ${line}`),
+      ]),
+    ];
+    const { id, opened: time, folder } = session;
+    return {
+      data: { session: id, opened: time, state, folder, command: command ?? null, live },
+      text: `${lines.join("\n")}\n`,
+      status: 0,
+    };
+  },
+};
+
+function grantLines(info: JsonObject): readonly string[] {
+  return listIn(info["grants"]).map((grant) => {
+    const capabilities = grant["capabilities"];
+    const texts = Array.isArray(capabilities) ? capabilities.map(String) : [];
+    return `grant ${escapeText(textIn(grant["grant"]))}: ${escapeText(texts.join("  "))}`;
+  });
+}
+
+/** As the session sent it; every member is checked where it is shown. */
+function asQuestion(question: JsonObject) {
+  const diff = question["diff"];
+  return {
+    id: textIn(question["id"]),
+    session: textIn(question["session"]),
+    kind: question["kind"] === "approval" ? ("approval" as const) : ("checkpoint" as const),
+    text: textIn(question["text"]),
+    data: question["data"] ?? null,
+    diff: typeof diff === "string" ? diff : null,
+    schema: question["schema"] ?? null,
+    timeout: null,
+    holder: textIn(question["holder"]),
+    call: textIn(question["call"]),
+  };
+}
