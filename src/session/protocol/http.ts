@@ -29,7 +29,7 @@ async function answer(service: Service, request: IncomingMessage, response: Serv
   const [, method] = /^\/v1\/([a-z_.]{1,100})$/.exec(request.url ?? "") ?? [];
   if (method === undefined) throw new SessionError("method_not_found", "the path is not /v1/ and a method");
   const type = request.headers["content-type"] ?? "";
-  if (!/^application\/json\s*(;\s*charset=utf-8\s*)?$/i.test(type)) {
+  if (countOf(request, "content-type") !== 1 || !/^application\/json\s*(;\s*charset=utf-8\s*)?$/i.test(type)) {
     throw new SessionError("invalid_request", "the body has to be application/json", {
       hint: "add -H 'content-type: application/json'",
     });
@@ -47,10 +47,14 @@ function finish(caller: Caller, call: OpenCall, response: ServerResponse): Promi
 
 /** Errors: `unauthenticated`. */
 function bearer(request: IncomingMessage): string {
-  const count = request.rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === "authorization").length;
   const [, token] = /^Bearer ([\w-]{1,200})$/i.exec(request.headers.authorization ?? "") ?? [];
-  if (token !== undefined && count === 1) return token;
+  if (token !== undefined && countOf(request, "authorization") === 1) return token;
   throw new SessionError("unauthenticated", "a token is needed: Authorization: Bearer TOKEN");
+}
+
+/** Of two headers one would be read by us, the other by somebody on the way. */
+function countOf({ rawHeaders }: IncomingMessage, header: string): number {
+  return rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === header).length;
 }
 
 function readParams(body: Buffer): JsonObject {
