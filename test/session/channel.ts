@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { serveLoopbackSession } from "../../src/network/index.ts";
 import type { JournalEvent } from "../../src/policy/index.ts";
-import { builtinProfile, compile, resolve } from "../../src/policy/index.ts";
+import { builtinProfile, resolve } from "../../src/policy/index.ts";
 import { parseCapability } from "../../src/session/capability/text.ts";
 import { Channel } from "../../src/session/channel.ts";
 import type { ChannelOptions } from "../../src/session/channel.ts";
@@ -36,7 +36,6 @@ export async function withChannel<T>(
     id: "s1",
     version: "0",
     resolved,
-    oracle: compile(resolved),
     tools: allTools([localTools(tools)]),
     answerers: [],
     mayReply: () => false,
