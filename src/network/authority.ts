@@ -1,4 +1,4 @@
-import { domainToASCII } from "node:url";
+import { domainToASCII, domainToUnicode } from "node:url";
 import { parseHost } from "../policy/index.ts";
 import type { Protocol, Refusal, Target } from "./gate.ts";
 import { canonicalAddress } from "./private-ranges.ts";
@@ -121,7 +121,7 @@ function asciiOf(name: string): string | null {
     if (character > "\x7f" && /[\0-\x7f]/.test(character.normalize("NFKC").toLowerCase())) return null;
   }
   const ascii = domainToASCII(name);
-  if (isAscii) return ascii === name.toLowerCase() ? ascii : null;
+  if (isAscii) return ascii === name.toLowerCase() && ascii.split(".").every(isCanonical) ? ascii : null;
   const before = name.split(".");
   const after = ascii.split(".");
   if (before.length !== after.length) return null;
@@ -130,6 +130,13 @@ function asciiOf(name: string): string | null {
       after[index] === label.toLowerCase() || (/[^\0-\x7f]/.test(label) && after[index]?.startsWith("xn--") === true),
   );
   return isKept ? ascii : null;
+}
+
+/** Of names in ASCII, later versions of Node.js look at no label. */
+function isCanonical(label: string): boolean {
+  if (!label.startsWith("xn--")) return true;
+  const decoded = domainToUnicode(label);
+  return /[^\0-\x7f]/.test(decoded) && domainToASCII(decoded) === label;
 }
 
 function textOf(input: Uint8Array | string, longest: number): Parsed<string> {

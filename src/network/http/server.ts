@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer } from "node:http";
+import type { IncomingMessage, Server, ServerOptions, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { DoorParts } from "../parts.ts";
@@ -44,7 +45,7 @@ export class HttpDoor {
   constructor(parts: DoorParts) {
     this.#parts = parts;
     this.#clock = new HeaderClock(parts.limits.headerTime, (socket) => this.#expire(socket));
-    this.#server = createServer({
+    const options: ServerOptions & UpgradeChoice = {
       insecureHTTPParser: false,
       requireHostHeader: false,
       maxHeaderSize: parts.limits.headerBytes,
@@ -52,14 +53,20 @@ export class HttpDoor {
       headersTimeout: 0,
       requestTimeout: 0,
       noDelay: false,
-    });
+      shouldUpgradeCallback: isForWebSocket,
+    };
+    this.#server = createServer(options);
     // Headers past this number would be obeyed by the parser and hidden from us; their size bounds them.
     this.#server.maxHeadersCount = 0;
     this.#server.on("request", (request, response) => this.#request(request, response));
     this.#server.on("checkContinue", (request, response) => this.#request(request, response));
-    this.#server.on("upgrade", (request, socket, head) => this.#upgrade(request, asSocket(socket), head));
-    this.#server.on("connect", (request, socket, head) => this.#connect(request, asSocket(socket), head));
-    this.#server.on("clientError", (error, socket) => this.#malformed(error, asSocket(socket)));
+    this.#server.on("upgrade", (request, stream, head) =>
+      withSocket(stream, (socket) => this.#upgrade(request, socket, head)),
+    );
+    this.#server.on("connect", (request, stream, head) =>
+      withSocket(stream, (socket) => this.#connect(request, socket, head)),
+    );
+    this.#server.on("clientError", (error, stream) => withSocket(stream, (socket) => this.#malformed(error, socket)));
   }
 
   /** Serves a connection of which `head` was read already. */
@@ -201,8 +208,19 @@ function isForSession(request: IncomingMessage, { arrival }: Line): boolean {
   return arrival.kind === "proxy" && (request.url ?? "").startsWith("/v1/") && isOwnHost(request);
 }
 
-/** Every connection handed in is a socket of `net`; node's types allow for other streams. */
-function asSocket(stream: Duplex): Socket {
-  if (!(stream instanceof Socket)) throw new Error("a connection that was not handed to the door");
-  return stream;
+/** Since Node 24.9; where it is not known, every offer to upgrade arrives as one. */
+interface UpgradeChoice {
+  readonly shouldUpgradeCallback: (request: IncomingMessage) => boolean;
+}
+
+/** Any other offer is a request like all others, whose offer is left out. */
+function isForWebSocket({ method, headers }: IncomingMessage): boolean {
+  const hasBody = headers["content-length"] !== undefined || headers["transfer-encoding"] !== undefined;
+  return method === "GET" && headers.upgrade?.toLowerCase() === "websocket" && !hasBody;
+}
+
+/** Every connection handed in is a socket of `net`; node's types allow for other streams, which are not let on. */
+function withSocket(stream: Duplex, act: (socket: Socket) => void): void {
+  if (stream instanceof Socket) act(stream);
+  else stream.destroy();
 }

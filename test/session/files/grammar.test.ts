@@ -102,7 +102,7 @@ describe("a patch", () => {
           if (!(error instanceof SessionError)) throw error;
         }
       }),
-      { numRuns: 300 },
+      { numRuns: 300, examples: [[["*** Delete File: c"], true]] },
     );
     expect(read).toBeGreaterThan(0);
   });
