@@ -135,8 +135,8 @@ function asciiOf(name: string): string | null {
 /** Of names in ASCII, later versions of Node.js look at no label. */
 function isCanonical(label: string): boolean {
   if (!label.startsWith("xn--")) return true;
-  const decoded = domainToUnicode(label);
-  return /[^\0-\x7f]/.test(decoded) && domainToASCII(decoded) === label;
+  const readable = domainToUnicode(label);
+  return /[^\0-\x7f]/.test(readable) && domainToASCII(readable) === label;
 }
 
 function textOf(input: Uint8Array | string, longest: number): Parsed<string> {
