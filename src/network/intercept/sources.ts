@@ -106,7 +106,7 @@ async function readKeyring(
 }
 
 async function loadKeyring(): Promise<KeyringModule> {
-  // Not a literal: the package is not among those that are installed for everybody.
+  // Not a literal: an optional package, which need not be there when this is built.
   const name: string = "@napi-rs/keyring";
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the package's own types are not there without it
   return (await import(name)) as KeyringModule;

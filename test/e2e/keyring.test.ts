@@ -1,0 +1,97 @@
+import { existsSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { onStage } from "../stage/index.ts";
+import type { Stage } from "../stage/index.ts";
+
+const SECRET = "out-of-the-keyring-4711";
+const needs = ["/usr/bin/dbus-run-session", "/usr/bin/gnome-keyring-daemon"];
+const missing = needs.filter((path) => !existsSync(path));
+if (missing.length > 0) console.warn(`keyring: the real one is not tried, no ${missing.join(", ")}`);
+
+/** A session bus with an unlocked keyring that holds what `STORED` says, and then the words. */
+const SESSION = `mkdir -p -m 700 "$HOME/.cache" "$HOME/.local/share" "$XDG_RUNTIME_DIR"
+printf pw | gnome-keyring-daemon --unlock --components=secrets --foreground >/dev/null 2>&1 & keyring=$!
+trap 'kill $keyring' EXIT
+"$NODE" -e 'const { Entry } = require(process.env.KEYRING);
+const entry = new Entry("sandboxed-test", "api", { linux: { store: "secret-service" } });
+const began = Date.now();
+for (;;) try { entry.setPassword(process.env.STORED); break; } catch (error) { if (Date.now() - began > 5000) throw error; }' || exit 99
+"$@"`;
+
+function configure(stage: Stage, port: number): void {
+  stage.write(
+    join(stage.home, ".config/sandboxed/config.toml"),
+    `default_permissions = "api"
+[permissions.api]
+extends = ":isolated"
+[permissions.api.network.domains]
+"127.0.0.1:${port}" = "allow"
+[permissions.api.network.credentials.API_TOKEN]
+host = "http://127.0.0.1:${port}"
+header = "Authorization: Basic {basic:robot}"
+from = "keyring:sandboxed-test/api"
+`,
+  );
+}
+
+/** A service of the host that says what it was sent. */
+async function serving(act: (port: number, seen: readonly (string | undefined)[]) => Promise<void>): Promise<void> {
+  const seen: (string | undefined)[] = [];
+  const server = createServer((request, response) => {
+    seen.push(request.headers.authorization);
+    response.end("served\n");
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it listens on TCP
+    await act((server.address() as AddressInfo).port, seen);
+  } finally {
+    server.close();
+  }
+}
+
+describe("a credential in the system's keyring", () => {
+  it.skipIf(missing.length > 0)("is lent like any other", () =>
+    onStage("self", (stage) =>
+      serving(async (port, seen) => {
+        configure(stage, port);
+        const child = stage.startPlain(
+          "dbus-run-session",
+          [
+            ...["--", "bash", "-c", SESSION, "session", process.execPath, stage.tool("sandboxed-run")],
+            ...["--", "sh", "-c", `env; curl -sS --noproxy '' http://127.0.0.1:${port}/`],
+          ],
+          {
+            environment: {
+              NODE: process.execPath,
+              KEYRING: join(import.meta.dirname, "../../node_modules/@napi-rs/keyring"),
+              STORED: SECRET,
+              XDG_RUNTIME_DIR: join(stage.folder, "runtime"),
+            },
+          },
+        );
+        let text = "";
+        child.stdout?.on("data", (chunk) => (text += String(chunk)));
+        child.stderr?.on("data", (chunk) => (text += String(chunk)));
+        await new Promise((closed) => child.once("close", closed));
+        expect(text).toContain("served");
+        expect(text).toMatch(/^API_TOKEN=\S{8,}$/m);
+        expect(text).not.toContain(SECRET);
+        expect(seen).toEqual([`Basic ${Buffer.from(`robot:${SECRET}`).toString("base64")}`]);
+      }),
+    ),
+  );
+
+  it("keeps a run from starting where no keyring answers", () =>
+    onStage("self", (stage) => {
+      configure(stage, 1);
+      const { status, stderr } = stage.sh("touch ran");
+      expect(status).toBe(125);
+      expect(stderr).toMatch(/config\.toml:\d+: keyring:sandboxed-test\/api (cannot be read|needs the package)/);
+      expect(stage.read("ran")).toBeNull();
+    }));
+});
+
