@@ -1,4 +1,5 @@
 import {
+  at,
   applyPatch,
   builtinProfile,
   builtinProfileNames,
@@ -54,7 +55,19 @@ export function selectProfiles(sources: Pick<Sources, "own" | "project" | "manag
   const chosen = isOwn ? { profile: selectProfile(named, own), provenance: flagProvenance } : usual;
   const projectName = named !== null && !isOwn ? named : null;
   const project = projectSelection(sources.project, theirs, projectName, chosen.profile.name);
-  return { own: chosen, project, definitions: all, warnings };
+  const narrowed = named === null || project === null ? [] : narrowingText(named, chosen, project, isOwn);
+  return { own: chosen, project, definitions: all, warnings: [...warnings, ...narrowed] };
+}
+
+/** Whoever names a profile expects to have it: what a project takes of it is told. */
+function narrowingText(named: string, chosen: Selection, project: Selection, isOwn: boolean): readonly string[] {
+  if (isOwn && project.profile.name === named && named.startsWith(":")) return [];
+  const place = at(project.provenance);
+  return isOwn
+    ? [`${place}the project narrows ${named} to what its profile ${project.profile.name} allows as well`]
+    : [
+        `${place}${named} is the project's alone, so it only narrows ${chosen.profile.name}; sandboxed trust lets it grant`,
+      ];
 }
 
 function definitionsOf(

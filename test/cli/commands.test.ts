@@ -107,6 +107,31 @@ describe("policy show", () => {
     });
   });
 
+  it("shows which requests are meant, and where credentials go", () => {
+    const user = put(
+      ".config/sandboxed/config.toml",
+      `default_permissions = "ci"
+[permissions.ci.network.domains]
+"api.example.com" = "allow"
+[permissions.ci.network.http."api.example.com"]
+methods = ["GET", "HEAD"]
+paths = ["/v1/**", "/v2/*"]
+[permissions.ci.network.credentials.TOKEN]
+host = "api.example.com"
+methods = ["GET"]
+header = "Authorization: Bearer {}"
+from = "env:REAL_TOKEN"
+`,
+    );
+    const { stdout } = sandboxed("policy show", { REAL_TOKEN: "hunter2-hunter2" });
+    const rule = "requests to api.example.com: GET,HEAD, /v1/** /v2/*";
+    const credential =
+      "credential TOKEN (env:REAL_TOKEN) as Authorization of requests to api.example.com:443: GET, any path";
+    expect(stdout.replace(/ {2,}/g, "  ")).toContain(`${rule}  ${user}:4, you\n`);
+    expect(stdout).toContain(`${credential}  ${user}:7, you\n`);
+    expect(stdout).not.toContain("hunter2");
+  });
+
   it("keeps values of variables to itself, and what is shown harmless", () => {
     const { stdout } = bundle.call("sandboxed", ["policy", "show", "-e", "PASS=hunter2", "-r", "/a\u001b[2Jb"]);
     expect(stdout).toContain("PASS");

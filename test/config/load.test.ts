@@ -246,6 +246,22 @@ describe("the project", () => {
     ]);
   });
 
+  it("is told of where it narrows a profile that was named, and nowhere else", async () => {
+    const files = {
+      user: `default_permissions = ":workspace"\n${ci("read").replaceAll("ci", "mine")}`,
+      project: ci("read"),
+    };
+    const { load, paths } = stage(files);
+    const warned = async (permissions: string | null): Promise<string> =>
+      (await load({ permissions })).warnings.join().replaceAll(paths.project, "FILE");
+    expect(await warned("ci")).toMatch(/^FILE:1: ci is the project's alone, so it only narrows :workspace; sandboxed/);
+    expect([await warned("mine"), await warned(":workspace"), await warned(null)]).toEqual(["", "", ""]);
+    const chosen = stage({ ...files, project: `default_permissions = "ci"\n${ci("read")}` });
+    const [said] = (await chosen.load({ permissions: "mine" })).warnings;
+    expect(said).toBe(`${chosen.paths.project}:2: the project narrows mine to what its profile ci allows as well`);
+    expect((await chosen.load({})).warnings).toEqual([]);
+  });
+
   it("narrows the user's profile of the same name by what its own table says, and by nothing else", async () => {
     const config = await stage({
       user: `default_permissions = "ci"\n${ci("read")}`,

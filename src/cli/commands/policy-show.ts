@@ -1,5 +1,5 @@
 import { escapeText, formatDuration, formatSize } from "../../policy/index.ts";
-import type { Profile, Provenance } from "../../policy/index.ts";
+import type { CredentialRule, HttpRule, Profile, Provenance } from "../../policy/index.ts";
 import { effectiveValues, refuseExcess } from "../../config/index.ts";
 import type { Config } from "../../config/index.ts";
 import { prepareToAsk } from "../ask.ts";
@@ -105,6 +105,8 @@ function layerText(layer: string, profile: Profile): readonly string[] {
       ...network.domains.map(
         ({ pattern, access, provenance }) => [`  ${escapeText(pattern)} ${access}`, provenance] as const,
       ),
+      ...network.http.map((rule) => [`  ${requestText(rule)}`, rule.provenance] as const),
+      ...network.credentials.map((rule) => [`  ${credentialText(rule)}`, rule.provenance] as const),
       ...network.unixSockets.map(
         ({ path, access, provenance }) => [`  ${escapeText(path)} ${access}`, provenance] as const,
       ),
@@ -119,6 +121,19 @@ function layerText(layer: string, profile: Profile): readonly string[] {
     `limits    time ${quantity(limits.wallTime, formatDuration)}, memory ${quantity(limits.memory, formatSize)}, processes ${count(limits.processes)}, open files ${count(limits.openFiles)}`,
     `          tmp ${size(limits.tmpSize)}, home ${size(limits.homeSize)}, shm ${size(limits.shmSize)}`,
   ];
+}
+
+/** Which requests: of any method, to any path, where nothing is said. */
+function requestText({ pattern, methods, paths }: Omit<HttpRule, "provenance">): string {
+  const words = [methods?.join(",") ?? "any method", paths?.join(" ") ?? "any path"];
+  return `requests to ${escapeText(pattern)}: ${words.map(escapeText).join(", ")}`;
+}
+
+/** Where it goes and where it comes from; what it is nobody gets to see. */
+function credentialText({ name, host, port, methods, paths, header, from }: CredentialRule): string {
+  const source = from.kind === "env" ? from.name : from.kind === "file" ? from.path : `${from.service}/${from.account}`;
+  const place = requestText({ pattern: `${host}:${port}`, methods, paths });
+  return `credential ${escapeText(name)} (${from.kind}:${escapeText(source)}) as ${escapeText(header)} of ${place}`;
 }
 
 /** Two columns: what, and where it was said. */
