@@ -94,4 +94,3 @@ describe("a credential in the system's keyring", () => {
       expect(stage.read("ran")).toBeNull();
     }));
 });
-
