@@ -58,21 +58,16 @@ describe("a credential in the system's keyring", () => {
     onStage("self", (stage) =>
       serving(async (port, seen) => {
         configure(stage, port);
-        const child = stage.startPlain(
-          "dbus-run-session",
-          [
-            ...["--", "bash", "-c", SESSION, "session", process.execPath, stage.tool("sandboxed-run")],
-            ...["--", "sh", "-c", `env; curl -sS --noproxy '' http://127.0.0.1:${port}/`],
-          ],
-          {
-            environment: {
-              NODE: process.execPath,
-              KEYRING: join(import.meta.dirname, "../../node_modules/@napi-rs/keyring"),
-              STORED: SECRET,
-              XDG_RUNTIME_DIR: join(stage.folder, "runtime"),
-            },
+        const script = `env; curl -sS --noproxy '' http://127.0.0.1:${port}/`;
+        const run = [process.execPath, stage.tool("sandboxed-run"), "--", "sh", "-c", script];
+        const child = stage.startPlain("dbus-run-session", ["--", "bash", "-c", SESSION, "session", ...run], {
+          environment: {
+            NODE: process.execPath,
+            KEYRING: join(import.meta.dirname, "../../node_modules/@napi-rs/keyring"),
+            STORED: SECRET,
+            XDG_RUNTIME_DIR: join(stage.folder, "runtime"),
           },
-        );
+        });
         let text = "";
         child.stdout?.on("data", (chunk) => (text += String(chunk)));
         child.stderr?.on("data", (chunk) => (text += String(chunk)));

@@ -1,13 +1,20 @@
-import { existsSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Stage } from "../stage/index.ts";
 import { noWorld, World } from "../stage/world.ts";
+
+/** As `world/registries.mjs` has it. */
+const TINY_POM =
+  "<project><modelVersion>4.0.0</modelVersion><groupId>example.test</groupId><artifactId>tiny</artifactId><version>1.0</version><packaging>pom</packaging></project>\n";
 
 interface Tool {
   readonly name: string;
   /** Where it must be for this to be tried. */
   readonly needs: string;
-  readonly prepare?: (stage: Stage) => void;
+  readonly prepare?: (stage: Stage, world: World) => void;
   readonly script: string;
   readonly rules: readonly string[];
   readonly words?: readonly string[];
@@ -21,6 +28,27 @@ public class Fetch { public static void main(String[] words) throws Exception {
   System.out.print(client.send(request, HttpResponse.BodyHandlers.ofString()).body());
   System.out.print(new String(new URL("http://good.test/old").openStream().readAllBytes())); } }
 `;
+
+/** The toolchain itself: what stands in PATH chooses one by files of the user's home. */
+const CARGO = ["/usr/bin/cargo", ...rustToolchains()].find((path) => existsSync(path)) ?? "/usr/bin/cargo";
+
+function rustToolchains(): readonly string[] {
+  const home = process.env["RUSTUP_HOME"] ?? join(homedir(), ".rustup");
+  try {
+    return readdirSync(join(home, "toolchains")).map((name) =>
+      realpathSync(join(home, "toolchains", name, "bin/cargo")),
+    );
+  } catch {
+    return [];
+  }
+}
+
+/** Java trusts a store of its own kind alone. */
+function trustOfJava(stage: Stage, world: World): void {
+  const store = ["-keystore", join(stage.workspace, "trust.p12"), "-storetype", "PKCS12", "-storepass", "changeit"];
+  const words = ["-importcert", "-noprompt", "-alias", "world", "-file", join(world.folder, "ca.pem"), ...store];
+  execFileSync("keytool", words, { stdio: ["ignore", "ignore", "pipe"] });
+}
 
 const tools: readonly Tool[] = [
   {
@@ -60,6 +88,42 @@ const tools: readonly Tool[] = [
     rules: ["--allow", "go"],
     words: ["-e", "GONOSUMDB=*", "-e", "GOFLAGS=-mod=mod", "--read", "/usr/local/go"],
     prints: "package tiny\n",
+  },
+  {
+    name: "cargo fetch",
+    needs: CARGO,
+    prepare: (stage) => {
+      stage.write("Cargo.toml", '[package]\nname = "mine"\nversion = "1.0.0"\n[dependencies]\ntiny = "1"\n');
+      stage.write("src/lib.rs", "");
+    },
+    script: `PATH="$(dirname ${CARGO}):$PATH" cargo fetch -q && cat "\${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/tiny-1.0.0/src/lib.rs`,
+    rules: ["--allow", "crates"],
+    words: ["--read", join(CARGO, "../.."), "-e", "CARGO_NET_RETRY=0"],
+    prints: "pub fn tiny() {}\n",
+  },
+  {
+    name: "maven, for a parent project",
+    needs: "/usr/bin/mvn",
+    prepare: (stage, world) => {
+      const parent =
+        "<parent><groupId>example.test</groupId><artifactId>tiny</artifactId><version>1.0</version><relativePath/></parent>";
+      const model = "<modelVersion>4.0.0</modelVersion>";
+      stage.write(
+        "pom.xml",
+        `<project>${model}${parent}<artifactId>mine</artifactId><packaging>pom</packaging></project>`,
+      );
+      trustOfJava(stage, world);
+    },
+    // Java takes the home of the user database, which the stage is not in.
+    script: `mvn -q -B -Dstyle.color=never -Duser.home="$HOME" validate && cat ~/.m2/repository/example/test/tiny/1.0/tiny-1.0.pom`,
+    rules: ["--allow", "maven"],
+    words: [
+      "--read",
+      "/etc/maven",
+      "-e",
+      "MAVEN_OPTS=-Djavax.net.ssl.trustStore=trust.p12 -Djavax.net.ssl.trustStorePassword=changeit",
+    ],
+    prints: TINY_POM,
   },
   {
     name: "java, old and new",
@@ -102,7 +166,7 @@ describe.skipIf(noWorld !== null)("tools people use", () => {
   describe.each(tools)("$name", ({ needs, prepare, script, rules, words = [], prints }) => {
     it.skipIf(!existsSync(needs))("does its work where its hosts are allowed, and reaches nobody else", async () => {
       const stage = world.stage();
-      prepare?.(stage);
+      prepare?.(stage, world);
       const options = { environment: world.trust, timeout: 60_000 };
       const [heard, refused] = await world.hearing(() =>
         stage.sh(script, [...words, "--allow-domain", "other.test"], options),

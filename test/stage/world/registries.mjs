@@ -27,6 +27,9 @@ export function registries(folder) {
   const go = "proxy.golang.org/example.test/tiny/@v";
   const crate = read("tiny-1.0.0.crate");
   const crateLine = { name: "tiny", vers: "1.0.0", deps: [], cksum: hash(crate), features: {}, yanked: false };
+  const pom =
+    "<project><modelVersion>4.0.0</modelVersion><groupId>example.test</groupId><artifactId>tiny</artifactId><version>1.0</version><packaging>pom</packaging></project>\n";
+  const parent = "repo.maven.apache.org/maven2/example/test/tiny/1.0/tiny-1.0.pom";
   const entries = [
     ["registry.npmjs.org/tiny", json, JSON.stringify(packument)],
     ["registry.npmjs.org/tiny/-/tiny-1.0.0.tgz", binary, tarball],
@@ -39,6 +42,8 @@ export function registries(folder) {
     ["index.crates.io/config.json", json, JSON.stringify({ dl: "https://static.crates.io/crates" })],
     ["index.crates.io/ti/ny/tiny", "text/plain", `${JSON.stringify(crateLine)}\n`],
     ["static.crates.io/crates/tiny/1.0.0/download", binary, crate],
+    [parent, "text/xml", pom],
+    [`${parent}.sha1`, "text/plain", createHash("sha1").update(pom).digest("hex")],
   ];
   return new Map(entries.map(([place, type, body]) => [place, { type, body }]));
 }
