@@ -146,6 +146,11 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import("./commands/mcp-remove.ts")).mcpRemove,
   },
   {
+    name: "mcp gateway",
+    summary: "stand between an MCP client and a server in a sandbox",
+    load: async () => (await import("./commands/mcp-gateway.ts")).mcpGateway,
+  },
+  {
     name: "mcp approve",
     summary: "look at changed tools of an MCP server, and approve them",
     load: async () => (await import("./commands/mcp-approve.ts")).mcpApprove,

@@ -9,6 +9,8 @@ export type { ToolRef } from "./names.ts";
 export { admit } from "./rules/identity.ts";
 export { brokenRule } from "./rules/arguments.ts";
 export { digestOf, pinsIn } from "./rules/pins.ts";
+export { gateway } from "./gateway/index.ts";
+export type { GatewayOptions } from "./gateway/index.ts";
 export { hiddenCharacters, visible } from "./rules/hidden.ts";
 export { isListed, needsApproval } from "./rules/approval.ts";
 export { McpServers } from "./servers.ts";

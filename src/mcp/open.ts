@@ -9,6 +9,7 @@ import type { DoorFetch } from "./http/door-fetch.ts";
 import { admit } from "./rules/identity.ts";
 import type { Admission } from "./rules/identity.ts";
 import { serverProcess } from "./stdio/server-process.ts";
+import type { ServerProcess } from "./stdio/server-process.ts";
 import { StdioTransport } from "./stdio/transport.ts";
 import { httpRequest, stdioRequest } from "./surroundings.ts";
 import type { McpSurroundings } from "./surroundings.ts";
@@ -45,10 +46,17 @@ export async function openWay(
 }
 
 async function openStdio(server: McpServer, admission: Admission, surroundings: McpSurroundings): Promise<OpenedWay> {
-  if (server.transport.kind !== "stdio") throw new SandboxedError("internal", "not a program");
   const { parseJSONRPCMessage } = await import("@modelcontextprotocol/client");
+  const process = processOf(server, admission, surroundings);
+  const parse = (value: unknown): JSONRPCMessage => parseJSONRPCMessage(value);
+  return { transport: new StdioTransport(process, parse), lastWords: () => process.lastWords() };
+}
+
+/** The program of an admitted server, to be started. Errors: `mcp_server`. */
+export function processOf(server: McpServer, admission: Admission, surroundings: McpSurroundings): ServerProcess {
+  if (server.transport.kind !== "stdio") throw new SandboxedError("internal", `${server.name} is no program`);
   const request = stdioRequest(server, server.transport, admission, surroundings);
-  const process = serverProcess({
+  return serverProcess({
     request,
     session: surroundings.openSession(server.name),
     confirm: (prepared) => {
@@ -57,8 +65,6 @@ async function openStdio(server: McpServer, admission: Admission, surroundings: 
       if (changed !== null) throw disabled(server, `requirements: ${changed}`);
     },
   });
-  const parse = (value: unknown): JSONRPCMessage => parseJSONRPCMessage(value);
-  return { transport: new StdioTransport(process, parse), lastWords: () => process.lastWords() };
 }
 
 async function openHttp(

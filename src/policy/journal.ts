@@ -173,6 +173,14 @@ export type JournalEvent =
       /** `FILE:LINE`. */
       readonly place: string | null;
     }
+  | {
+      /** A call of an MCP server's tool, at the gateway. Its arguments are not kept. */
+      readonly kind: "mcp.call";
+      readonly server: string;
+      readonly tool: string;
+      /** Null when it passed. */
+      readonly refused: string | null;
+    }
   | { readonly kind: "session.closed" };
 
 /** `durable` is on the disk when `append` returns; `batched` is handed to the system within 20 ms. */

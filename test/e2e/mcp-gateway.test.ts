@@ -1,0 +1,188 @@
+import type { ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { onStage } from "../stage/index.ts";
+import type { Stage } from "../stage/index.ts";
+import { configure, fixture } from "./mcp-world.ts";
+
+interface Message {
+  readonly id?: unknown;
+  readonly result?: { readonly tools?: readonly { readonly name: string }[]; readonly [name: string]: unknown };
+  readonly error?: { readonly code: number; readonly message: string };
+}
+
+/** A client of few words, so that it can say what no library would. */
+class Client {
+  readonly #child: ChildProcess;
+  readonly #lines: string[] = [];
+  #wake: () => void = () => {};
+  readonly gone: Promise<number | null>;
+  stderr = "";
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    this.gone = new Promise((resolve) => child.once("exit", resolve));
+    child.stderr?.on("data", (chunk) => (this.stderr += String(chunk)));
+    if (child.stdout === null) throw new Error("no output");
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      this.#lines.push(line);
+      this.#wake();
+    });
+  }
+
+  async raw(
+    line: string,
+    wanted: (message: Message) => boolean,
+  ): Promise<{ readonly line: string; readonly message: Message }> {
+    this.#child.stdin?.write(`${line}\n`);
+    for (;;) {
+      const found = this.#lines.find((each) => wanted(JSON.parse(each)));
+      if (found !== undefined) return { line: found, message: JSON.parse(found) };
+      // oxlint-disable-next-line no-await-in-loop -- until it comes, or the test's time is over
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+
+  async ask(id: number, method: string, params: object = {}): Promise<Message> {
+    return (await this.raw(JSON.stringify({ jsonrpc: "2.0", id, method, params }), (message) => message.id === id))
+      .message;
+  }
+
+  call(id: number, name: string, given: object = {}): Promise<Message> {
+    return this.ask(id, "tools/call", { name, arguments: given });
+  }
+
+  hangUp(): void {
+    this.#child.stdin?.end();
+  }
+}
+
+function connect(stage: Stage, direct = false): Client {
+  const server = ["node", join(stage.workspace, "server.mjs")];
+  return new Client(
+    direct
+      ? stage.startPlain(process.execPath, server.slice(1))
+      : stage.startPlain(process.execPath, [
+          stage.tool("sandboxed"),
+          "mcp",
+          "gateway",
+          "--name",
+          "docs",
+          "--",
+          ...server,
+        ]),
+  );
+}
+
+const hello = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } };
+
+describe("sandboxed mcp gateway", () => {
+  it("passes what is allowed exactly as it is without it", () =>
+    onStage("self", async (stage) => {
+      configure(stage, fixture(stage));
+      const seen = await Promise.all(
+        [true, false].map(async (direct) => {
+          const client = connect(stage, direct);
+          const answers = [
+            await client.ask(1, "initialize", hello),
+            await client.ask(2, "tools/list"),
+            await client.ask(3, "tools/list", { cursor: "half" }),
+            await client.call(4, "image"),
+            await client.call(5, "meta", {}),
+            await client.call(6, "read", { path: join(stage.workspace, "README.md") }),
+            await client.ask(7, "ping"),
+          ];
+          client.hangUp();
+          expect(await client.gone, client.stderr).toBe(0);
+          return answers;
+        }),
+      );
+      expect(seen[1]).toEqual(seen[0]);
+    }));
+
+  it("sandboxes the server, holds its entry's rules, and writes each call down", () =>
+    onStage("self", async (stage) => {
+      configure(
+        stage,
+        fixture(stage, "docs", `disabled_tools = ["write"]\ntools.read.arguments.path = { inside = "${stage.home}" }`),
+      );
+      const client = connect(stage);
+      await client.ask(1, "initialize", hello);
+      // Before anybody has asked for a list.
+      expect((await client.call(2, "read", { path: join(stage.workspace, "README.md") })).result).toMatchObject({
+        content: [{ text: "# project\n" }],
+      });
+      expect((await client.call(3, "read", { path: join(stage.home, "diary.txt") })).result).toMatchObject({
+        isError: true,
+      });
+      expect((await client.call(4, "read", { path: "/etc/passwd" })).error?.message).toContain(
+        "argument path of read cannot be",
+      );
+      expect((await client.call(5, "write")).error?.message).toContain("not allowed by the entry");
+      expect((await client.call(6, "nothing")).error?.message).toContain("has no tool nothing");
+      const { result } = await client.ask(7, "tools/list");
+      expect(result?.tools?.map(({ name }) => name)).toEqual(["read", "env", "ask"]);
+      client.hangUp();
+      expect(await client.gone, client.stderr).toBe(0);
+      const records: readonly Record<string, unknown>[] = JSON.parse(
+        stage.sandboxed(["audit", "show", "last", "--json"]).stdout,
+      ).records;
+      const calls = records.filter(({ kind }) => kind === "mcp.call");
+      expect(calls.map(({ tool, refused }) => [tool, refused === null])).toEqual([
+        ["read", true],
+        ["read", true],
+        ["read", false],
+        ["write", false],
+        ["nothing", false],
+      ]);
+      expect(stage.sandboxed(["audit", "verify"]).status).toBe(0);
+    }));
+
+  it("lets nothing pass that two readers could understand differently", () =>
+    onStage("self", async (stage) => {
+      configure(stage, fixture(stage, "docs", 'disabled_tools = ["write"]'));
+      const client = connect(stage);
+      await client.ask(1, "initialize", hello);
+      const twice = '{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"write","name":"env"}}';
+      expect(
+        (await client.raw(twice, ({ error }) => error?.message.includes("twice") === true)).message.error?.code,
+      ).toBe(-32_700);
+      const batch = '[{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"name":"write"}}]';
+      expect((await client.raw(batch, ({ error }) => error?.code === -32_600)).message.error?.message).toContain(
+        "one object",
+      );
+      const taken = '{"jsonrpc":"2.0","id":"sandboxed-gateway-1","method":"tools/list"}';
+      expect((await client.raw(taken, ({ id }) => id === "sandboxed-gateway-1")).message.error?.message).toContain(
+        "taken",
+      );
+      expect((await client.call(4, "env")).result).toBeDefined();
+      client.hangUp();
+      await client.gone;
+    }));
+
+  it("refuses a tool that changed under its client", () =>
+    onStage("self", async (stage) => {
+      configure(stage, fixture(stage));
+      const client = connect(stage);
+      await client.ask(1, "initialize", hello);
+      await client.ask(2, "tools/list");
+      expect((await client.call(3, "read", { path: "/" })).result).toBeDefined();
+      await client.call(4, "change");
+      expect((await client.call(5, "read", { path: "/" })).error?.message).toContain("no longer what it was");
+      expect((await client.ask(6, "tools/list")).result?.tools?.map(({ name }) => name)).not.toContain("read");
+      client.hangUp();
+      await client.gone;
+    }));
+
+  it("ends with its server, and says why one did not start", () =>
+    onStage("self", async (stage) => {
+      configure(stage, fixture(stage));
+      const client = connect(stage);
+      await client.ask(1, "initialize", hello);
+      void client.call(2, "odd", { path: "exit" });
+      expect(await client.gone).toBe(0);
+      const missing = stage.sandboxed(["mcp", "gateway", "--", "no-such-server"], { input: "" });
+      expect([missing.status, missing.stderr]).toEqual([1, expect.stringContaining("no-such-server")]);
+    }));
+});
