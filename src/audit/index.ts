@@ -2,6 +2,7 @@ export { archivedSessions, archiveSession, stateOf } from "./archive.ts";
 export type { SessionState } from "./archive.ts";
 export { isSessionId, newSessionId } from "./identifier.ts";
 export { recoverSessions } from "./recover.ts";
+export type { Unfinished } from "./recover.ts";
 export { adoptSession, recoverable } from "./recovery.ts";
 export type { RecoverableSession } from "./recovery.ts";
 export type { JournalRecord } from "./record.ts";

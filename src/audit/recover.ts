@@ -1,23 +1,52 @@
 import { SandboxedError } from "../policy/index.ts";
 import { adoptSession, recoverable } from "./recovery.ts";
+import { journalPath } from "./session.ts";
+import { readJournal } from "./verify.ts";
+
+/** What the process that died was about to change. */
+export interface Unfinished {
+  readonly pid: number;
+  readonly paths: readonly string[];
+}
 
 /** As many as are closed in one go: the next run goes on with the rest. */
 const MOST = 16;
 
 /**
  * Closes sessions whose process died while a program ran, each with a record that says so. What cannot be closed now is
- * left for later: it is no concern of the run that finds it. Returns how many were closed.
+ * left for later: it is no concern of the run that finds it. `whenClosed` is told of changes that its program asked for and
+ * that have no end. Returns how many were closed.
  */
-export function recoverSessions(environment: ReadonlyMap<string, string>): number {
+export function recoverSessions(
+  environment: ReadonlyMap<string, string>,
+  whenClosed: (unfinished: Unfinished) => void = () => {},
+): number {
   let closed = 0;
-  for (const { id } of recoverable(environment).slice(0, MOST)) {
+  for (const { id, folder, pid } of recoverable(environment).slice(0, MOST)) {
     try {
       const session = adoptSession(environment, id);
       session?.journal.close();
-      if (session !== null) closed++;
+      if (session === null) continue;
+      closed++;
+      const paths = unfinishedPaths(journalPath(folder));
+      if (paths.length > 0) whenClosed({ pid, paths });
     } catch (error) {
       if (!(error instanceof SandboxedError)) throw error;
     }
   }
   return closed;
+}
+
+function unfinishedPaths(journal: string): readonly string[] {
+  const open = new Map<unknown, readonly string[]>();
+  for (const { kind, members } of readJournal(journal)) {
+    const subjects = members.get("subjects");
+    if (kind === "session.called") open.delete(members.get("call"));
+    if (kind !== "session.calling" || !Array.isArray(subjects)) continue;
+    open.set(
+      members.get("call"),
+      subjects.filter((each): each is string => typeof each === "string" && each.startsWith("/")),
+    );
+  }
+  return [...open.values()].flat();
 }

@@ -1,4 +1,5 @@
 import { areOthersOpen, newSessionId, openSession } from "../audit/index.ts";
+import type { Unfinished } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
 import type { Journal } from "../policy/index.ts";
@@ -178,7 +179,11 @@ function tidyLater({ parsed, surroundings, session }: AskedRun): { now(): Promis
     if (!areOthersOpen(environment, session)) return;
     try {
       const { recoverSessions } = await import("../audit/recover.ts");
-      recoverSessions(environment);
+      const unfinished: Unfinished[] = [];
+      recoverSessions(environment, (each) => unfinished.push(each));
+      if (unfinished.length === 0) return;
+      const { sweepLeftovers } = await import("../session/index.ts");
+      for (const { pid, paths } of unfinished) sweepLeftovers(pid, paths);
     } catch {
       // it is no concern of this run; a later one tries again
     }

@@ -20,3 +20,4 @@ export { openRunChannel } from "./run-channel.ts";
 export { capabilityKinds } from "./capability/kinds.ts";
 export { RunClock } from "./clock.ts";
 export { SessionError } from "./error.ts";
+export { sweepLeftovers } from "./files/index.ts";

@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { linkSync, readdirSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { onStage, people } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
@@ -125,4 +127,29 @@ it("the journal has every change before it is made", () =>
     const { stdout } = stage.sandboxed(["audit", "show", "last", "--json"]);
     const kinds = [...stdout.matchAll(/"kind":\s*"(session\.call\w+)"/g)].map(([, kind]) => kind);
     expect(kinds).toEqual(["session.calling", "session.called"]);
+  }));
+
+it("what a killed session left beside a file is gone after the next run, and the file is whole", () =>
+  onStage("self", async (stage) => {
+    const texts = ["a", "b"].map((letter) => letter.repeat(3_000_000));
+    stage.write("f", texts[0] ?? "");
+    const script = `
+open("ready", "w").close()
+for turn in range(10 ** 6): call("write", path="f", content="ab"[turn % 2] * 3000000)
+`;
+    const words = ["--grant", "fs.write=**", "--", "python3", "-c", CALLS + script];
+    const beside = (): readonly string[] =>
+      readdirSync(stage.workspace).filter((name) => name.startsWith(".sandboxed-"));
+    for (let round = 0; round < 20 && beside().length === 0; round++) {
+      const tool = stage.start(words, { stdio: "ignore" });
+      for (let tries = 0; tries < 500 && stage.read("ready") === null; tries++) await sleep(10);
+      for (let tries = 0; tries < 500 && beside().length === 0; tries++) await sleep(1);
+      const ended = once(tool, "exit");
+      tool.kill("SIGKILL");
+      await ended;
+    }
+    expect(beside().length).toBeGreaterThan(0);
+    expect(texts).toContain(stage.read("f"));
+    for (let tries = 0; tries < 20 && beside().length > 0; tries++) expect(stage.run(["sleep", "0.3"]).status).toBe(0);
+    expect(beside()).toEqual([]);
   }));

@@ -20,8 +20,9 @@ import { changed } from "./target.ts";
 /** Begins the names of files that exist while a change is being made, and after a crash in the middle of one. */
 export const passingPrefix = ".sandboxed-change-";
 
+/** Tells whose it is: what a process left behind is known by its number. */
 export function passingName(): string {
-  return `${passingPrefix}${randomBytes(12).toString("hex")}`;
+  return `${passingPrefix}${process.pid}-${randomBytes(12).toString("hex")}`;
 }
 
 export interface Staging {
