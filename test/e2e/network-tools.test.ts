@@ -115,7 +115,7 @@ const tools: readonly Tool[] = [
       trustOfJava(stage, world);
     },
     // Java takes the home of the user database, which the stage is not in.
-    script: `mvn -q -B -Dstyle.color=never -Duser.home="$HOME" validate && cat ~/.m2/repository/example/test/tiny/1.0/tiny-1.0.pom`,
+    script: `mvn -q -B -Duser.home="$HOME" validate > told && cat ~/.m2/repository/example/test/tiny/1.0/tiny-1.0.pom`,
     rules: ["--allow", "maven"],
     words: [
       "--read",
