@@ -42,6 +42,28 @@ print(subprocess.run(["venv/bin/python", "-c", "import sandboxed; print(sandboxe
 });
 
 describe("the Python client", () => {
+  it("reads, finds, writes and patches files", () =>
+    onStage("self", (stage) => {
+      stage.write("src/a.txt", "one\ntwo\n");
+      const script = `
+import sandboxed
+session = sandboxed.connect()
+print(session.glob("src/**"), session.read("src/a.txt") == "one\\ntwo\\n", session.read_bytes("src/a.txt", offset=4, limit=3))
+session.write("out/b.bin", bytes(range(256)))
+print(session.read_bytes("out/b.bin") == bytes(range(256)), session.stat("out/b.bin").size)
+session.apply_patch("--- src/a.txt\\n+++ src/a.txt\\n@@ -1,2 +1,2 @@\\n one\\n-two\\n+three\\n")
+try: session.write("src/a.txt", "")
+except sandboxed.errors.NotGranted as error: print(error.code)`;
+      stage.write("out/.keep", "");
+      const granted = ["fs.read=**", "fs.write=out/**", "patch=src/**"].flatMap((grant) => ["--grant", grant]);
+      expect(python(stage, script, granted).split("\n")).toEqual([
+        "['src/a.txt'] True b'two'",
+        "True 256",
+        "not_granted",
+      ]);
+      expect(stage.read("src/a.txt")).toBe("one\nthree\n");
+    }));
+
   it("remembers, hands on less than it has, and says by code and capability what is refused", () =>
     onStage("self", (stage) => {
       const script = `
@@ -155,6 +177,16 @@ describe("the programs of examples/session", () => {
         questions: ["Investigate these rows?"],
         fetched: [],
       });
+    }));
+
+  it("patches what was approved, and nothing else", () =>
+    onStage("self", (stage) => {
+      stage.write("src/a.ts", "var a = 1;\n");
+      stage.write("src/deep/b.ts", "const b = 2;\n");
+      expect(host(stage, "patch_all.py", { APPROVE: "no" })).toMatchObject({ questions: ["Apply patch to src/a.ts?"] });
+      expect(stage.read("src/a.ts")).toBe("var a = 1;\n");
+      host(stage, "patch_all.py");
+      expect([stage.read("src/a.ts"), stage.read("src/deep/b.ts")]).toEqual(["let a = 1;\n", "const b = 2;\n"]);
     }));
 
   it("summarises what it found", () =>

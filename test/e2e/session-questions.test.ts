@@ -43,24 +43,28 @@ reply = session.checkpoint("Investigate \\x1b[2J these?", [{"id": 7, "name": "An
 print("\\nreply", dict(reply), flush=True)
 `;
 
+const answers = [
+  ["yes", "yes\n", "{'approve': True}"],
+  ["no", "n\n", "{'approve': False}"],
+  ["nothing that means yes", "\nsure\nno\n", "{'approve': False}"],
+  ["what the program looks for", '{"approve": true, "id": 7}\n', "{'id': 7, 'approve': True}"],
+] as const;
+
 describe.each(people)("at the terminal, as %s", (person) => {
-  it.each([
-    ["yes", "yes\n", "{'approve': True}"],
-    ["no", "n\n", "{'approve': False}"],
-    ["nothing that means yes", "\nsure\nno\n", "{'approve': False}"],
-    ["what the program looks for", '{"approve": true, "id": 7}\n', "{'id': 7, 'approve': True}"],
-  ])("a question is answered with %s, while the program stands still", (_, typed, reply) =>
-    onStage(person, async (stage) => {
-      stage.write("main.py", asking());
-      const shown = await inTerminal(stage, "--grant checkpoint main.py", [["Allow\\?", typed]]);
-      expect(shown).toContain(`reply ${reply}`);
-      expect(shown).toContain("Investigate \\x1b[2J these?");
-      expect(shown).toMatch(/ {2}id {2}name\n {2}── {2}────\n {3}7 {2}Ann\n {3}8 {2}Bo/);
-      // From the question to its answer there are no dots; before there are, and they go on afterwards.
-      const [before = "", rest = ""] = shown.split("── the program asks");
-      expect(before).toContain("..");
-      expect(rest.slice(0, rest.lastIndexOf("[y]es or [n]o:"))).not.toContain("..");
-    }),
+  it.each(person === "self" ? answers : answers.slice(0, 1))(
+    "a question is answered with %s, while the program stands still",
+    (_, typed, reply) =>
+      onStage(person, async (stage) => {
+        stage.write("main.py", asking());
+        const shown = await inTerminal(stage, "--grant checkpoint main.py", [["Allow\\?", typed]]);
+        expect(shown).toContain(`reply ${reply}`);
+        expect(shown).toContain("Investigate \\x1b[2J these?");
+        expect(shown).toMatch(/ {2}id {2}name\n {2}── {2}────\n {3}7 {2}Ann\n {3}8 {2}Bo/);
+        // From the question to its answer there are no dots; before there are, and they go on afterwards.
+        const [before = "", rest = ""] = shown.split("── the program asks");
+        expect(before).toContain("..");
+        expect(rest.slice(0, rest.lastIndexOf("[y]es or [n]o:"))).not.toContain("..");
+      }),
   );
 });
 
@@ -79,6 +83,25 @@ describe("at the terminal", () => {
         [/not JSON/, "7\n"],
       ]);
       expect(shown).toContain("reply {'id': 7, 'approve': True}");
+    }));
+
+  it("a capability with approval shows the patch, in colour, and does what was shown", () =>
+    onStage("self", async (stage) => {
+      stage.write("src/a.txt", "one\ntwo\n");
+      stage.write(
+        "main.py",
+        `import sandboxed
+patch = "--- src/a.txt\\n+++ src/a.txt\\n@@ -1,2 +1,2 @@\\n one\\n-two\\n+three\\n"
+try: sandboxed.connect().apply_patch(patch)
+except sandboxed.SessionError as error: print(error.code)`,
+      );
+      const words = "--grant 'patch=src/**:approval=always' main.py";
+      const refused = await inTerminal(stage, words, [["Allow\\?", "n\n"]]);
+      expect(refused).toContain("approval_denied");
+      expect(stage.read("src/a.txt")).toBe("one\ntwo\n");
+      const shown = await inTerminal(stage, words, [["Allow\\?", "y\n"]]);
+      expect(shown).toContain("\u001b[31m  -two\u001b[39m\n\u001b[32m  +three");
+      expect(stage.read("src/a.txt")).toBe("one\nthree\n");
     }));
 
   it("a capability with approval shows what would be done, and does that alone", () =>
