@@ -75,6 +75,32 @@ const flags = fc.record({
   allowDomain: fc.subarray([...patterns]),
 });
 
+/** A file of the user's and `-c` options that ask for more. */
+const files = fc.record({
+  base: fc.constantFrom(":isolated", ":workspace", ":read-only"),
+  access: fc.constantFrom("read", "write"),
+  granted: fc.subarray([...places]),
+  mode: fc.constantFrom("restricted", "full"),
+  domains: fc.subarray([...patterns]),
+  override: fc.subarray([
+    "permissions.mine.network.mode=full",
+    'permissions.mine.filesystem."/srv"=write',
+    "default_permissions=:danger-full-access",
+  ]),
+});
+
+function userFile({
+  base,
+  access,
+  granted,
+  mode,
+  domains,
+}: typeof files extends fc.Arbitrary<infer T> ? T : never): string {
+  const table = (words: readonly string[], value: string): string =>
+    words.map((word) => `"${word}" = "${value}"\n`).join("");
+  return `default_permissions = "mine"\n[permissions.mine]\nextends = "${base}"\n[permissions.mine.filesystem]\n${table(granted, access)}[permissions.mine.network]\nmode = "${mode}"\n[permissions.mine.network.domains]\n${table(domains, "allow")}`;
+}
+
 /** What may be done; null where nothing runs at all. */
 async function effective(config: Config, requirements: Promise<Requirements>): Promise<readonly boolean[] | null> {
   try {
@@ -132,8 +158,9 @@ describe("requirements of several sources", () => {
 
   it("hold what each forbids by itself, whatever is asked for", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(statement, { minLength: 1, maxLength: 4 }), flags, async (said, flag) => {
-        const all = await effective(await asked({}, flag), of(said));
+      fc.asyncProperty(fc.array(statement, { minLength: 1, maxLength: 4 }), flags, files, async (said, flag, file) => {
+        const { override: overrides } = file;
+        const all = await effective(await asked({ user: userFile(file) }, { ...flag, overrides }), of(said));
         for (const one of said) {
           const reopened = one.exception?.replace("~", "/home/u");
           for (const path of one.deny_read ?? []) {
