@@ -18,17 +18,13 @@ export function bindConfig(config: Config, requirements: readonly Requirements[]
     managed.push(next.managed);
     result = next;
   }
-  const all = together(managed);
-  const exceptions = all.exceptions.map(({ id, reason, approver, expires }) => ({ id, reason, approver, expires }));
-  const isRecorded = exceptions.length + all.reported.length > 0;
-  const records = isRecorded ? { records: { exceptions, reported: all.reported } } : {};
-  const policy = sealPolicy({ ...result.policy, ...records }, (own) => {
+  const policy = sealPolicy(result.policy, (own) => {
     const { profile, chosenBy = config.chosenBy } = own;
     const layers = [own, ...config.policy.layers.slice(1)];
     return bindConfig({ ...config, profile, chosenBy, policy: { layers } }, requirements).policy;
   });
   const origins = new Map([...config.origins, ...requirements.flatMap(originsIn)]);
-  return { ...result, policy, origins, managed: all };
+  return { ...result, policy, origins, managed: together(managed) };
 }
 
 /** Where a source says what a policy does not hold. */

@@ -20,8 +20,8 @@ export type BoundPolicy = Policy & { readonly [seal]: Seal };
 
 /** For the gate alone. `rebind` binds another profile in the place of the caller's own. */
 export function sealPolicy(policy: Policy, rebind: Seal["rebind"]): BoundPolicy {
-  const { layers, records } = policy;
-  const sealed: Policy = { layers, ...(records !== undefined && { records }) };
+  const { layers } = policy;
+  const sealed: Policy = { layers };
   // Not enumerable: a copy with other layers is not sealed.
   return Object.defineProperty(sealed, seal, { value: { layers, rebind } }) as BoundPolicy; // oxlint-disable-line typescript/no-unsafe-type-assertion -- the property is there now
 }

@@ -22,23 +22,6 @@ export type JournalEvent =
       /** Guarantees this host could not give, by rule class. */
       readonly reduced: readonly string[];
     }
-  | {
-      /** Requirements leave something open for this run, by name. */
-      readonly kind: "policy.exception";
-      readonly id: string;
-      readonly reason: string;
-      readonly approver: string;
-      readonly expires: string;
-    }
-  | {
-      /** A rule that does not hold yet would have refused this: what it named at the launch, or a connection. */
-      readonly kind: "policy.would_deny";
-      readonly op: "read" | "write" | "connect";
-      readonly subject: string;
-      readonly rule: string | null;
-      readonly file: string | null;
-      readonly line: number | null;
-    }
   | { readonly kind: "run.started" }
   | { readonly kind: "run.denied"; readonly denial: Denial }
   | {

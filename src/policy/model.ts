@@ -163,26 +163,11 @@ export interface ProfilePatch {
   readonly origins?: Origins;
 }
 
-/** What is written down when a policy is used; it changes nothing of what may be done. */
-export interface PolicyRecords {
-  /** What requirements leave open for a time, by name. */
-  readonly exceptions: readonly {
-    readonly id: string;
-    readonly reason: string;
-    readonly approver: string;
-    /** ISO 8601. */
-    readonly expires: string;
-  }[];
-  /** Layers that do not hold yet: what they would refuse is told. */
-  readonly reported: Policy["layers"];
-}
-
 /**
  * What a run may do: one profile an authority. Each layer decides alone; a run gets the minimum,
  * so that a layer can only ever narrow what the others leave.
  */
 export interface Policy {
-  readonly records?: PolicyRecords;
   /** `chosenBy`: where the profile was chosen or written, named when a layer refuses what it has no rule for. */
   readonly layers: readonly { readonly layer: Layer; readonly profile: Profile; readonly chosenBy?: Provenance }[];
 }

@@ -90,8 +90,6 @@ export function recall(kept: KeptLaunch, now: Recalling): Launchable {
     kernel,
     warnings: [],
     publish: [],
-    // A run that something is to be written down about is never recalled: it passes with time.
-    records: { first: [], atDoor: (record) => record },
     denied: () => denied,
     known: now.known,
   };

@@ -213,7 +213,7 @@ async function confirmed(launchable: Launchable, launched: Launch): Promise<Surv
 /** Before the start, so that the listeners have somebody to come to. */
 async function openDoorOf(
   { serveDoor }: StartRequest,
-  { plan, publish, known, records }: Launchable,
+  { plan, publish, known }: Launchable,
   launched: Launch,
   supervisor: Supervisor,
   record: (event: JournalEvent) => void,
@@ -226,7 +226,7 @@ async function openDoorOf(
       serve: serveDoor,
       policy: resolved,
       publish,
-      record: records.atDoor(record),
+      record,
       fail: (error) => supervisor.fail(error),
     });
   } catch (error) {
@@ -238,7 +238,7 @@ async function openDoorOf(
 /** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
 function openJournal(
   request: StartRequest,
-  { plan, fingerprint, records }: Launchable,
+  { plan, fingerprint }: Launchable,
   launched: Launch,
   run: CompanionRun,
   opened: (journal: Journal) => void,
@@ -247,7 +247,6 @@ function openJournal(
   try {
     journal = request.session.openJournal();
     opened(journal);
-    for (const event of records.first) journal.append(event, "durable");
     journal.append(
       {
         kind: "run.launching",

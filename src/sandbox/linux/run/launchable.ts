@@ -4,7 +4,6 @@ import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { Publication } from "../../request.ts";
 import type { Survey } from "../../protection/index.ts";
-import type { Records } from "./records.ts";
 
 /** What a start needs: everything is decided, nothing has happened. Prepared just now, or recalled. */
 export interface Launchable {
@@ -19,7 +18,6 @@ export interface Launchable {
   readonly kernel: Pick<KernelFacts, "arch" | "bwrap" | "landlockAbi">;
   readonly warnings: readonly string[];
   readonly publish: readonly Publication[];
-  readonly records: Records;
   /** Files and folders that are denied, to look for second names of. */
   readonly denied: () => readonly AbsolutePath[];
   /** What explains a refusal. A recalled launch has to be prepared for it after all. */

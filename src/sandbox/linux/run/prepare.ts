@@ -26,7 +26,6 @@ import { chooseBackend } from "./ladder.ts";
 import type { Known, Launchable } from "./launchable.ts";
 import { surveyFor, withoutFreed } from "./survey.ts";
 import type { SurveyRequest } from "./survey.ts";
-import { recordsOf } from "./records.ts";
 
 /** A run that could start now, and all that was known when it was decided. */
 export interface Prepared extends Launchable, Known {
@@ -125,7 +124,6 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     fingerprint: () => fingerprint(whole),
     folders,
     publish: request.publish ?? [],
-    records: recordsOf(policy, oracle, resolved.places),
     home: facts.account.home,
     kernel: facts.kernel,
     survey: () => survey,
