@@ -158,9 +158,9 @@ describe("requirements of several sources", () => {
 
   it("hold what each forbids by itself, whatever is asked for", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(statement, { minLength: 1, maxLength: 4 }), flags, files, async (said, flag, file) => {
-        const { override: overrides } = file;
-        const all = await effective(await asked({ user: userFile(file) }, { ...flag, overrides }), of(said));
+      fc.asyncProperty(fc.array(statement, { minLength: 1, maxLength: 4 }), flags, files, async (said, flag, own) => {
+        const { override: overrides } = own;
+        const all = await effective(await asked({ user: userFile(own) }, { ...flag, overrides }), of(said));
         for (const one of said) {
           const reopened = one.exception?.replace("~", "/home/u");
           for (const path of one.deny_read ?? []) {
