@@ -57,7 +57,10 @@ export interface MethodDefinition {
   subjectsOf(params: JsonObject, context: SessionContext): readonly string[] | Promise<readonly string[]>;
   /** It tells what there is: uses nothing up, asks nobody. */
   readonly isFree?: true;
-  /** It changes something outside: the journal has it before it happens, on the disk where it says `durable`. */
+  /**
+   * It changes something outside. `durable`: the journal has it on the disk before it happens. `batched`: a call that
+   * goes on is in the journal within 20 ms.
+   */
   readonly acts?: "batched" | "durable";
   /** Errors: `SessionError`; anything else becomes `failed`, its text kept from the caller. */
   handle(call: Call, context: SessionContext): Promise<Json>;

@@ -83,7 +83,7 @@ export class Line {
     });
     createInterface({ input: this.socket }).on("line", (line) => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it really is, the tests say
-      this.answers.push(...([JSON.parse(line)].flat() as Answer[]));
+      if (/^[[{]/.test(line)) this.answers.push(...([JSON.parse(line)].flat() as Answer[]));
       this.#arrived.forEach((wake) => wake());
     });
   }

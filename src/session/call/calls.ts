@@ -1,3 +1,4 @@
+import type { Durability } from "../../policy/index.ts";
 import type { SessionContext } from "../context.ts";
 import { SessionError } from "../error.ts";
 import { admit, admitFree } from "../grant/admit.ts";
@@ -14,6 +15,9 @@ import type { Bearer, CallSupport } from "./open.ts";
 /** What is kept of a call's subjects in the journal. */
 const MOST_SUBJECTS = 20;
 
+/** Milliseconds in which the journal learns of a call that goes on. */
+const SOON = 10;
+
 /** Carries out calls, and ends them: whatever happens, each has exactly one answer. */
 export class Calls {
   readonly #context: SessionContext;
@@ -21,6 +25,8 @@ export class Calls {
   readonly #methods: ReadonlyMap<string, MethodDefinition>;
   readonly #byTool: ReadonlyMap<string, MethodDefinition>;
   readonly #open = new Set<OpenCall>();
+  readonly #unrecorded = new Set<OpenCall>();
+  #willRecord = false;
   readonly #support: CallSupport;
   #made = 0;
   #ended: SessionError | null = null;
@@ -100,14 +106,8 @@ export class Calls {
             : admit(call.grant, definition.capability, call.subjects, now);
         if (definition.asksItself !== true) await call.approve({ title: definition.name, data: call.params });
       }
-      if (definition.acts !== undefined) {
-        const { id, method, grant } = call;
-        const first = call.subjects.slice(0, MOST_SUBJECTS);
-        context.record(
-          { kind: "session.calling", call: id, grant: grant.id, method, subjects: first },
-          definition.acts,
-        );
-      }
+      if (definition.acts === "durable") this.#recordBegun(call, "durable");
+      else if (definition.acts !== undefined) this.#recordSoon(call);
       const value = await definition.handle(call, context);
       if (call.answer(value)) this.#close(call, "ok");
     } catch (thrown) {
@@ -116,8 +116,31 @@ export class Calls {
     }
   }
 
+  /** Most calls are over before: then one record says all there is to say. */
+  #recordSoon(call: OpenCall): void {
+    this.#unrecorded.add(call);
+    if (this.#willRecord) return;
+    this.#willRecord = true;
+    setTimeout(() => {
+      this.#willRecord = false;
+      const begun = [...this.#unrecorded];
+      this.#unrecorded.clear();
+      try {
+        for (const each of begun) this.#recordBegun(each, "batched");
+      } catch {
+        // that ends the run by itself
+      }
+    }, SOON).unref();
+  }
+
+  #recordBegun({ id, method, grant, subjects }: OpenCall, durability: Durability): void {
+    const first = subjects.slice(0, MOST_SUBJECTS);
+    this.#context.record({ kind: "session.calling", call: id, grant: grant.id, method, subjects: first }, durability);
+  }
+
   #close(call: OpenCall, outcome: string): void {
     this.#open.delete(call);
+    this.#unrecorded.delete(call);
     const took = Math.round((this.#grants.now() - call.began) * 1000) / 1000;
     const { id, method, grant } = call;
     try {
