@@ -11,6 +11,7 @@ const late = {
   explain: "src/sandbox/linux/run/explain.ts",
   grants: "src/cli/grants.ts",
   help: "src/cli/help.ts",
+  "mcp-tools": "src/cli/mcp/run-tools.ts",
   network: "src/network/index.ts",
   session: "src/session/index.ts",
   "summary-text": "src/cli/summary-text.ts",

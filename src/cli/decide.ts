@@ -5,6 +5,7 @@ import { escapeText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend } from "../sandbox/index.ts";
+import type { ToolRegistry } from "../session/index.ts";
 import { managedEvents, reportingDoor } from "../managed-run.ts";
 import { equip } from "../run.ts";
 import { cancelledOptions } from "./cancelled.ts";
@@ -13,6 +14,7 @@ import { provenanceText } from "./outcome-text.ts";
 import { lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
 import { askedFor, flagsOf } from "./policy-flags.ts";
+import type { Asked } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
 import type { Requirements } from "../requirements/index.ts";
 import { voiceOf } from "./voice.ts";
@@ -72,13 +74,15 @@ export async function decideRun(
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
   grants?.refuseOwn(prepared.oracle);
   const voice = voiceOf("sandboxed-run", lastValue(parsed, "json") !== null);
+  const isReal = trial === null && !isDry(parsed);
   const wanted = {
     grants: grants?.capabilities ?? [],
+    tools: isReal ? await toolsOf({ ...surroundings, config }, grants?.capabilities ?? []) : [],
     ephemeral: lastValue(parsed, "ephemeral") !== null,
     atTerminal: ({ id, text }: { readonly id: string; readonly text: string }) =>
       voice.say(`waits for an answer: ${escapeText(text)}`, `  sandboxed session reply ${session} ${id} yes`),
   };
-  const { launchable, ...equipment } = await equip(prepared, trial !== null || isDry(parsed) ? null : wanted, session);
+  const { launchable, ...equipment } = await equip(prepared, isReal ? wanted : null, session);
   return {
     launchable,
     equipment: { ...equipment, serveDoor: reportingDoor(equipment.serveDoor, config.managed) },
@@ -109,6 +113,12 @@ async function askedGrants({ parsed, surroundings }: AskedRun) {
   const grants = await grantsOf(parsed, surroundings.cwd);
   if (grants.capabilities.length === 0) return null;
   return { ...grants, refuseOwn: (oracle: Oracle) => refuseOwnGrants(grants, oracle) };
+}
+
+/** Of MCP servers, where there are some and tools were granted: else nothing is loaded for it. */
+async function toolsOf(asked: Asked, grants: readonly string[]): Promise<readonly ToolRegistry[]> {
+  if (asked.config.mcpServers.size === 0 || !grants.some((grant) => /^tools(?:[=:]|$)/.test(grant))) return [];
+  return (await import("./mcp/run-tools.ts")).toolsForRun(asked);
 }
 
 /** Then there is nobody who could use a token. */

@@ -45,8 +45,11 @@ export interface SessionErrorDetail {
   readonly cause?: unknown;
 }
 
+const brand = Symbol.for("sandboxed-run.session-error");
+
 /** A call's refusal or failure, as its caller is told. The message never holds what the caller may not know. */
 export class SessionError extends Error {
+  readonly [brand] = true;
   readonly code: SessionErrorCode;
   readonly detail: SessionErrorDetail;
 
@@ -55,5 +58,10 @@ export class SessionError extends Error {
     this.name = "SessionError";
     this.code = code;
     this.detail = detail;
+  }
+
+  /** The built commands come in several files that each hold this class. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === "object" && value !== null && brand in value;
   }
 }

@@ -296,3 +296,30 @@ describe("what the organisation allows", () => {
       );
     }));
 });
+
+describe("sandboxed-run --grant tools=…", () => {
+  it("lets a program call what it was granted, and tells whose call it was", () =>
+    onStage("self", (stage) => {
+      configure(stage, fixture(stage));
+      const script = `
+import json, os, urllib.request
+def call(name):
+    url = "http://" + os.environ["SANDBOXED_CHANNEL"][6:] + "/v1/session.tool"
+    headers = {"Authorization": "Bearer " + os.environ["SANDBOXED_TOKEN"], "Content-Type": "application/json"}
+    request = urllib.request.Request(url, json.dumps({"name": name, "arguments": {}}).encode(), headers)
+    try:
+        return json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request))
+    except urllib.error.HTTPError as error:
+        return json.load(error)["error"]["data"]["code"]
+print(json.dumps([call("mcp.docs." + name) for name in ("meta", "write", "env")]))
+`;
+      const run = stage.python(script, ["--grant", "tools=mcp.docs.meta,mcp.docs.write"]);
+      const [meta, write, env] = JSON.parse(run.stdout);
+      expect(meta.structuredContent.meta["x-sandboxed-session"]).toMatchObject({
+        call: expect.any(String),
+        trace: expect.any(String),
+      });
+      // Risky, and nobody is there to be asked; the other was not granted.
+      expect([write, env]).toEqual(["nobody_to_ask", "not_granted"]);
+    }));
+});
