@@ -46,7 +46,7 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
     requirementsFile: request.requirements ?? null,
   });
   const prepared = prepareLaunch({ ...request, policy });
-  const cut = checkPrepared(policy, managed, prepared);
+  const cut = checkPrepared(policy, prepared);
   const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };
   const launch = issue({ ...prepared, plan: frozen(prepared.plan), ...told }, managed);
   events.set(launch, managedEvents(managed, prepared));

@@ -70,7 +70,7 @@ export async function decideRun(
     const requirementsFile = lastValue(parsed, "requirements");
     await refuseFailedTests(config, surroundings, { read, requirementsFile }, prepared);
   }
-  const cut = checkPrepared(config.policy, config.managed, prepared);
+  const cut = checkPrepared(config.policy, prepared);
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
   grants?.refuseOwn(prepared.oracle);
   const voice = voiceOf("sandboxed-run", lastValue(parsed, "json") !== null);

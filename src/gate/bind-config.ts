@@ -1,6 +1,6 @@
 import type { Config } from "../config/index.ts";
 import { sealPolicy } from "../policy/index.ts";
-import type { BoundPolicy, Provenance } from "../policy/index.ts";
+import type { BoundPolicy, Policy, Provenance } from "../policy/index.ts";
 import { bound } from "../requirements/index.ts";
 import type { BoundConfig, Requirements } from "../requirements/index.ts";
 
@@ -18,13 +18,15 @@ export function bindConfig(config: Config, requirements: readonly Requirements[]
     managed.push(next.managed);
     result = next;
   }
-  const policy = sealPolicy(result.policy, (own) => {
+  const all = together(managed);
+  const rebind = (own: Policy["layers"][number]): BoundPolicy => {
     const { profile, chosenBy = config.chosenBy } = own;
     const layers = [own, ...config.policy.layers.slice(1)];
     return bindConfig({ ...config, profile, chosenBy, policy: { layers } }, requirements).policy;
-  });
+  };
+  const policy = sealPolicy(result.policy, rebind, all.backends);
   const origins = new Map([...config.origins, ...requirements.flatMap(originsIn)]);
-  return { ...result, policy, origins, managed: together(managed) };
+  return { ...result, policy, origins, managed: all };
 }
 
 /** Where a source says what a policy does not hold. */

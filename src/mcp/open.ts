@@ -60,7 +60,7 @@ export function processOf(server: McpServer, admission: Admission, surroundings:
     request,
     session: surroundings.openSession(server.name),
     confirm: (prepared) => {
-      checkPrepared(request.policy, surroundings.managed, prepared);
+      checkPrepared(request.policy, prepared);
       const changed = admission.fixed?.recheck() ?? null;
       if (changed !== null) throw disabled(server, `requirements: ${changed}`);
     },

@@ -10,6 +10,8 @@ interface Seal {
   /** What was bound: a policy with other layers is another one. */
   readonly layers: Policy["layers"];
   readonly rebind: (own: PolicyLayer) => BoundPolicy;
+  /** The ways to build a sandbox that may be used; null for all. */
+  readonly backends: readonly string[] | null;
 }
 
 /**
@@ -19,17 +21,28 @@ interface Seal {
 export type BoundPolicy = Policy & { readonly [seal]: Seal };
 
 /** For the gate alone. `rebind` binds another profile in the place of the caller's own. */
-export function sealPolicy(policy: Policy, rebind: Seal["rebind"]): BoundPolicy {
+export function sealPolicy(policy: Policy, rebind: Seal["rebind"], backends: Seal["backends"] = null): BoundPolicy {
   const { layers } = policy;
   const sealed: Policy = { layers };
   // Not enumerable: a copy with other layers is not sealed.
-  return Object.defineProperty(sealed, seal, { value: { layers, rebind } }) as BoundPolicy; // oxlint-disable-line typescript/no-unsafe-type-assertion -- the property is there now
+  return Object.defineProperty(sealed, seal, { value: { layers, rebind, backends } }) as BoundPolicy; // oxlint-disable-line typescript/no-unsafe-type-assertion -- the property is there now
 }
 
 /** Errors: `internal` for a policy that has not been through the gate, whatever its type says. */
 export function requireBound(policy: BoundPolicy): void {
   if (sealOf(policy)?.layers === policy.layers) return;
   throw new SandboxedError("internal", "a sandbox was asked for with a policy that nobody has bound");
+}
+
+/** Errors: `requirements_conflict` for a sandbox that would be built in a way that may not be used. */
+export function requireBackend(policy: BoundPolicy, backend: string): void {
+  const { backends } = policy[seal];
+  if (backends === null || backends.includes(backend)) return;
+  throw new SandboxedError(
+    "requirements_conflict",
+    `enforcement_level: a sandbox here would be built as ${backend}, and only ${backends.join(", ")} may be used`,
+    { hint: "sandboxed doctor says what keeps this host from more; sandboxed requirements show says who requires it" },
+  );
 }
 
 /** The same bounds around another profile. Errors: those of binding: `requirements_conflict`. */

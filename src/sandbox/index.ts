@@ -1,5 +1,5 @@
 /** How an operating system enforces a policy: facts, then a plan, then a launch. */
-import { requireBound, SandboxedError } from "../policy/index.ts";
+import { requireBackend, requireBound, SandboxedError } from "../policy/index.ts";
 import type { Disk } from "./linux/facts/index.ts";
 import { prepare as prepareOnLinux, start as startOnLinux } from "./linux/run/index.ts";
 import type { Launchable, Prepared, Running } from "./linux/run/index.ts";
@@ -35,7 +35,9 @@ export type { Launchable, Prepared, Running } from "./linux/run/index.ts";
 export function prepare(request: PrepareRequest, disk?: Disk): Prepared {
   requireSupported();
   requireBound(request.policy);
-  return prepareOnLinux(request, disk);
+  const prepared = prepareOnLinux(request, disk);
+  requireBackend(request.policy, prepared.plan.backend);
+  return prepared;
 }
 
 /** Starts the program of a launch that was prepared or recalled; the result streams. */

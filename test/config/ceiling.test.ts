@@ -1,3 +1,4 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { refuseExcess } from "../../src/config/index.ts";
 import type { Config, ConfigFlags } from "../../src/config/index.ts";
@@ -151,5 +152,48 @@ describe("the ceiling", () => {
   it("that is no profile is an error with its line", async () => {
     const world = stage({ user: 'ceiling = "nothing"\n' });
     expect((await refusal(() => world.load())).message).toContain(`${world.paths.user}:1:1: there is no profile`);
+  });
+
+  it("is never exceeded, whatever is typed", async () => {
+    const path = fc.constantFrom("/srv/other", "/srv/data/x", "/srv/secret", "~/.ssh", "/", "~", "/home/me/work/a");
+    const word = fc.array(path, { maxLength: 2 });
+    const typed = fc.record({
+      permissions: fc.constantFrom(null, ":isolated", ":workspace", ":read-only", ":danger-full-access", "most"),
+      read: word,
+      write: word,
+      network: fc.constantFrom(null, "off" as const, "restricted" as const, "full" as const),
+      allowDomain: fc.subarray(["evil.test", "api.example.com", "**.test.example"]),
+      environment: fc.subarray(["CI", "TOKEN"]),
+      overrides: fc.subarray([
+        "permissions.most.filesystem={':root'='write'}",
+        "permissions.most.protect.git='off'",
+        "default_permissions='most'",
+      ]),
+    });
+    const world = stage({ user });
+    const queries: readonly Query[] = [
+      ...["/srv/other/x", "/srv/secret/x", "/home/me/.ssh/id", "/etc/fstab", "/home/me/x", "/home/me/work/x"].flatMap(
+        (at): readonly Query[] => [
+          { op: "read", path: at },
+          { op: "write", path: at },
+        ],
+      ),
+      { op: "connect", host: "evil.test", port: 443 },
+      { op: "connect", host: "api.example.com", port: 443 },
+      { op: "env", name: "TOKEN" },
+    ];
+    await fc.assert(
+      fc.asyncProperty(typed, async (flags) => {
+        const { policy } = await world.load(flags);
+        const layers = policy.layers.filter(({ layer }) => layer === "ceiling");
+        const [whole, most] = [policy, { layers }].map((one) => compile(resolve(one, places)));
+        for (const query of queries) {
+          const got = whole?.decide(query);
+          const isHosts = got?.effect === "allow" && (got.where !== "private" || query.op === "env");
+          if (isHosts) expect([flags, query, most?.decide(query).effect]).toEqual([flags, query, "allow"]);
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 });

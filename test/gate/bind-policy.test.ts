@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { bindPolicy, checkPrepared } from "../../src/gate/index.ts";
 import type { BindRequest } from "../../src/gate/index.ts";
-import { builtinProfile, compile, entryFrom, resolve } from "../../src/policy/index.ts";
+import { builtinProfile, compile, entryFrom, requireBackend, resolve, withOwnProfile } from "../../src/policy/index.ts";
 import type { Layer, Policy, Provenance, Query } from "../../src/policy/index.ts";
 import { put, refusal, stage } from "../config/stage.ts";
 import { machine } from "../policy/machine.ts";
@@ -55,20 +55,23 @@ describe("a policy that a program made", () => {
     const asked = policy(":isolated", "api", "/srv/data");
     const at = where('ceiling = ":workspace"\n', null);
     expect(await effects(asked, at, write("/srv/data/x"))).toEqual(["deny"]);
-    const { policy: bound, managed } = await bindPolicy(asked, at);
-    const prepared = { plan: { backend: "bwrap" }, resolved: { places } };
-    expect((await refusal(() => checkPrepared(bound, managed, prepared))).code).toBe("ceiling_exceeded");
+    const { policy: bound } = await bindPolicy(asked, at);
+    const prepared = { resolved: { places } };
+    expect((await refusal(() => checkPrepared(bound, prepared))).code).toBe("ceiling_exceeded");
     const within = await bindPolicy(policy(":isolated"), at);
-    expect(checkPrepared(within.policy, within.managed, prepared)).toEqual([]);
+    expect(checkPrepared(within.policy, prepared)).toEqual([]);
   });
 
   it("cannot run without a sandbox where that is required", async () => {
     const at = where("", 'enforcement_level = "bwrap"\n');
     expect((await refusal(() => bindPolicy(policy(":danger-full-access"), at))).code).toBe("requirements_conflict");
-    const { policy: bound, managed } = await bindPolicy(policy(":isolated"), at);
-    const launch = (backend: string) => ({ plan: { backend }, resolved: { places } });
-    expect((await refusal(() => checkPrepared(bound, managed, launch("landlock")))).code).toBe("requirements_conflict");
-    expect(checkPrepared(bound, managed, launch("bwrap"))).toEqual([]);
+    const { policy: bound } = await bindPolicy(policy(":isolated"), at);
+    expect((await refusal(() => requireBackend(bound, "landlock"))).code).toBe("requirements_conflict");
+    expect(() => requireBackend(bound, "bwrap")).not.toThrow();
+    const [own] = bound.layers;
+    if (own === undefined) throw new Error("no layer");
+    const other = withOwnProfile(bound, own);
+    expect((await refusal(() => requireBackend(other, "landlock"))).code).toBe("requirements_conflict");
   });
 
   it.each(["requirements", "ceiling", "invariant"] as const)("cannot call a layer %s", async (layer) => {

@@ -24,7 +24,7 @@ export const explain: Command = {
     const asked = await askedFor(parsed);
     const query = readQuery(parsed.rest, asked.cwd, homeOf(asked.environment));
     const prepared = prepareToAsk(asked);
-    checkPrepared(asked.config.policy, asked.config.managed, prepared);
+    checkPrepared(asked.config.policy, prepared);
     const decision = prepared.oracle.decide(query);
     return {
       data: { query, ...decision },
