@@ -54,6 +54,9 @@ export class McpServers {
   readonly #disabled = new Map<string, SandboxedError>();
   /** Definitions that were compared with their pins. */
   readonly #unchanged = new WeakSet<ToolDefinition>();
+  readonly #offers = new WeakMap<ToolDefinition, OfferedTool>();
+  /** What can be called, while nothing changes and nothing is left out that an approval would bring back. */
+  #all: { readonly generation: number; readonly tools: readonly OfferedTool[] } | null = null;
   #generation = 0;
   #since: number | null = null;
 
@@ -99,11 +102,17 @@ export class McpServers {
   /** What can be called now. Optional servers that take longer than the grace are left out until they are there. */
   async tools(): Promise<readonly OfferedTool[]> {
     await this.#settled();
-    return [...this.#members.values()].flatMap((member) =>
+    if (this.#all?.generation === this.#generation) return this.#all.tools;
+    const listed = [...this.#members.values()].flatMap((member) =>
       (member.offered ?? [])
-        .filter(({ name }) => isListed(member.server, name) && !this.#isChanged(member.server, name, member))
-        .map((definition) => this.#offer(member, definition)),
+        .filter(({ name }) => isListed(member.server, name))
+        .map((definition) => ({ member, definition })),
     );
+    const tools = listed
+      .filter(({ member, definition }) => !this.#isChanged(member.server, definition))
+      .map(({ member, definition }) => this.#offer(member, definition));
+    this.#all = tools.length === listed.length ? { generation: this.#generation, tools } : null;
+    return tools;
   }
 
   /** The tool a name stands for. Errors: `mcp_tool`, `mcp_server`. */
@@ -240,18 +249,18 @@ export class McpServers {
   }
 
   #offer({ server }: Member, definition: ToolDefinition): OfferedTool {
-    return {
-      ref: { server: server.name, tool: definition.name },
-      definition,
-      needsApproval: needsApproval(server, definition),
-    };
+    const made = this.#offers.get(definition);
+    if (made !== undefined) return made;
+    const ref = { server: server.name, tool: definition.name };
+    const offer = { ref, definition, needsApproval: needsApproval(server, definition) };
+    this.#offers.set(definition, offer);
+    return offer;
   }
 
-  #isChanged(server: McpServer, tool: string, { offered }: Member): boolean {
-    const definition = offered?.find(({ name }) => name === tool);
+  #isChanged(server: McpServer, definition: ToolDefinition): boolean {
     try {
-      const pin = this.#options.pins.known(server.name, tool);
-      return pin !== null && definition !== undefined && pin.digest !== digestOf(definition);
+      const pin = this.#options.pins.known(server.name, definition.name);
+      return pin !== null && pin.digest !== digestOf(definition);
     } catch {
       return true; // what cannot be read is told when it is called
     }

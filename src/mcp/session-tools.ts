@@ -11,7 +11,7 @@ import type {
 } from "../session/index.ts";
 import { isTable } from "./catalogue.ts";
 import { withoutMedia } from "./content.ts";
-import { modelNames, scriptName } from "./names.ts";
+import { modelNames, resolveToolName, scriptName } from "./names.ts";
 import { hiddenCharacters, visible } from "./rules/hidden.ts";
 import type { McpServers, OfferedTool } from "./servers.ts";
 
@@ -27,6 +27,16 @@ export function sessionTools(servers: McpServers, questioner: Questioner | null)
       );
       listed = { generation: servers.generation, tools: offered.map((tool) => describe(tool, models)) };
       return listed.tools;
+    },
+    async resolve(name) {
+      const tools = (await servers.tools()).map(({ ref }) => ref);
+      try {
+        return scriptName(resolveToolName(name, servers.names, tools));
+      } catch (error) {
+        // What is no tool is refused by its own name, after it was asked whether it was granted.
+        if (error instanceof SandboxedError && isAbsent(error)) return name;
+        throw asSessionError(error);
+      }
     },
     async call(name, given, context) {
       try {
@@ -117,8 +127,11 @@ function asSessionError(error: unknown): Error {
   if (error instanceof SandboxedError) {
     const code =
       error.code === "mcp_tool" ? "policy_denied" : error.code === "mcp_auth" ? "policy_denied" : "tool_failed";
-    const isAbsent = error.code === "mcp_tool" && error.message.startsWith("there is no tool");
-    return new SessionError(isAbsent ? "not_found" : code, error.message, { hint: error.hint, cause: error });
+    return new SessionError(isAbsent(error) ? "not_found" : code, error.message, { hint: error.hint, cause: error });
   }
   return new SessionError("tool_failed", error.message, { cause: error });
+}
+
+function isAbsent({ code, message }: SandboxedError): boolean {
+  return code === "mcp_tool" && message.startsWith("there is no tool");
 }
