@@ -118,7 +118,7 @@ async function askedGrants({ parsed, surroundings }: AskedRun) {
 /** Of MCP servers, where there are some and tools were granted: else nothing is loaded for it. */
 async function toolsOf(asked: Asked, grants: readonly string[]): Promise<readonly ToolRegistry[]> {
   if (asked.config.mcpServers.size === 0 || !grants.some((grant) => /^tools(?:[=:]|$)/.test(grant))) return [];
-  return (await import("./mcp/run-tools.ts")).toolsForRun(asked);
+  return (await import("./mcp/run-tools.ts")).toolsForRun(asked, grants);
 }
 
 /** Then there is nobody who could use a token. */

@@ -70,8 +70,8 @@ export class Connection {
 
   /** Every tool it has, read once and again after it said that they changed. */
   async tools(): Promise<readonly ToolDefinition[]> {
-    const client = await this.connect();
-    this.#tools ??= listEverything(client, this.server.startupTimeout);
+    await this.connect();
+    this.#tools ??= this.#asked((client) => listEverything(client, this.server.startupTimeout));
     const asked = this.#tools;
     try {
       return await asked;
@@ -83,17 +83,19 @@ export class Connection {
 
   /** The result exactly as it came. Errors: `mcp_server`, and JSON-RPC errors of the server's own. */
   async call(params: Readonly<Record<string, unknown>>, { signal, onProgress }: CallOptions): Promise<unknown> {
-    const client = await this.connect();
+    await this.connect();
     try {
-      return await client.request({ method: "tools/call", params: { ...params } }, asItCame, {
-        signal,
-        timeout: this.server.toolTimeout,
-        ...(onProgress && {
-          onprogress: onProgress,
-          resetTimeoutOnProgress: true,
-          maxTotalTimeout: this.server.toolTimeout,
+      return await this.#asked((client) =>
+        client.request({ method: "tools/call", params: { ...params } }, asItCame, {
+          signal,
+          timeout: this.server.toolTimeout,
+          ...(onProgress && {
+            onprogress: onProgress,
+            resetTimeoutOnProgress: true,
+            maxTotalTimeout: this.server.toolTimeout,
+          }),
         }),
-      });
+      );
     } catch (error) {
       if (signal.aborted) throw error;
       throw this.#named(error);
@@ -105,6 +107,18 @@ export class Connection {
     const client = this.#client;
     this.#client = null;
     await client?.close();
+  }
+
+  /** Asked once more, on a new connection, where the server never got to it. */
+  async #asked<T>(ask: (client: Client) => Promise<T>): Promise<T> {
+    const client = await this.connect();
+    try {
+      return await ask(client);
+    } catch (error) {
+      if (!isUnheard(error, this.#way?.transport)) throw error;
+      if (this.#client === client) await client.close().catch(ignore);
+      return ask(await this.connect());
+    }
   }
 
   async #connectOnce(): Promise<Client> {
@@ -164,7 +178,11 @@ export class Connection {
       );
     }
     // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has callbacks and no events
-    client.onerror = (error) => onOdd?.(escapeText(error.message));
+    client.onerror = (error) => {
+      onOdd?.(escapeText(error.message));
+      // Whoever waits for an answer on that stream would wait for it in vain.
+      if (isGivenUp(error)) void client.close().catch(ignore);
+    };
     // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the same
     client.onclose = () => {
       if (this.#client !== client) return;
@@ -202,6 +220,24 @@ export class Connection {
       isLogin ? { hint: `log in: sandboxed mcp login ${this.server.name}`, cause: error } : { ...hint, cause: error },
     );
   }
+}
+
+/** Not delivered; or refused over HTTP because the session is one that the server no longer knows. */
+function isUnheard(error: unknown, transport: Transport | undefined): boolean {
+  if (isUnreached(error)) return true;
+  if (!(error instanceof Error) || !("status" in error) || transport?.sessionId === undefined) return false;
+  // 404 is what the protocol says; there are servers that say 400.
+  return error.status === 404 || error.status === 400;
+}
+
+function isUnreached(error: unknown): boolean {
+  const cause = error instanceof SandboxedError ? error.cause : null;
+  return cause instanceof Error && "syscall" in cause && cause.syscall === "connect";
+}
+
+/** The SDK says so in words alone. */
+function isGivenUp({ message }: Error): boolean {
+  return message.startsWith("Maximum reconnection attempts");
 }
 
 /** The SDK's own schemas would take members away that they do not know. */

@@ -14,7 +14,7 @@ export type { GatewayOptions } from "./gateway/index.ts";
 export { hiddenCharacters, visible } from "./rules/hidden.ts";
 export { isListed, needsApproval } from "./rules/approval.ts";
 export { McpServers } from "./servers.ts";
-export { modelNames, resolveToolName, scriptName } from "./names.ts";
+export { modelNames, resolveToolName, scriptName, serversMeant } from "./names.ts";
 export { parseJsonText } from "./json-text.ts";
 export { searchTools } from "./search.ts";
 export { sessionTools } from "./session-tools.ts";

@@ -79,3 +79,23 @@ function unknown(name: string, tools: readonly ToolRef[]): SandboxedError {
     },
   );
 }
+
+/**
+ * The servers whose tools a pattern of the capability `tools` may name. One that speaks of no server, such as
+ * `mcp.read`, may mean any.
+ */
+export function serversMeant(patterns: readonly string[], servers: ReadonlySet<string>): ReadonlySet<string> {
+  return new Set(
+    patterns.flatMap((pattern) => {
+      const [, dotted, plain] = /^mcp\.([^.*]+)\.|^mcp__([^*]+?)__/.exec(pattern) ?? [];
+      const owner = dotted ?? plain;
+      if (owner !== undefined && servers.has(owner)) return [owner];
+      const [literal = ""] = pattern.split("*", 1);
+      const isOpen = literal !== pattern;
+      const mayMean = ["mcp.", "mcp__"].some(
+        (start) => literal.startsWith(start) || (isOpen && start.startsWith(literal)),
+      );
+      return mayMean ? [...servers] : [];
+    }),
+  );
+}

@@ -1,6 +1,6 @@
 import type { Managed } from "../gate/index.ts";
 import type { McpServer, McpStdio } from "../config/index.ts";
-import { applyPatch, emptyProfile, selectProfile, withOwnProfile } from "../policy/index.ts";
+import { applyPatch, selectProfile, withOwnProfile } from "../policy/index.ts";
 import type { BoundPolicy, DomainRule, McpAllowlist, Profile, ProfilePatch } from "../policy/index.ts";
 import type { PrepareRequest, RunSession } from "../sandbox/index.ts";
 import type { Admission } from "./rules/identity.ts";
@@ -60,7 +60,8 @@ export function httpRequest(
   surroundings: McpSurroundings,
 ): Omit<PrepareRequest, "session"> {
   const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port;
-  const nothing = emptyProfile(":mcp");
+  // Nothing is run in it: of the prepared sandbox only the rules on the network are asked.
+  const nothing = selectProfile(":isolated", surroundings.definitions);
   const profile = applyPatch(nothing, {
     name: nothing.name,
     provenance: server.provenance,

@@ -34,16 +34,24 @@ export interface Opened {
 /** Servers of the stage's configuration, in this process: closed by the caller. */
 export async function openOn(
   stage: Stage,
-  more: { readonly allowlist?: McpAllowlist; readonly elicit?: Elicit; readonly grace?: number } = {},
+  more: {
+    readonly allowlist?: McpAllowlist;
+    readonly elicit?: Elicit;
+    readonly grace?: number;
+    readonly requirements?: string;
+  } = {},
 ): Promise<Opened> {
   const { config: configPart, gate, mcp, audit } = await built();
   const environment = new Map(
     Object.entries(stage.environment()).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
   const { home, workspace: cwd } = stage;
+  const { allowlist = null, requirements = "", ...rest } = more;
+  const insists = join(stage.folder, "insists.toml");
+  if (requirements !== "") stage.write(insists, requirements);
   const config = await gate.loadGated({
     requirementsFile: null,
-    systemRequirements: join(stage.folder, "none.toml"),
+    systemRequirements: insists,
     environment,
     home,
     cwd,
@@ -51,7 +59,6 @@ export async function openOn(
     flags: configPart.noFlags,
     systemFile: join(stage.folder, "none.toml"),
   });
-  const { allowlist = null, ...rest } = more;
   const servers = new mcp.McpServers({
     ...rest,
     servers: config.mcpServers.values(),

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { McpServers } from "../../src/mcp/index.ts";
@@ -322,4 +322,19 @@ print(json.dumps([call("mcp.docs." + name) for name in ("meta", "write", "env")]
       // Risky, and nobody is there to be asked; the other was not granted.
       expect([write, env]).toEqual(["nobody_to_ask", "not_granted"]);
     }));
+
+  it.each<[grant: string, status: number]>([
+    ["tools=mcp.docs.*", 0],
+    ["tools=report", 0],
+    ["tools=mcp.bad.*", 125],
+    ["tools=mcp.read", 125],
+  ])("a required server that cannot start fails a run with %s: %i", (grant, status) =>
+    onStage("self", (stage) => {
+      configure(stage, fixture(stage) + fixture(stage, "bad", "required = true", "dies"));
+      const run = stage.run(["--grant", grant, "--", "touch", "started"]);
+      expect(run.status, run.stderr).toBe(status);
+      expect(existsSync(join(stage.workspace, "started"))).toBe(status === 0);
+      if (status !== 0) expect(run.stderr).toMatch(/MCP server bad: .*cannot find my data/s);
+    }),
+  );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { modelNames, resolveToolName } from "../../src/mcp/index.ts";
+import { modelNames, resolveToolName, serversMeant } from "../../src/mcp/index.ts";
 import type { ToolRef } from "../../src/mcp/index.ts";
 
 const tools: readonly ToolRef[] = [
@@ -50,5 +50,28 @@ describe("names of tools", () => {
     for (const name of names.keys()) expect(name).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
     expect(names.has("mcp__s__plain")).toBe(true);
     expect(new Set(modelNames(odd.toReversed()).keys())).toEqual(new Set(names.keys()));
+  });
+});
+
+describe("the servers that patterns of granted tools speak of", () => {
+  const all = ["docs", "web", "late"];
+  it.each<[patterns: readonly string[], meant: readonly string[]]>([
+    [["mcp.docs.*"], ["docs"]],
+    [
+      ["mcp.docs.read", "mcp.web.search"],
+      ["docs", "web"],
+    ],
+    [["mcp__late__read"], ["late"]],
+    // Short names, and what may be one.
+    [["mcp.read"], all],
+    [["mcp.page.open"], all],
+    [["mcp.d*"], all],
+    [["mcp.*.read"], all],
+    [["*"], all],
+    [["m*"], all],
+    [["report", "mc", "other*"], []],
+    [[], []],
+  ])("%j", (patterns, meant) => {
+    expect([...serversMeant(patterns, servers)]).toEqual(meant);
   });
 });
