@@ -24,6 +24,12 @@ export function growTree(policy: ResolvedPolicy, access: EffectiveAccess): Tree 
       if (entry.private) privateRoots.add(key);
     }
   }
+  const workspaces = new Set<AbsolutePath>();
+  for (const root of policy.places.workspaceRoots) {
+    const key = access.key(root);
+    anchors.set(key, anchors.get(key) ?? root);
+    workspaces.add(key);
+  }
   const byPath = new Map<AbsolutePath, MaterialisedEntry>();
   for (const key of [...anchors.keys()].toSorted()) {
     const path = anchors.get(key) ?? key;
@@ -31,8 +37,11 @@ export function growTree(policy: ResolvedPolicy, access: EffectiveAccess): Tree 
     const above = key === "/" ? null : governing(byPath, parentPath(key));
     // What one layer grants of the host is just a part of the private place that another layer leaves of it.
     const same = above?.where === where && (above.access === left || where === "private");
-    // A private place is one of its own, even inside another.
-    if (same && !(where === "private" && privateRoots.has(key))) continue;
+    // A private place is one of its own, even inside another. And a workspace keeps its place inside a wider one: what
+    // is protected there is so by its path.
+    const isOwn =
+      where === "private" ? privateRoots.has(key) : where === "host" && left === "write" && workspaces.has(key);
+    if (same && !isOwn) continue;
     byPath.set(key, { path, access: left, where, entry: verdict.entry });
   }
   return { steps: [...byPath.values()], byPath, pinned: pins(byPath), aboveVisible: aboveVisible(byPath) };

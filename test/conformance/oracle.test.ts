@@ -40,27 +40,51 @@ describe.each(people)("as %s", (person: Person) => {
       expect(decisions).toBeGreaterThanOrEqual(enough / people.length);
     }),
   );
+
+  it("the kernel does what the oracle says of a workspace inside of a root", () =>
+    onStage(person, (stage) => {
+      const settings = join(stage.workspace, ".claude", "settings.json");
+      stage.write(settings, "{}");
+      const queries: readonly Query[] = [
+        { op: "write", path: join(stage.workspace, "README.md") },
+        { op: "write", path: settings },
+        { op: "move", path: join(stage.workspace, ".claude") },
+        { op: "move", path: stage.workspace },
+        { op: "move", path: join(stage.workspace, "..") },
+      ];
+      expect(ask(stage, stage.folder, [["home", "write"]], queries)).toEqual([true, false, false, false, false]);
+    }));
 });
 
 function compare(stage: Stage, entries: readonly (readonly [string, Access])[]): number {
   const root = join(stage.outside, "tree");
+  const queries: Query[] = questions.flatMap((op) => paths(op).map((path): Query => ({ op, path: join(root, path) })));
+  return ask(stage, root, entries, queries).length;
+}
+
+/** Returns what the oracle and the kernel both say. */
+function ask(
+  stage: Stage,
+  root: string,
+  entries: readonly (readonly [string, Access])[],
+  queries: readonly Query[],
+): readonly boolean[] {
   const words = entries.flatMap(([path, how]) => [`--${how}`, join(root, path)]);
   const { oracle } = prepare(request(stage, root, entries));
-  const queries: Query[] = questions.flatMap((op) => paths(op).map((path): Query => ({ op, path: join(root, path) })));
   const input = queries.map((query) => `${query.op}\t${"path" in query ? query.path : ""}`).join("\n");
   const { stdout, stderr, status } = stage.python(prober, words, { input });
   expect(status, stderr).toBe(0);
   const answers = stdout.trim().split("\n");
   expect(answers.length).toBe(queries.length);
-  for (const [index, query] of queries.entries()) {
+  return queries.map((query, index) => {
     const decision = oracle.decide(query);
     const said = decision.effect === "allow" ? "1" : "0";
     expect(
       `${said} ${query.op} ${"path" in query ? query.path : ""}`,
       `${words.join(" ")}: ${decision.reason}; errno ${answers[index]}`,
     ).toBe(`${(answers[index] ?? "").slice(0, 1)} ${query.op} ${"path" in query ? query.path : ""}`);
-  }
-  return queries.length;
+    return decision.effect === "allow";
+  });
 }
 
 /** Reading and writing are asked of files, listing of folders, making of new names, moving of both kinds. */

@@ -23,10 +23,15 @@ export type { Survey, Watch, WatchOptions } from "./watch.ts";
 
 /**
  * One look at the writable roots (canonical directories) before a launch. `roots` of the result also holds the git
- * directories that linked work trees need to commit; grant them like the others.
+ * directories that linked work trees need to commit; grant them like the others. `tops`: see `protect`.
  */
-export function survey(writable: readonly AbsolutePath[], policy: ProtectPolicy, environment?: GitEnvironment): Survey {
+export function survey(
+  writable: readonly AbsolutePath[],
+  tops: readonly AbsolutePath[],
+  policy: ProtectPolicy,
+  environment?: GitEnvironment,
+): Survey {
   const scan = scanRoots(writable);
   const roots = [...writable, ...metadataRoots(writable, scan)];
-  return { roots, scan, protection: protect(roots, scan, policy, environment) };
+  return { roots, scan, protection: protect(roots, scan, policy, environment, tops) };
 }

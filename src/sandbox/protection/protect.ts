@@ -34,6 +34,8 @@ export interface ProtectedLink {
 
 /** Names that are protected wherever they match: `*.code-workspace` at the top of a root. */
 export interface ProtectedPattern {
+  readonly directory: AbsolutePath;
+  /** The writable root that the directory is or stands under. */
   readonly root: AbsolutePath;
   readonly pattern: string;
   /** Matches that stood there at the start. */
@@ -61,16 +63,20 @@ export interface Protection {
 
 /**
  * Lays out what is protected under the writable roots (canonical directories). A path that is itself a root is the
- * user's explicit word and stays free. Only reads.
+ * user's explicit word and stays free. `tops` are directories inside of the roots that count like the top of one. Only
+ * reads.
  */
 export function protect(
   roots: readonly AbsolutePath[],
   scan: Scan,
   policy: ProtectPolicy,
   environment: GitEnvironment = noGitEnvironment,
+  tops: readonly AbsolutePath[] = [],
 ): Protection {
   const layout = new Layout(roots);
-  for (const root of roots) if (!inGitDirectory(root, scan.repositories)) layout.top(root, policy.off);
+  for (const top of new Set([...roots, ...tops])) {
+    if (!inGitDirectory(top, scan.repositories)) layout.top(top, policy.off);
+  }
   if (policy.git !== "off") {
     for (const repository of scan.repositories) {
       if (policy.git === "all") layout.whole(repository);
@@ -112,16 +118,19 @@ class Layout {
     this.#rootSet = new Set(roots);
   }
 
-  top(root: AbsolutePath, off: ReadonlySet<string>): void {
-    const present = topNames(root);
+  top(directory: AbsolutePath, off: ReadonlySet<string>): void {
+    const root = this.#rootOf(directory);
+    if (root === undefined) return;
+    const present = topNames(directory);
     // Folded, for a file system that takes `.VSCODE` for `.vscode`; the look at the path itself decides.
     const folded = new Set(present?.map((name) => name.toLowerCase()));
     for (const name of protectedNames().tools) {
       if (off.has(name)) continue;
       const first = name.split("/", 1)[0] ?? name;
-      if (name.includes("*")) this.#pattern(root, name, present ?? []);
-      else if (present === null || folded.has(first.toLowerCase())) this.#add(childPath(root, name), "tools", name);
-      else this.#note({ path: childPath(root, name), kind: "missing", list: "tools", name, root });
+      const path = childPath(directory, name);
+      if (name.includes("*")) this.#pattern(directory, root, name, present ?? []);
+      else if (present === null || folded.has(first.toLowerCase())) this.#add(path, "tools", name);
+      else this.#note({ path, kind: "missing", list: "tools", name, root });
     }
   }
 
@@ -166,10 +175,14 @@ class Layout {
     };
   }
 
-  #pattern(root: AbsolutePath, pattern: string, present: readonly string[]): void {
+  #pattern(directory: AbsolutePath, root: AbsolutePath, pattern: string, present: readonly string[]): void {
     const known = present.filter((name) => matchesName(name, pattern));
-    for (const name of known) this.#add(childPath(root, name), "tools", pattern);
-    this.#patterns.push({ root, pattern, known });
+    for (const name of known) this.#add(childPath(directory, name), "tools", pattern);
+    this.#patterns.push({ directory, root, pattern, known });
+  }
+
+  #rootOf(path: AbsolutePath): AbsolutePath | undefined {
+    return this.#roots.find((each) => isWithin(path, each));
   }
 
   /** Files of the user's that may lie in a workspace by way of symlinks; what does not exist is nobody's to write. */
@@ -180,7 +193,7 @@ class Layout {
   }
 
   #add(path: AbsolutePath, list: ProtectedPath["list"], name: string, depth = 0): void {
-    const root = this.#rootSet.has(path) ? undefined : this.#roots.find((each) => isWithin(path, each));
+    const root = this.#rootSet.has(path) ? undefined : this.#rootOf(path);
     if (root === undefined || this.#paths.has(path) || depth > linkDepth) return;
     const stats = lookAt(path);
     const link = this.#firstLink(path, root, stats);

@@ -69,9 +69,9 @@ export class Repairer {
     };
   }
 
-  match({ root, pattern, known }: ProtectedPattern, name: string): Finding | null {
+  match({ directory, root, pattern, known }: ProtectedPattern, name: string): Finding | null {
     if (known.includes(name)) return null;
-    const path = childPath(root, name);
+    const path = childPath(directory, name);
     return finding(
       path,
       this.#quarantine.take(path, root),
@@ -80,7 +80,7 @@ export class Repairer {
   }
 
   matches(pattern: ProtectedPattern): readonly Finding[] {
-    return listHeld(pattern.root, pattern.root)
+    return listHeld(pattern.directory, pattern.root)
       .filter((name) => matchesName(name, pattern.pattern))
       .map((name) => this.match(pattern, name))
       .filter((each) => each !== null);

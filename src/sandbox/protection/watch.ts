@@ -143,7 +143,7 @@ export function watchedDirectories(protection: Protection): ReadonlyMap<Absolute
   }
   for (const held of protection.borrowed) at(parentPath(held.path)).missing.set(lastName(held.path), held);
   for (const link of protection.links) at(parentPath(link.path)).links.set(lastName(link.path), link);
-  for (const pattern of protection.patterns) at(pattern.root).patterns.push(pattern);
+  for (const pattern of protection.patterns) at(pattern.directory).patterns.push(pattern);
   for (const directory of found.keys()) if (lookAt(directory)?.isDirectory() !== true) found.delete(directory);
   return found;
 }

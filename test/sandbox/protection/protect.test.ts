@@ -40,7 +40,9 @@ describe("what is protected", () => {
       ".envrc": "missing",
       "x.code-workspace": "file",
     });
-    expect(layout().patterns).toEqual([{ root: stage.ws, pattern: "*.code-workspace", known: ["x.code-workspace"] }]);
+    expect(layout().patterns).toEqual([
+      { directory: stage.ws, root: stage.ws, pattern: "*.code-workspace", known: ["x.code-workspace"] },
+    ]);
   });
 
   it("covers nested repositories, linked work trees and submodules", () => {
@@ -98,6 +100,18 @@ describe("what is protected", () => {
   it("takes the whole git directory with git = all", () => {
     stage.repository();
     expect(kinds({ git: "all" })[".git"]).toBe("directory");
+  });
+
+  it("names the top of a place inside of a root as well, where that is asked for", () => {
+    stage.write("work/project/.vscode/settings.json");
+    const top = stage.path("work/project");
+    const scan = scanRoots([stage.ws]);
+    const paths = protect([stage.ws], scan, metadata, undefined, [top]).paths;
+    expect(paths).toContainEqual(
+      expect.objectContaining({ path: `${top}/.vscode`, kind: "directory", root: stage.ws }),
+    );
+    expect(paths).toContainEqual(expect.objectContaining({ path: `${top}/.claude`, kind: "missing", root: stage.ws }));
+    expect(protect([stage.ws], scan, metadata).paths.map(({ path }) => path)).not.toContain(`${top}/.vscode`);
   });
 
   it("leaves a path free that is itself a root: the user's word wins", () => {

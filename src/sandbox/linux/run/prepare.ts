@@ -8,7 +8,7 @@ import {
   SandboxedError,
   withProtectedPaths,
 } from "../../../policy/index.ts";
-import type { AbsolutePath, Entry, Layer, Oracle, Places, Policy } from "../../../policy/index.ts";
+import type { AbsolutePath, Entry, Layer, Oracle, Places, Policy, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
@@ -66,10 +66,13 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   requireGranted(policy, host);
 
   const first = resolve(policy, places);
-  const roots = open ? [] : writableRoots(compile(first));
+  const unguarded = compile(first);
+  const roots = open ? [] : writableRoots(unguarded);
   assertToolSafe(roots, toolLocations(installation(built), host), changeableBy(host.account.uid, disk));
+  const isDirectory = (path: AbsolutePath): boolean => host.look(path).kind === "directory";
   const toSurvey: SurveyRequest = {
-    roots: roots.filter((root) => host.look(root).kind === "directory"),
+    roots: roots.filter(isDirectory),
+    tops: namedWithin(roots, first, unguarded).filter(isDirectory),
     protect: first.protect,
     home: host.account.home,
   };
@@ -231,6 +234,21 @@ function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
     .filter(({ access, where }) => access === "write" && where === "host")
     .map(({ path }) => path);
   return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
+}
+
+/** What somebody named of the host inside of those roots, and workspaces there, as far as it may be written. */
+function namedWithin(
+  roots: readonly AbsolutePath[],
+  { layers, places }: ResolvedPolicy,
+  oracle: Oracle,
+): readonly AbsolutePath[] {
+  const entries = layers.flatMap((layer) => layer.entries.filter(({ access }) => access === "write"));
+  const named = new Set([...places.workspaceRoots, ...entries.map(({ path }) => path)]);
+  for (const root of roots) named.delete(root);
+  return [...named].filter((path) => {
+    const { effect, where } = oracle.decide({ op: "write", path });
+    return effect === "allow" && where === "host";
+  });
 }
 
 /** The administrator's, see `config`: where root may write to /etc, programs that root starts may not write there. */

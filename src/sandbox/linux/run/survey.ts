@@ -7,13 +7,18 @@ import type { Survey } from "../../protection/index.ts";
 export interface SurveyRequest {
   /** Existing directories, canonical. */
   readonly roots: readonly AbsolutePath[];
+  /** Directories inside of the roots that somebody named, and workspaces there: names count at their top as well. */
+  readonly tops: readonly AbsolutePath[];
   readonly protect: ProtectPolicy;
   readonly home: AbsolutePath;
 }
 
 /** The look itself, made afresh before each launch. */
-export function surveyFor({ roots, protect, home }: SurveyRequest, environment: ReadonlyMap<string, string>): Survey {
-  return survey(roots, protect, gitEnvironment(home, environment));
+export function surveyFor(
+  { roots, tops, protect, home }: SurveyRequest,
+  environment: ReadonlyMap<string, string>,
+): Survey {
+  return survey(roots, tops, protect, gitEnvironment(home, environment));
 }
 
 /** A protected name that the person gave free by its own name is not watched either. */
