@@ -43,7 +43,8 @@ export async function decideRun(
     await (await import("../network/index.ts")).refuseBroadPatterns(allDomains);
   }
   const backend = backendOf(lastValue(parsed, "backend"));
-  checkOptions(config, backend, lastValue(parsed, "ephemeral") !== null);
+  const ephemeral = lastValue(parsed, "ephemeral") !== null;
+  checkOptions(config, backend, ephemeral);
   const grants = await askedGrants(asked);
   const noting = notingDisk();
   const prepared = prepare(
@@ -78,9 +79,12 @@ export async function decideRun(
   const wanted = {
     grants: grants?.capabilities ?? [],
     tools: isReal ? await toolsOf({ ...surroundings, config }, grants?.capabilities ?? []) : [],
-    ephemeral: lastValue(parsed, "ephemeral") !== null,
-    atTerminal: ({ id, text }: { readonly id: string; readonly text: string }) =>
-      voice.say(`waits for an answer: ${escapeText(text)}`, `  sandboxed session reply ${session} ${id} yes`),
+    ephemeral,
+    atTerminal: ({ id, text }: { readonly id: string; readonly text: string }) => {
+      // Of a run that keeps nothing there is nothing for a reply to find.
+      if (ephemeral) return;
+      voice.say(`waits for an answer: ${escapeText(text)}`, `  sandboxed session reply ${session} ${id} yes`);
+    },
   };
   const { launchable, ...equipment } = await equip(prepared, isReal ? wanted : null, session);
   return {

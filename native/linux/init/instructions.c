@@ -157,6 +157,8 @@ const struct instructions *instructions_read(int fd, int seccomp_fd, bool take_f
 		records_refuse("expect, rebind, remask and landlock no need namespaces");
 	if ((told.route_all || told.listeners > 0 || told.dials > 0) && (!told.namespaces || told.network == NETWORK_FULL))
 		records_refuse("route, listen and dial need a network of its own");
+	if (told.route_all && told.network != NETWORK_RESTRICTED)
+		records_refuse("route leads nowhere without a network");
 	if (told.namespaces && told.readable.count > 0)
 		records_refuse("readable is for runs without namespaces");
 	read_filter(seccomp_fd);
