@@ -26,7 +26,7 @@ export interface ChannelRequest {
   /** Ask at the terminal as well; called with a question that cannot be put there. */
   readonly atTerminal?: (unasked: Question) => void;
   readonly onSummary?: (summary: Summary) => void;
-  /** Milliseconds for which questions may hold up the run's clock in all. */
+  /** Milliseconds for which questions may hold up the run's clock in all; narrows the policy's `max_pause`. */
   readonly maxPause?: number;
   /** Remember nothing. */
   readonly ephemeral?: boolean;

@@ -120,6 +120,7 @@ function limits(layers: readonly PolicyLayer[]): readonly EffectiveValue[] {
   const time = (amount: number): string => formatDuration(amount);
   const rows = [
     ["wall_time", (profile: Profile) => profile.limits.wallTime, time],
+    ["max_pause", (profile: Profile) => profile.limits.maxPause, time],
     ["memory", (profile: Profile) => profile.limits.memory, formatSize],
     ["data", (profile: Profile) => profile.limits.data, formatSize],
     ["processes", (profile: Profile) => profile.limits.processes, String],

@@ -121,6 +121,7 @@ function hosts(pattern: string): readonly Query[] {
 function limits({ limits: own, origins }: Profile, { limits: most }: Profile): readonly Excess[] {
   const rows = [
     ["wall_time", own.wallTime, most.wallTime],
+    ["max_pause", own.maxPause, most.maxPause],
     ["memory", own.memory, most.memory],
     ["data", own.data, most.data],
     ["processes", own.processes, most.processes],

@@ -5,6 +5,7 @@ const everything = ":danger-full-access";
 
 const unlimited: Limits = {
   wallTime: null,
+  maxPause: Infinity,
   memory: null,
   data: null,
   processes: Infinity,

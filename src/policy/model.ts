@@ -93,6 +93,8 @@ export interface EnvironmentPolicy {
 /** Sizes in bytes, times in milliseconds; null is "no limit". */
 export interface Limits {
   readonly wallTime: number | null;
+  /** For which questions to people may hold up `wallTime`, in all; none of them waits longer. */
+  readonly maxPause: number;
   /** Over the whole tree. `"auto"` is 75 % of the machine's memory. */
   readonly memory: number | "auto" | null;
   /** RLIMIT_DATA of each process, on request only. */

@@ -32,6 +32,7 @@ const GiB = 1024 ** 3;
 
 const defaultLimits: Limits = {
   wallTime: null,
+  maxPause: 30 * 60_000,
   memory: "auto",
   data: null,
   processes: 4096,

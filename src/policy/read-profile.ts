@@ -80,12 +80,13 @@ function readLimits(raw: NonNullable<RawProfile["limits"]>, place: PlaceOf): Par
     const value = raw[key];
     return value === undefined ? undefined : locating(place(key), () => wholeNumber(value));
   };
-  const { memory, wall_time: wallTime } = raw;
+  const { memory, wall_time: wallTime, max_pause: maxPause } = raw;
   return defined({
     wallTime:
       wallTime === undefined || wallTime === "none"
         ? noneOf(wallTime)
         : locating(place("wall_time"), () => parseDuration(wallTime)),
+    maxPause: maxPause === undefined ? undefined : locating(place("max_pause"), () => parseDuration(maxPause)),
     memory:
       memory === undefined || memory === "auto" || memory === "none"
         ? memory === "auto"

@@ -162,6 +162,7 @@ function leastLimits(one: Limits, other: Limits): Limits {
       : least(one.memory, other.memory);
   return {
     wallTime: least(one.wallTime, other.wallTime),
+    maxPause: Math.min(one.maxPause, other.maxPause),
     memory,
     data: least(one.data, other.data),
     processes: Math.min(one.processes, other.processes),

@@ -64,6 +64,7 @@ const quantity = z.union([z.string(), z.number()]);
 
 const limitsSchema = z.strictObject({
   wall_time: quantity.optional(),
+  max_pause: quantity.optional(),
   memory: quantity.optional(),
   data: quantity.optional(),
   processes: z.number().optional(),

@@ -142,7 +142,7 @@ function compare(key: string, one: unknown, other: unknown): number {
 
 export function amountOf(key: string, value: unknown): number {
   if (typeof value !== "string" && typeof value !== "number") return Number.NaN;
-  if (key === "wall_time") return parseDuration(value);
+  if (key === "wall_time" || key === "max_pause") return parseDuration(value);
   return typeof value === "number" ? value : parseSize(value);
 }
 

@@ -83,6 +83,7 @@ const hook = z.strictObject({
 
 const limits = z.strictObject({
   wall_time: quantity.optional(),
+  max_pause: quantity.optional(),
   memory: quantity.optional(),
   data: quantity.optional(),
   processes: z.number().optional(),

@@ -37,6 +37,7 @@ const covering: ReadonlySet<string> = new Set(["bind", "tmpfs", "mask", "proc", 
 function limitExcess(built: LaunchPlan["limits"], allowed: LaunchPlan["limits"]): string | null {
   const rows = [
     ["wall_time", built.wallTime, allowed.wallTime],
+    ["max_pause", built.maxPause, allowed.maxPause],
     ["memory", built.memory, allowed.memory],
     ["data", built.data, allowed.data],
     ["processes", built.processes, allowed.processes],

@@ -37,6 +37,7 @@ export interface RunChannelOptions {
   readonly atTerminal?: (unasked: Question) => void;
   readonly methods?: readonly MethodDefinition[];
   readonly onSummary?: (summary: Summary) => void;
+  /** Narrows the policy's. */
   readonly maxPause?: number;
   /** The tool's state on this host; null remembers nothing. */
   readonly state: string | null;
@@ -53,9 +54,6 @@ export interface RunChannel {
   /** Where nothing is started after all. */
   close(): void;
 }
-
-/** Longest that questions may hold up a run's clock, unless somebody says otherwise. */
-const USUAL_PAUSE = 30 * 60_000;
 
 /** Makes a run's channel and its token. Errors: `policy_invalid` for a grant that means nothing, `setup_failed`. */
 export async function openRunChannel(options: RunChannelOptions): Promise<RunChannel> {
@@ -79,7 +77,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     mayReply: () => control !== null,
     memory:
       state === null ? passingMemory() : memoryOf(state, resolved.places.workspaceRoots[0] ?? resolved.places.cwd),
-    maxPause: options.maxPause ?? USUAL_PAUSE,
+    maxPause: Math.min(options.maxPause ?? Infinity, resolved.limits.maxPause),
     methods: [...(files?.methods ?? []), ...(options.methods ?? [])],
     onSummary: options.onSummary ?? (() => {}),
     record: (event, durability) => void early.push([event, durability]),

@@ -136,6 +136,7 @@ describe("a project's file", () => {
       'workspace_roots = ["/srv"]',
       "[permissions.p.limits]",
       'wall_time = "none"',
+      'max_pause = "9h"',
       'memory = "none"',
       "processes = 1000000",
       'tmp_size = "1TiB"',
@@ -149,7 +150,13 @@ describe("a project's file", () => {
       'default_permissions = "u"\n[permissions.u]\nextends = ":workspace"\ndeny_glob = "strict"\n[permissions.u.limits]\nwall_time = "5s"\nmemory = "1GiB"';
     const { policy } = await stage({ user, project: loose }).load();
     const resolved = resolve(policy, places);
-    expect(resolved.limits).toMatchObject({ wallTime: 5000, memory: 1024 ** 3, processes: 4096, tmpSize: 1024 ** 3 });
+    expect(resolved.limits).toMatchObject({
+      wallTime: 5000,
+      maxPause: 1_800_000,
+      memory: 1024 ** 3,
+      processes: 4096,
+      tmpSize: 1024 ** 3,
+    });
     expect(resolved.protect).toMatchObject({ git: "metadata", off: new Set() });
     expect(resolved.denyGlob).toBe("strict");
     expect(resolved.environment.set.has("LD_PRELOAD")).toBe(false);

@@ -46,6 +46,7 @@ const complete = {
       environment: { inherit: "all", include: ["A"], exclude: ["B"], set: { C: "d" } },
       limits: {
         wall_time: "5m",
+        max_pause: 60,
         memory: 5,
         data: "1GiB",
         processes: 2,

@@ -116,6 +116,7 @@ describe("docs/policy.md", () => {
     const said = tableOf(sectionOf(page, "Limits"), "key").map(([key = "", value]) => [codeSpans(key)[0], value]);
     expect(said).toEqual([
       ["wall_time", limits?.wallTime === null ? "none" : "?"],
+      ["max_pause", formatDuration(limits?.maxPause ?? 0)],
       ["memory", limits?.memory === "auto" ? "75 % of the machine's" : "?"],
       ["data", limits?.data === null ? "none" : "?"],
       ["processes", String(limits?.processes)],

@@ -36,7 +36,7 @@ describe("combining profiles", () => {
 
   it("gives the smaller of each limit and the stricter of each protection", () => {
     const one = profile({
-      limits: { wall_time: "10m", processes: 10, memory: "1GiB" },
+      limits: { wall_time: "10m", max_pause: "2m", processes: 10, memory: "1GiB" },
       protect: { git: "off", off: [".vscode", ".idea"] },
     });
     const other = profile({
@@ -46,7 +46,7 @@ describe("combining profiles", () => {
     });
     const layers = [one, other].map((each) => ({ layer: "user" as const, profile: each }));
     expect(resolve({ layers }, machine())).toMatchObject({
-      limits: { wallTime: 300_000, processes: 10, memory: 1024 ** 3, tmpSize: 1024 ** 2 },
+      limits: { wallTime: 300_000, maxPause: 120_000, processes: 10, memory: 1024 ** 3, tmpSize: 1024 ** 2 },
       protect: { git: "metadata", missing: "strict", off: new Set([".idea"]) },
       denyGlob: "strict",
       networkMode: "restricted",

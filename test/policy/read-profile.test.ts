@@ -96,6 +96,7 @@ describe("a table that cannot be meant", () => {
     ["variable with NUL", { environment: { set: { A: "1\0" } } }, "holds NUL"],
     ["duration", { limits: { wall_time: "10 minutes" } }, 'c.toml:4: "10 minutes" is not a duration'],
     ["no time at all", { limits: { wall_time: 0 } }, "is not a duration"],
+    ["no end of questions", { limits: { max_pause: "none" } }, 'c.toml:4: "none" is not a duration'],
     ["size", { limits: { memory: "2 gigs" } }, 'c.toml:4: "2 gigs" is not a size'],
     ["negative size", { limits: { tmp_size: -1 } }, "is not a size"],
     ["part of a process", { limits: { processes: 1.5 } }, "1.5 is not a whole number"],
@@ -182,6 +183,7 @@ describe("a table that is meant", () => {
 
   it.each<readonly [string, RawProfile["limits"], object]>([
     ["seconds", { wall_time: 90 }, { wallTime: 90_000 }],
+    ["for questions", { max_pause: "5m" }, { maxPause: 300_000 }],
     ["compound", { wall_time: "1h30m" }, { wallTime: 5_400_000 }],
     ["no limit", { wall_time: "none", memory: "none" }, { wallTime: null, memory: null }],
     ["automatic", { memory: "auto" }, { memory: "auto" }],

@@ -119,7 +119,7 @@ function layerText(layer: string, profile: Profile): readonly string[] {
       ...(protect.off.size === 0 ? [] : [[`  off ${names(protect.off)}`, null] as const]),
     ]),
     `limits    time ${quantity(limits.wallTime, formatDuration)}, memory ${quantity(limits.memory, formatSize)}, processes ${count(limits.processes)}, open files ${count(limits.openFiles)}`,
-    `          tmp ${size(limits.tmpSize)}, home ${size(limits.homeSize)}, shm ${size(limits.shmSize)}`,
+    `          questions ${quantity(limits.maxPause, formatDuration)}, tmp ${size(limits.tmpSize)}, home ${size(limits.homeSize)}, shm ${size(limits.shmSize)}`,
   ];
 }
 
