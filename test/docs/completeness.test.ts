@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   builtinProfile,
   builtinProfileNames,
+  formatDuration,
   formatSize,
   protectedNames,
   SandboxedError,

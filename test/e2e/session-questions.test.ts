@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { onStage, people } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { RequiringMachine } from "../stage/required.ts";
 
 /** What a terminal shows when the tool is used in it and these keys are typed, each when its text has been shown. */
 async function inTerminal(
@@ -171,6 +172,37 @@ describe.each(people)("from elsewhere, as %s", (person) => {
       expect(await run).toEqual({ status: 0, stdout: "{'id': 7, 'approve': True}\n" });
       expect(stage.sandboxed(["session", "reply", "last", "yes"]).stderr).toContain("is not open");
     }));
+});
+
+describe("a question that nobody has answered", () => {
+  const script = `import sandboxed
+try: print(sandboxed.connect().checkpoint("Well?").approve)
+except sandboxed.SessionError as error: print(error.code)`;
+  const limited = (limits: string): readonly string[] => [
+    ...["--grant", "checkpoint", "-c", `permissions.q={extends=':isolated',limits={${limits}}}`, "-P", "q", "main.py"],
+  ];
+
+  it.each([
+    ["waits as long as the profile lets it", null, "max_pause=0.4", "timed_out"],
+    ["no longer than the requirements let it", "[limits]\nmax_pause = 0.4\n", "max_pause='5m'", "timed_out"],
+    ["while the clock of the run stands still", null, "max_pause=1.5, wall_time=1", "True"],
+  ])("%s", async (_, requirements, limits, came) => {
+    const machine = new RequiringMachine();
+    try {
+      const { stage } = machine;
+      machine.require(requirements);
+      stage.write("main.py", script);
+      const run = ended(stage.start(limited(limits)));
+      if (came === "True") {
+        await question(stage);
+        await new Promise((resolve) => setTimeout(resolve, 1000));
+        expect(stage.sandboxed(["session", "reply", "last", "yes"]).status).toBe(0);
+      }
+      expect(await run).toEqual({ status: 0, stdout: `${came}\n` });
+    } finally {
+      machine.remove();
+    }
+  });
 });
 
 describe("from elsewhere", () => {
