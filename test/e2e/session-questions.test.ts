@@ -179,7 +179,13 @@ describe("a question that nobody has answered", () => {
 try: print(sandboxed.connect().checkpoint("Well?").approve)
 except sandboxed.SessionError as error: print(error.code)`;
   const limited = (limits: string): readonly string[] => [
-    ...["--grant", "checkpoint", "-c", `permissions.q={extends=':isolated',limits={${limits}}}`, "-P", "q", "main.py"],
+    "--grant",
+    "checkpoint",
+    "-c",
+    `permissions.q={extends=':isolated',limits={${limits}}}`,
+    "-P",
+    "q",
+    "main.py",
   ];
 
   it.each([
