@@ -19,7 +19,7 @@ export function canonicalMembers(value: object): string {
 }
 
 function encode(value: unknown, name: string, depth: number): string {
-  if (typeof value === "string") return encodeString(hide(name, value));
+  if (typeof value === "string") return encodeText(name, value);
   if (value === null || value === undefined) return "null";
   if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
   if (typeof value === "boolean") return String(value);
@@ -32,34 +32,54 @@ function encode(value: unknown, name: string, depth: number): string {
 function encodeList(list: readonly unknown[], name: string, depth: number): readonly string[] {
   if (!list.every((item) => typeof item === "string")) return list.map((item) => encode(item, name, depth + 1));
   // Other lists of words (`--read` and its path) are read like a command line too: a flag names what follows.
-  return redactArgv(list).map((item) => encodeString(hide(name, item)));
+  return redactArgv(list).map((item) => encodeText(name, item));
+}
+
+function encodeText(name: string, value: string): string {
+  if (name !== "" && named(name).isSecret) return encodeString(redacted);
+  return plain.test(value) ? `"${value}"` : encodeString(redactText(value));
 }
 
 function members(value: object, depth: number): string {
-  const parts: string[] = [];
-  for (const [name, member] of Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1))) {
-    if (member !== undefined) parts.push(`${encodeString(name)}:${encode(member, name, depth + 1)}`);
+  let text = "";
+  // Plain names and no list of pairs: most records are a handful of words, and there are thousands a second.
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its own names are asked for, whatever it is
+  const own = value as Readonly<Record<string, unknown>>;
+  for (const name of Object.keys(own).toSorted(byCodeUnit)) {
+    const member = own[name];
+    if (member === undefined) continue;
+    text += `${text === "" ? "" : ","}${named(name).start}${encode(member, name, depth + 1)}`;
   }
-  return parts.join(",");
+  return text;
 }
 
-function hide(name: string, value: string): string {
-  return name !== "" && namesSecret(name) ? redacted : redactText(value);
+function byCodeUnit(one: string, other: string): number {
+  return one < other ? -1 : 1;
+}
+
+interface MemberName {
+  /** Encoded, with the colon. */
+  readonly start: string;
+  readonly isSecret: boolean;
 }
 
 /** Member names are few and come again and again; the bound is against names that somebody makes up. */
-const judged = new Map<string, boolean>();
+const names = new Map<string, MemberName>();
 
-function namesSecret(name: string): boolean {
-  let secret = judged.get(name);
-  if (secret === undefined) {
-    secret = isSecretName(name, ":");
-    if (judged.size < 256) judged.set(name, secret);
+function named(name: string): MemberName {
+  let known = names.get(name);
+  if (known === undefined) {
+    known = { start: `${encodeString(name)}:`, isSecret: isSecretName(name, ":") };
+    if (names.size < 256) names.set(name, known);
   }
-  return secret;
+  return known;
 }
 
+/** Short and without anything that JSON writes otherwise or by which a secret shows. */
+const plain = /^[\w./]{0,15}$/;
+
 function encodeString(text: string): string {
+  if (plain.test(text)) return `"${text}"`;
   const json = JSON.stringify(text);
   if (!/[^\x20-\x7e]/.test(json)) return json;
   return json.replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);

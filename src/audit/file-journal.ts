@@ -58,6 +58,9 @@ export class FileJournal implements Journal {
   #closed = false;
   #foldersSynced = false;
   #lastKind: JournalEvent["kind"] | null = null;
+  /** The last time that was written, and how. */
+  #stamped = Number.NaN;
+  #stamp = "";
 
   constructor(target: JournalFile) {
     this.#target = target;
@@ -71,13 +74,13 @@ export class FileJournal implements Journal {
   append(event: JournalEvent, durability: Durability): void {
     if (this.#failure !== null) throw this.#failure;
     if (this.#closed) throw unwritable(this.#target.path, "it is closed");
-    const now = new Date();
+    const now = Date.now();
     this.#push(event, now);
     if (durability === "durable") {
       this.flush();
       this.#attempt(() => this.#sync());
       this.#throwFailure();
-    } else if (this.#waitingSize >= enough || now.getTime() - this.#since >= patience) {
+    } else if (this.#waitingSize >= enough || now - this.#since >= patience) {
       this.flush();
     } else {
       this.#timer ??= setTimeout(() => this.flush(), patience).unref();
@@ -107,7 +110,7 @@ export class FileJournal implements Journal {
   close(): void {
     if (this.#closed) return;
     if (this.#failure === null && this.#lastKind !== "session.closed")
-      this.#push({ kind: "session.closed" }, new Date());
+      this.#push({ kind: "session.closed" }, Date.now());
     this.flush();
     this.#closed = true;
     open.delete(this);
@@ -119,13 +122,16 @@ export class FileJournal implements Journal {
     this.#throwFailure();
   }
 
-  #push(event: JournalEvent, now: Date): void {
+  #push(event: JournalEvent, now: number): void {
     const { kind, ...rest } = event;
+    if (now !== this.#stamped) {
+      this.#stamped = now;
+      this.#stamp = new Date(now).toISOString();
+    }
     const members = canonicalMembers(rest);
-    const first = { time: now.toISOString(), session: this.#target.session, kind };
-    const start = `{"seq":${this.#seq},"time":"${first.time}","session":"${first.session}","kind":${canonicalJson(kind)}`;
+    const start = `{"seq":${this.#seq},"time":"${this.#stamp}","session":"${this.#target.session}","kind":${canonicalJson(kind)}`;
     const text = members === "" ? start : `${start},${members}`;
-    if (this.#waiting.length === 0) this.#since = now.getTime();
+    if (this.#waiting.length === 0) this.#since = now;
     this.#waiting.push(text);
     this.#waitingSize += text.length;
     this.#seq += 1;
