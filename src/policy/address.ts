@@ -23,7 +23,9 @@ export function parseBlock(text: string): AddressBlock | null {
   return { first, bits };
 }
 
+/** Blocks of IPv6, `::/0` too, hold no IPv4: who opens or shuts one family has said nothing of the other. */
 export function inBlock(address: bigint, block: AddressBlock): boolean {
+  if (block.bits < 96 && address >> 32n === MAPPED >> 32n) return false;
   const shift = BigInt(128 - block.bits);
   return address >> shift === block.first >> shift;
 }

@@ -162,7 +162,14 @@ export const rows: readonly Row[] = [
     rule: "every address of IPv6",
     words: allow("::/0"),
     opens: ["http://[2606:2800:21f::1]/"],
-    shuts: ["http://[64:ff9b::a01:203]/", "http://[fd00:ec2::254]/", "http://[::1]/", "http://[::ffff:10.1.2.3]/"],
+    shuts: [
+      "http://[64:ff9b::a01:203]/",
+      "http://[fd00:ec2::254]/",
+      "http://[::1]/",
+      "http://[::ffff:10.1.2.3]/",
+      "http://93.184.215.14/",
+      "http://[::ffff:93.184.215.14]/",
+    ],
   },
   { rule: "nothing, as an empty table", words: domains("{}"), shuts: ["http://good.test/"] },
 ];

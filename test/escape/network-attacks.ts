@@ -9,6 +9,8 @@ export interface NetworkAttack {
   /** For Python; `say(bytes)` speaks to the proxy, `get(url)` fetches past it, both print what comes back. */
   readonly script: string;
   readonly words?: readonly string[];
+  /** Of the tool's caller. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** True when the act had its effect. */
   readonly effect: (heard: readonly Heard[], result: Result) => boolean;
   /** Options under which the act must succeed; "outside" runs it without the tool. */
@@ -17,8 +19,9 @@ export interface NetworkAttack {
 
 const NAMES = ["inside", "loop", "mixed", "mapped", "wrapped", "alias-inside", "listed-inside"];
 
-const allow = (...patterns: string[]): readonly string[] => patterns.flatMap((pattern) => ["--allow-domain", pattern]);
-const domains = (table: string): readonly string[] => [
+export const allow = (...patterns: string[]): readonly string[] =>
+  patterns.flatMap((pattern) => ["--allow-domain", pattern]);
+export const domains = (table: string): readonly string[] => [
   "-c",
   'permissions.mine.extends=":isolated"',
   "-c",
@@ -53,8 +56,8 @@ def socks(name, port):
     say(b"\\x05\\x01\\x00", b"\\x05\\x01\\x00\\x03" + bytes([len(name)]) + name + struct.pack(">H", port), b"GET / HTTP/1.0\\r\\nHost: x\\r\\n\\r\\n")
 `;
 
-const saysHello = (_: readonly Heard[], { stdout }: Result): boolean => stdout.includes("hello from");
-const somebodyHeard = (heard: readonly Heard[]): boolean => heard.length > 0;
+export const saysHello = (_: readonly Heard[], { stdout }: Result): boolean => stdout.includes("hello from");
+export const somebodyHeard = (heard: readonly Heard[]): boolean => heard.length > 0;
 /** A question for it, or a connection to where it is. */
 const otherReached = (heard: readonly Heard[]): boolean =>
   heard.some(

@@ -5,6 +5,7 @@ import { noWorld, World } from "../stage/world.ts";
 import type { Heard } from "../stage/world.ts";
 import { networkAttacks, PRELUDE } from "./network-attacks.ts";
 import type { NetworkAttack } from "./network-attacks.ts";
+import { requestAttacks } from "./request-attacks.ts";
 
 describe.skipIf(noWorld !== null)("attacks on the door", () => {
   let world: World;
@@ -15,7 +16,7 @@ describe.skipIf(noWorld !== null)("attacks on the door", () => {
 
   const attempt = async (
     person: Person,
-    { script }: NetworkAttack,
+    { script, environment = {} }: NetworkAttack,
     words: readonly string[] | "outside",
   ): Promise<readonly [readonly Heard[], Result]> => {
     const stage = world.stage(person);
@@ -23,8 +24,8 @@ describe.skipIf(noWorld !== null)("attacks on the door", () => {
     try {
       return await world.hearing(() =>
         words === "outside"
-          ? stage.plain("python3", program, { timeout: 60_000 })
-          : stage.run([...words, "--", "python3", ...program], { timeout: 60_000 }),
+          ? stage.plain("python3", program, { timeout: 60_000, environment })
+          : stage.run([...words, "--", "python3", ...program], { timeout: 60_000, environment }),
       );
     } finally {
       stage.remove();
@@ -32,7 +33,7 @@ describe.skipIf(noWorld !== null)("attacks on the door", () => {
   };
 
   describe.each(["self", "ordinary"] as const)("as %s", (person) => {
-    describe.each(networkAttacks)("$id: $title", (attack) => {
+    describe.each([...networkAttacks, ...requestAttacks])("$id: $title", (attack) => {
       it("has no effect", async () => {
         const [heard, result] = await attempt(person, attack, attack.words ?? []);
         expect(result, result.stderr).toMatchObject({ status: 0, signal: null });

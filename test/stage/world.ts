@@ -13,6 +13,9 @@ export type Heard =
   | { readonly kind: "tcp"; readonly port: number; readonly address: string }
   | { readonly kind: "udp"; readonly port: number; readonly bytes: number }
   | { readonly kind: "closed"; readonly port: number; readonly received: number; readonly sent: number }
+  | { readonly kind: "chain"; readonly url: string }
+  | { readonly kind: "override"; readonly name: string; readonly value: string }
+  | { readonly kind: "witness"; readonly text: string; readonly authorization: string | null }
   | { readonly kind: "upgrade"; readonly url: string; readonly host: string }
   | {
       readonly kind: "http";
@@ -51,6 +54,7 @@ ip link set lo up
 for address in $ADDRESSES; do ip address add "$address" dev lo; done
 mount --bind "$FOLDER/resolv.conf" /etc/resolv.conf
 mount --bind "$FOLDER/hosts" /etc/hosts
+if [ -e $BUNDLE ]; then cat $BUNDLE "$FOLDER/ca.pem" > "$FOLDER/bundle.pem"; mount --bind "$FOLDER/bundle.pem" $BUNDLE; fi
 mount -t tmpfs -o mode=1777 tmpfs /run
 exec "$NODE" "$MAIN" "$FOLDER/log" "$FOLDER"`;
 
@@ -80,6 +84,8 @@ export class World {
         PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         ADDRESSES: ADDRESSES.join(" "),
         FOLDER: folder,
+        // What the machine trusts, and with it what the tool takes for a server's certificate.
+        BUNDLE: "/etc/ssl/certs/ca-certificates.crt",
         NODE: process.execPath,
         MAIN: join(import.meta.dirname, "world/main.mjs"),
       },

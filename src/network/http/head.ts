@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { overrideOf, type Override } from "./override.ts";
 
 /** A request's head, read in one pass. `headers` are name and value in turn, without `Host` and what ends at each hop. */
 export interface RequestHead {
@@ -8,6 +9,8 @@ export interface RequestHead {
   readonly upgrade: string | null;
   readonly expectsContinue: boolean;
   readonly proxyAuthorization: string | null;
+  /** What asks the server to take the request for another one; they are sent on. */
+  readonly overrides: readonly Override[];
 }
 
 /** What belongs to one connection alone (RFC 9110, section 7.6.1), and credentials for the door. */
@@ -41,6 +44,7 @@ export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestH
   let upgrade: string | null = null;
   let expectsContinue = false;
   let proxyAuthorization: string | null = null;
+  const overrides: Override[] = [];
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
     const value = rawHeaders[index + 1] ?? "";
@@ -69,7 +73,10 @@ export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestH
       case "proxy-authorization":
         proxyAuthorization = value;
         break;
-      default:
+      default: {
+        const override = overrideOf(lower, value);
+        if (override !== null) overrides.push(override);
+      }
     }
     if (!hopByHop.has(lower)) headers.push(name, value);
   }
@@ -86,6 +93,7 @@ export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestH
     upgrade: named.includes("upgrade") ? upgrade : null,
     expectsContinue,
     proxyAuthorization,
+    overrides,
   };
 }
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSecure } from "node:https";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { addressOf } from "./plain.mjs";
 import { serveGit } from "./git.mjs";
@@ -15,6 +16,8 @@ export async function serveWeb(note, folder) {
     const { method, url, headers, socket } = request;
     const where = { address: addressOf(socket), port: socket.localPort, sni: socket.servername || null };
     note("http", { method, url, host: headers.host ?? null, ...where });
+    for (const [name, value] of Object.entries(headers)) if (overriding.test(name)) note("override", { name, value });
+    if (url.includes("/witness/")) return witness(note, request, response);
     const file = files.get(`${(headers.host ?? "").replace(/:\d+$/, "")}${url}`);
     if (file !== undefined) return response.writeHead(200, { "content-type": file.type }).end(file.body);
     return answer(request, response, folder);
@@ -31,6 +34,16 @@ export async function serveWeb(note, folder) {
     // Frames come back as they were sent.
     socket.pipe(socket);
   };
+  // A proxy as lenient as they come: it leads anywhere, and all of that is here.
+  const onConnect = (request, socket, head) => {
+    note("chain", { url: request.url });
+    const server = connect(Number(request.url.split(":")[1]) || 80, "127.0.0.1", () => {
+      socket.write("HTTP/1.1 200 OK\r\n\r\n");
+      server.write(head);
+      socket.pipe(server).pipe(socket);
+    });
+    for (const each of [socket, server]) each.on("error", () => socket.destroy());
+  };
   const onConnection = (socket) => {
     const port = socket.localPort;
     note("tcp", { port, address: addressOf(socket) });
@@ -44,14 +57,32 @@ export async function serveWeb(note, folder) {
     [8443, true],
   ]) {
     const server = isSecure ? createSecure(certificate, onRequest) : createServer(onRequest);
-    server.on("connection", onConnection).on("upgrade", onUpgrade);
+    server.on("connection", onConnection).on("upgrade", onUpgrade).on("connect", onConnect);
     server.listen(port, "::", 4096);
     await once(server, "listening");
   }
 }
 
+/** Headers by which some servers take a request for another one. */
+const overriding = /^x[-_](http[-_])?method|^x[-_](original|rewrite)[-_]ur[il]/;
+
+/** Writes down all that a request brought; without what `/witness/` of 127.0.0.1:8080 is rightly told. */
+function witness(note, request, response) {
+  const { url, headers, socket, method, rawHeaders } = request;
+  const { authorization = null, ...others } = headers;
+  const isBound = socket.localPort === 8080 && addressOf(socket) === "127.0.0.1" && url.startsWith("/witness/");
+  const names = rawHeaders.filter((_, index) => index % 2 === 0);
+  const text = JSON.stringify([method, url, names, others, isBound ? null : authorization]);
+  let body = "";
+  request.on("data", (data) => (body += data));
+  request.on("end", () => {
+    note("witness", { text: text + body, authorization });
+    response.end("seen\n");
+  });
+}
+
 function answer(request, response, folder) {
-  const { pathname, searchParams } = new URL(request.url, "http://any");
+  const { pathname, searchParams } = new URL(`http://any${request.url}`);
   if (pathname.startsWith("/git/")) return serveGit(request, response, join(folder, "git"));
   switch (pathname) {
     case "/headers":

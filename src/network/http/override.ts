@@ -1,0 +1,42 @@
+/** A method or a path that a header puts in the place of the request's own, for servers that heed it. */
+export type Override =
+  | { readonly kind: "method"; readonly method: string }
+  | { readonly kind: "path"; readonly path: string };
+
+/** A way to read a request. */
+export interface Reading {
+  readonly method: string;
+  readonly path: string;
+}
+
+/** Of Rails, Symfony, ASP.NET, Google's interfaces; of IIS, Zend and Symfony. */
+const methodHeaders = new Set(["x-http-method-override", "x-http-method", "x-method-override", "x-original-method"]);
+const pathHeaders = new Set(["x-original-url", "x-rewrite-url", "x-original-uri", "x-rewrite-uri", "x-override-url"]);
+
+/** `name` in lower case. Many servers do not tell `_` from `-`. */
+export function overrideOf(name: string, value: string): Override | null {
+  if (!name.startsWith("x")) return null;
+  const plain = name.includes("_") ? name.replaceAll("_", "-") : name;
+  if (methodHeaders.has(plain)) return { kind: "method", method: value };
+  return pathHeaders.has(plain) ? { kind: "path", path: value } : null;
+}
+
+/**
+ * All ways in which a server may read the request, the request as it stands last. A rule has to allow each: nobody here
+ * knows which server heeds what. `_method` counts in a query; what stands in a body is not read.
+ */
+export function readingsOf(method: string, path: string, overrides: readonly Override[]): readonly Reading[] {
+  const plain = { method, path };
+  const inQuery = path.includes("?") && /_method|%/.test(path) ? methodsInQuery(path) : [];
+  if (overrides.length === 0 && inQuery.length === 0) return [plain];
+  const written = overrides.flatMap((each) => (each.kind === "method" ? each.method.split(",") : []));
+  const methods = [...written, ...inQuery].map((each) => each.trim().toUpperCase());
+  const paths = overrides.flatMap((each) => (each.kind === "path" ? [each.path.trim()] : []));
+  const all = [path, ...paths].flatMap((at) => [method, ...methods].map((by) => ({ method: by, path: at })));
+  return [...all.slice(1), plain];
+}
+
+function methodsInQuery(path: string): readonly string[] {
+  // Some servers divide a query at `;` as well.
+  return new URLSearchParams(path.slice(path.indexOf("?")).replaceAll(";", "&")).getAll("_method");
+}
