@@ -1,4 +1,4 @@
-import type { Interception, SessionProtocol } from "./network/index.ts";
+import type { Interception } from "./network/index.ts";
 import type { Answerer, CapabilityText, RunChannel, Summary, ToolRegistry, Question } from "./session/index.ts";
 import { needsInterception, SandboxedError } from "./policy/index.ts";
 import { StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
@@ -64,6 +64,7 @@ async function openChannel(prepared: Prepared, wanted: ChannelRequest, id: strin
     id,
     resolved,
     oracle,
+    environment: ownEnvironment(),
     doorPort: plan.door?.proxyPort ?? null,
     state: ephemeral ? null : folders.state,
   });
@@ -71,9 +72,8 @@ async function openChannel(prepared: Prepared, wanted: ChannelRequest, id: strin
 
 async function equipNetwork(prepared: Prepared, channel: RunChannel | null): Promise<Equipment> {
   const { plan, resolved, oracle, home } = prepared;
-  const session = channel?.protocol ?? null;
   if (plan.door === null || !needsInterception(resolved)) {
-    return { launchable: prepared, serveDoor: serving(null, session) };
+    return { launchable: prepared, serveDoor: serving(null, channel) };
   }
   const { interceptionFor } = await import("./network/index.ts");
   const interception = await interceptionFor({
@@ -84,11 +84,11 @@ async function equipNetwork(prepared: Prepared, channel: RunChannel | null): Pro
       isReadable: (path) => oracle.decide({ op: "read", path }).effect === "allow",
     },
   });
-  if (interception === null) return { launchable: prepared, serveDoor: serving(null, session) };
+  if (interception === null) return { launchable: prepared, serveDoor: serving(null, channel) };
   const environment = [...interception.maskEnvironment(new Map(plan.environment))];
   return {
     launchable: { ...prepared, plan: { ...plan, environment } },
-    serveDoor: serving(interception, session),
+    serveDoor: serving(interception, channel),
     trust: interception.caBundle(),
   };
 }
@@ -134,16 +134,17 @@ export function sessionAfter(session: StartRequest["session"], stale: StaleLaunc
 }
 
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */
-function serving(interception: Interception | null, session: SessionProtocol | null): ServeDoor {
+function serving(interception: Interception | null, channel: RunChannel | null): ServeDoor {
   return async (entrances, policy, watcher) => {
     const { serveEntrances } = await import("./network/index.ts");
     const served = serveEntrances(entrances, {
       policy,
       environment: ownEnvironment(),
       interception,
-      session,
+      session: channel?.protocol ?? null,
       ...watcher,
     });
+    channel?.reach(served.fetcher);
     return {
       ...served,
       async update(next) {

@@ -43,10 +43,16 @@ export interface Tool {
 }
 
 export interface Fetched {
+  /** Of the last request, and how many redirects led to it. */
+  readonly url: string;
+  readonly redirects: number;
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
   readonly encoding: "utf-8" | "base64";
+  readonly bytes: number;
+  /** There was more of the body than `max_bytes`. */
+  readonly truncated: boolean;
 }
 
 /** Connects to the session of this run. Errors: `no_channel`, `unauthenticated`. */
@@ -158,17 +164,27 @@ export class Session {
     await this.call("session.summarize", { title, data: data ?? null });
   }
 
+  /** Fetches from a host that both the token and the policy allow; follows redirects to others that they allow. */
   async fetch(
     url: string,
     options: {
       readonly method?: string;
       readonly headers?: Readonly<Record<string, string>>;
-      readonly body?: string;
+      readonly body?: string | Uint8Array;
+      /** Of the answer's body; a MiB unless said otherwise. */
+      readonly max_bytes?: number;
+      /** Seconds. */
+      readonly timeout?: number;
     } = {},
   ): Promise<Fetched> {
+    const { body, ...more } = options;
+    const sent =
+      body === undefined || typeof body === "string"
+        ? { body }
+        : { body: Buffer.from(body).toString("base64"), encoding: "base64" };
     // The session's own form; it is checked where it is made.
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion
-    return objectIn(await this.call("session.fetch", { url, ...options })) as unknown as Fetched;
+    return objectIn(await this.call("session.fetch", { url, ...more, ...sent })) as unknown as Fetched;
   }
 
   requestPermissions(permissions: object, reason?: string): Promise<unknown> {

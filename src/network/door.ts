@@ -1,4 +1,6 @@
 import type { Server, Socket } from "node:net";
+import { makeFetcher } from "./fetch/fetcher.ts";
+import type { Fetcher } from "./fetch/model.ts";
 import type { DoorObserver, Gate } from "./gate.ts";
 import { HttpDoor } from "./http/server.ts";
 import { sayRefusal } from "./http/answer.ts";
@@ -40,6 +42,8 @@ export interface Door {
   serve(server: Server, role: Role): void;
   /** The policy behind the gate has changed: what it does not allow any more ends now. */
   update(): void;
+  /** Fetches by the same rules for somebody who is no client of the door. */
+  readonly fetcher: Fetcher;
   /** Ends every connection and closes the servers taken over. */
   close(): void;
 }
@@ -65,6 +69,7 @@ export function openDoor(options: DoorOptions): Door {
     serveHttp: (socket, arrival, head) => http.serve(socket, arrival, head),
   };
   const http = new HttpDoor(parts);
+  const fetcher = makeFetcher(parts);
   const originalOf = options.originalOf ?? (() => null);
 
   const admit = (socket: Socket, role: Role): void => {
@@ -84,6 +89,7 @@ export function openDoor(options: DoorOptions): Door {
   };
 
   return {
+    fetcher,
     serve(server, role) {
       const onConnection = (socket: Socket): void => admit(socket, role);
       servers.set(server, onConnection);
@@ -101,6 +107,7 @@ export function openDoor(options: DoorOptions): Door {
       servers.clear();
       for (const socket of clients) socket.destroy();
       http.close();
+      fetcher.close();
     },
   };
 }

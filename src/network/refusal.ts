@@ -89,7 +89,7 @@ export function authorityOf({ host, port }: Target, defaultPort?: number): strin
 }
 
 /** Asking again helps where the caller can change the rule, or where the world may answer differently. */
-function isRetryable(reason: DoorReason, decision: Decision | null): boolean {
+export function isRetryable(reason: DoorReason, decision: Decision | null): boolean {
   if (decision === null || decision.effect === "allow") {
     return ["resolve_failed", "resolve_timed_out", "connect_failed", "connect_timed_out", "limit"].includes(reason);
   }

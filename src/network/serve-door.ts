@@ -6,6 +6,7 @@ import { openChronicle } from "./chronicle.ts";
 import type { NetworkEvent } from "./chronicle.ts";
 import { serveDns } from "./dns/service.ts";
 import { openDoor } from "./door.ts";
+import type { Fetcher } from "./fetch/model.ts";
 import type { DatagramEntrance, Entrance } from "./entrances.ts";
 import type { DoorEvent, Refusal } from "./gate.ts";
 import { parseHosts } from "./hosts-table.ts";
@@ -43,6 +44,8 @@ export interface ServeOptions {
 
 /** A run's network, in service. */
 export interface ServedDoor {
+  /** Fetches by the rules in force. */
+  readonly fetcher: Fetcher;
   /** Puts another policy in force and ends what it does not allow; returns its generation's number. */
   update(policy: ResolvedPolicy): number;
   /** The same with an earlier one; false when it is no longer known. */
@@ -52,6 +55,55 @@ export interface ServedDoor {
 
 /** Puts the parts together: one gate that decides, and all that asks it. */
 export function serveEntrances(entrances: Entrances, options: ServeOptions): ServedDoor {
+  const { gate, names, observe, door, close } = behindGate(options);
+  door.serve(unblocked(entrances.proxy.serve({}, ignore)), "proxy");
+  for (const entrance of entrances.transparent.values())
+    door.serve(unblocked(entrance.serve({}, ignore)), "transparent");
+  const dns =
+    entrances.dns === null
+      ? null
+      : serveDns({
+          gate,
+          names,
+          observe,
+          udp: [entrances.dns.udp.serve(ignore)],
+          tcp: [unblocked(entrances.dns.tcp.serve({}, ignore))],
+        });
+  return {
+    fetcher: door.fetcher,
+    update(next) {
+      const generation = gate.update(next);
+      door.update();
+      return generation;
+    },
+    restore(generation) {
+      const known = gate.restore(generation);
+      if (known) door.update();
+      return known;
+    },
+    close() {
+      door.close();
+      dns?.close();
+      close();
+    },
+  };
+}
+
+/** A fetcher for a run that needs no door, because it has the host's network: the policy's rules hold for it alike. */
+export function openFetcher(
+  options: Pick<ServeOptions, "policy" | "environment" | "record">,
+): Fetcher & { readonly close: () => void } {
+  const { door, close } = behindGate({ ...options, refused: ignore });
+  return {
+    fetch: (request, how) => door.fetcher.fetch(request, how),
+    close() {
+      door.close();
+      close();
+    },
+  };
+}
+
+function behindGate(options: ServeOptions) {
   const names = makeSyntheticNames();
   const resolver = makeResolver({ hosts: hostsOfThisMachine() });
   const { policy, decideMiss } = options;
@@ -70,37 +122,11 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
     ...(options.interception && { interception: options.interception }),
     ...(options.session && { sessionProtocol: options.session }),
   });
-  door.serve(unblocked(entrances.proxy.serve({}, ignore)), "proxy");
-  for (const entrance of entrances.transparent.values())
-    door.serve(unblocked(entrance.serve({}, ignore)), "transparent");
-  const dns =
-    entrances.dns === null
-      ? null
-      : serveDns({
-          gate,
-          names,
-          observe,
-          udp: [entrances.dns.udp.serve(ignore)],
-          tcp: [unblocked(entrances.dns.tcp.serve({}, ignore))],
-        });
-  return {
-    update(next) {
-      const generation = gate.update(next);
-      door.update();
-      return generation;
-    },
-    restore(generation) {
-      const known = gate.restore(generation);
-      if (known) door.update();
-      return known;
-    },
-    close() {
-      door.close();
-      dns?.close();
-      resolver.close();
-      chronicle.close();
-    },
+  const close = (): void => {
+    resolver.close();
+    chronicle.close();
   };
+  return { gate, names, observe, door, close };
 }
 
 function entryOf({ kind, protocol, target, refusal, decision, sent, received }: DoorEvent): NetworkEvent {

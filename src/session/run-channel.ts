@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { version } from "../generated/version.ts";
-import { serveLoopbackSession } from "../network/index.ts";
-import type { SessionProtocol } from "../network/index.ts";
+import { openFetcher, serveLoopbackSession } from "../network/index.ts";
+import type { Fetcher, SessionProtocol } from "../network/index.ts";
 import type { AbsolutePath, Durability, JournalEvent, Oracle, ResolvedPolicy } from "../policy/index.ts";
 import type { Companion } from "../sandbox/index.ts";
 import { Channel } from "./channel.ts";
@@ -11,6 +11,7 @@ import type { CapabilityText } from "./capability/text.ts";
 import type { Summary } from "./context.ts";
 import { openControl } from "./control/endpoint.ts";
 import { SessionError } from "./error.ts";
+import { fetchMethod } from "./fetch/index.ts";
 import { sessionFiles } from "./files/index.ts";
 import type { SessionFiles } from "./files/index.ts";
 import type { MethodDefinition } from "./method.ts";
@@ -27,6 +28,8 @@ export interface RunChannelOptions {
   readonly oracle: Oracle;
   /** The program's network has a door, on this port of its loopback; null for one that shares the host's. */
   readonly doorPort: number | null;
+  /** This process's own, where proxies to the world are named; none when absent. */
+  readonly environment?: ReadonlyMap<string, string>;
   readonly grants: readonly CapabilityText[];
   readonly tools?: readonly ToolRegistry[];
   readonly answerers?: readonly Answerer[];
@@ -51,6 +54,8 @@ export interface RunChannel {
   /** For the run's door; null where the channel has a door of its own. */
   readonly protocol: SessionProtocol | null;
   readonly summaries: readonly Summary[];
+  /** From now on the run's door is open, and fetches are its own. */
+  reach(fetcher: Fetcher): void;
   /** Where nothing is started after all. */
   close(): void;
 }
@@ -65,7 +70,8 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
   let control: { readonly close: () => void } | null = null;
   const folder = state === null ? null : join(state, "sessions", id);
   const files = openFiles(options);
-  const channel = new Channel({
+  let fetcher: Fetcher | null = null;
+  const channel: Channel = new Channel({
     id,
     version,
     resolved,
@@ -78,14 +84,18 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     memory:
       state === null ? passingMemory() : memoryOf(state, resolved.places.workspaceRoots[0] ?? resolved.places.cwd),
     maxPause: Math.min(options.maxPause ?? Infinity, resolved.limits.maxPause),
-    methods: [...(files?.methods ?? []), ...(options.methods ?? [])],
+    methods: [fetchMethod(() => fetcher), ...(files?.methods ?? []), ...(options.methods ?? [])],
     onSummary: options.onSummary ?? (() => {}),
     record: (event, durability) => void early.push([event, durability]),
   });
+  const record = (event: JournalEvent): void => channel.record(event, "batched");
   let stop: (() => void) | null = null;
   const token = channel.open(door, capabilities, () => stop?.());
   const protocol = channel.protocolAt(door);
   const own = options.doorPort === null ? await serveLoopbackSession(protocol) : null;
+  const { environment = new Map() } = options;
+  const direct = own === null ? null : openFetcher({ policy: resolved, environment, record });
+  fetcher = direct;
   let isOver = false;
   const close = (): void => {
     if (isOver) return;
@@ -94,12 +104,16 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     channel.shut(new SessionError("revoked", "the session is over"));
     control?.close();
     own?.close();
+    direct?.close();
     files?.close();
   };
   return {
     environment: variables(`tcp://127.0.0.1:${own?.port ?? options.doorPort ?? 0}`, token, resolved.networkMode),
     protocol: own === null ? protocol : null,
     summaries: channel.summaries,
+    reach(opened) {
+      fetcher = opened;
+    },
     companion: {
       begin(run) {
         for (const [event, durability] of early.splice(0)) run.record(event, durability);

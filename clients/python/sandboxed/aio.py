@@ -200,8 +200,10 @@ class AsyncSession:
         method: Optional[str] = None,
         headers: Optional[Mapping[str, str]] = None,
         body: Union[str, bytes, None] = None,
+        max_bytes: Optional[int] = None,
+        timeout: Optional[float] = None,
     ) -> Answer:
-        result: Answer = await self._run(calls.fetch(url, method, headers, body))
+        result: Answer = await self._run(calls.fetch(url, method, headers, body, max_bytes, timeout))
         return result
 
     async def request_permissions(self, permissions: Mapping[str, Any], reason: Optional[str] = None) -> Fields:

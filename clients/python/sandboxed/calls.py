@@ -125,8 +125,16 @@ def memory_delete(key: str) -> Call:
     return Call("session.memory.delete", {"key": key}, lambda result: bool(result.get("deleted")))
 
 
-def fetch(url: str, method: Optional[str], headers: Optional[Mapping[str, str]], body: Union[str, bytes, None]) -> Call:
-    params = _given(url=url, method=method, headers=None if headers is None else dict(headers))
+def fetch(
+    url: str,
+    method: Optional[str],
+    headers: Optional[Mapping[str, str]],
+    body: Union[str, bytes, None],
+    max_bytes: Optional[int],
+    timeout: Optional[float],
+) -> Call:
+    given_headers = None if headers is None else dict(headers)
+    params = _given(url=url, method=method, headers=given_headers, max_bytes=max_bytes, timeout=timeout)
     if isinstance(body, bytes):
         params.update(body=base64.b64encode(body).decode("ascii"), encoding="base64")
     elif body is not None:

@@ -143,9 +143,14 @@ class Session:
         method: Optional[str] = None,
         headers: Optional[Mapping[str, str]] = None,
         body: Union[str, bytes, None] = None,
+        max_bytes: Optional[int] = None,
+        timeout: Optional[float] = None,
     ) -> Answer:
-        """Fetches from a host that the token and the policy allow."""
-        result: Answer = self._run(calls.fetch(url, method, headers, body))
+        """Fetches from a host that both the token and the policy allow; follows redirects to others that they allow.
+
+        Of the body ``max_bytes`` are kept, a MiB unless said otherwise; ``truncated`` tells whether there was more.
+        """
+        result: Answer = self._run(calls.fetch(url, method, headers, body, max_bytes, timeout))
         return result
 
     def request_permissions(self, permissions: Mapping[str, Any], reason: Optional[str] = None) -> Fields:

@@ -38,7 +38,7 @@ class Reply(Fields):
 
 
 class Answer(Fields):
-    """What ``fetch`` brought: ``status``, ``headers``, ``url`` and the body as text, bytes or JSON."""
+    """What ``fetch`` brought: ``status``, ``headers``, ``url``, ``truncated`` and the body as text, bytes or JSON."""
 
     @property
     def content(self) -> bytes:

@@ -93,10 +93,11 @@ export class OpenCall implements Call, Within {
   }
 
   async approve(act: Act): Promise<void> {
-    if (this.admission.asking.length === 0) return;
+    const asking = this.admission.asking.filter((held) => held.needsApproval);
+    if (asking.length === 0) return;
     await this.#support.ask(this, act);
     this.signal.throwIfAborted();
-    for (const held of this.admission.asking) held.approve();
+    for (const held of asking) held.approve();
   }
 
   /** True when this was the answer. */

@@ -91,9 +91,20 @@ function answer(request, response, folder) {
       return stream(response, Number(searchParams.get("bytes")));
     case "/count":
       return count(request, response);
+    case "/redirect":
+      return redirect(response, Number(searchParams.get("status") ?? 302), searchParams.get("to") ?? "");
+    case "/bytes":
+      return response.end(Buffer.from([0xff, 0xfe, 0x00, 0x80]));
+    case "/never":
+      return response.write("the beginning ");
     default:
       return response.end(`hello from ${request.headers.host} ${pathname}\n`);
   }
+}
+
+/** Node takes the bytes of a header for letters of Latin-1. */
+function redirect(response, status, to) {
+  return response.writeHead(status, { location: Buffer.from(to).toString("latin1") }).end();
 }
 
 function stream(response, bytes) {
