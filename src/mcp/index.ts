@@ -15,6 +15,5 @@ export { hiddenCharacters, visible } from "./rules/hidden.ts";
 export { isListed, needsApproval } from "./rules/approval.ts";
 export { McpServers } from "./servers.ts";
 export { modelNames, resolveToolName, scriptName, serversMeant } from "./names.ts";
-export { parseJsonText } from "./json-text.ts";
 export { searchTools } from "./search.ts";
 export { sessionTools } from "./session-tools.ts";

@@ -20,4 +20,5 @@ export { openRunChannel } from "./run-channel.ts";
 export { capabilityKinds } from "./capability/kinds.ts";
 export { RunClock } from "./clock.ts";
 export { SessionError } from "./error.ts";
+export { JsonTextError, parseJsonText } from "./json-text.ts";
 export { sweepLeftovers } from "./files/index.ts";

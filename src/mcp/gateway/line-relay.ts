@@ -1,7 +1,7 @@
 import type { Readable, Writable } from "node:stream";
 import { isTable } from "../catalogue.ts";
 import type { JsonTable } from "../catalogue.ts";
-import { JsonTextError, parseJsonText } from "../json-text.ts";
+import { JsonTextError, parseJsonText } from "../../session/index.ts";
 import { readLines, writeLine } from "../stdio/lines.ts";
 import type { ServerProcess } from "../stdio/server-process.ts";
 import type { RelayRules } from "./relay-rules.ts";

@@ -1,6 +1,6 @@
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
 import { SandboxedError } from "../../policy/index.ts";
-import { JsonTextError, parseJsonText } from "../json-text.ts";
+import { JsonTextError, parseJsonText } from "../../session/index.ts";
 import type { ServerProcess } from "./server-process.ts";
 
 /** More lines that are no messages than this, and it is not a server. */
