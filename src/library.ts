@@ -1,5 +1,6 @@
 import { bindPolicy, checkPrepared } from "./gate/index.ts";
 import type { Managed } from "./gate/index.ts";
+import { isKept } from "./audit/index.ts";
 import { managedEvents, recordingManaged, reportingDoor } from "./managed-run.ts";
 import { SandboxedError } from "./policy/index.ts";
 import type { JournalEvent, Policy } from "./policy/index.ts";
@@ -29,18 +30,25 @@ export interface RunOptions
   readonly onCheckpoint?: AnswerQuestion;
 }
 
-/** Launches that came through the gate, and what requirements say of them besides. */
-const issued = new WeakMap<object, Managed>();
+/** What is known of a launch that came through the gate. */
+interface Issued {
+  readonly managed: Managed;
+  readonly audit: "default" | "required";
+  /** For its journal. */
+  readonly events: readonly JournalEvent[];
+}
 
-/** Of each launch, for its journal. */
-const events = new WeakMap<object, readonly JournalEvent[]>();
+const issued = new WeakMap<object, Issued>();
+
+/** What `equip` returned besides: nobody else serves a door, or holds up a run's clock. */
+const equipped = new WeakSet<object>();
 
 /**
  * Decides everything and starts nothing; `start` takes the result as it is. Errors: those of `bindPolicy`, of the
  * sandbox's `prepare`, `ceiling_exceeded`, `requirements_conflict`.
  */
 export async function prepare(request: LaunchRequest): Promise<Prepared> {
-  const { policy, managed, warnings } = await bindPolicy(request.policy, {
+  const { policy, managed, audit, warnings } = await bindPolicy(request.policy, {
     environment: request.environment,
     cwd: request.cwd,
     requirementsFile: request.requirements ?? null,
@@ -48,9 +56,8 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
   const prepared = prepareLaunch({ ...request, policy });
   const cut = checkPrepared(policy, prepared);
   const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };
-  const launch = issue({ ...prepared, plan: frozen(prepared.plan), ...told }, managed);
-  events.set(launch, managedEvents(managed, prepared));
-  return launch;
+  const launch = { ...prepared, plan: frozen(prepared.plan), ...told };
+  return issue(launch, { managed, audit, events: managedEvents(managed, prepared) });
 }
 
 /**
@@ -62,18 +69,39 @@ export async function equip(
   wanted: ChannelRequest | null = null,
   session = "",
 ): Promise<Equipment> {
-  const managed = requireIssued(prepared);
+  const known = requireIssued(prepared);
   const equipment = await equipLaunch(prepared, wanted, session);
-  issue(equipment.launchable, managed);
-  events.set(equipment.launchable, events.get(prepared) ?? []);
-  return { ...equipment, serveDoor: reportingDoor(equipment.serveDoor, managed) };
+  issue(equipment.launchable, known);
+  const serveDoor = reportingDoor(equipment.serveDoor, known.managed);
+  for (const part of [serveDoor, equipment.companion]) if (part !== undefined) equipped.add(part);
+  return { ...equipment, serveDoor };
 }
 
-/** Starts the program of a launch that was prepared; the result streams. `equip` it first. */
+/**
+ * Starts the program of a launch that was prepared; the result streams. `equip` it first. Errors: `policy_invalid` for
+ * a launch, a door or a companion of somebody else's making.
+ */
 export function start(request: StartRequest, launchable: Launchable): Running {
-  requireIssued(launchable);
-  const session = recordingManaged(request.session, events.get(launchable) ?? []);
+  const { audit, events } = requireIssued(launchable);
+  const { serveDoor, companion } = request;
+  for (const part of [serveDoor, companion]) if (part !== undefined && !equipped.has(part)) throw foreign();
+  const session = recordingManaged(audit === "required" ? keptSession(request.session) : request.session, events);
   return startLaunch({ ...request, session }, launchable);
+}
+
+/** A session whose journal is on disk when the program starts. */
+function keptSession(session: StartRequest["session"]): StartRequest["session"] {
+  return {
+    ...session,
+    openJournal: () => {
+      const journal = session.openJournal();
+      if (isKept(journal)) return journal;
+      journal.close();
+      throw new SandboxedError("requirements_conflict", 'audit = "required": the journal of this run is not kept', {
+        hint: "hand in the journal that openSession() returns, without ephemeral",
+      });
+    },
+  };
 }
 
 /** Runs the program to its end. What it handed to its session is in the outcome. */
@@ -104,16 +132,22 @@ async function answerer(ask: AnswerQuestion): Promise<Answerer> {
   return callbackAnswerer(ask);
 }
 
-function issue<T extends object>(launch: T, managed: Managed): T {
-  issued.set(launch, managed);
+function issue<T extends object>(launch: T, known: Issued): T {
+  issued.set(launch, known);
   return Object.freeze(launch);
 }
 
-function requireIssued(launch: object): Managed {
-  const managed = issued.get(launch);
-  if (managed !== undefined) return managed;
+function requireIssued(launch: object): Issued {
+  const known = issued.get(launch);
+  if (known !== undefined) return known;
   throw new SandboxedError("policy_invalid", "this launch was not prepared here, or was changed since", {
     hint: "hand in what prepare() or equip() returned, as it is",
+  });
+}
+
+function foreign(): SandboxedError {
+  return new SandboxedError("policy_invalid", "this door or companion was not made here", {
+    hint: "hand in the serveDoor and companion that equip() returned, or none",
   });
 }
 

@@ -7,7 +7,7 @@ export { adoptSession, recoverable } from "./recovery.ts";
 export type { RecoverableSession } from "./recovery.ts";
 export type { JournalRecord } from "./record.ts";
 export { redactArgv, redactText } from "./redact.ts";
-export { areOthersOpen, journalPath, listSessions, openSession } from "./session.ts";
+export { areOthersOpen, isKept, journalPath, listSessions, openSession } from "./session.ts";
 export type { Session, SessionEntry, SessionOptions } from "./session.ts";
 export { transcriptOf } from "./transcript.ts";
 export type { TranscriptItem } from "./transcript.ts";

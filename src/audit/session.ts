@@ -37,6 +37,13 @@ export interface SessionEntry {
   readonly opened: string;
 }
 
+const kept = new WeakSet<Journal>();
+
+/** Whether it is the journal of a session here that is on disk. */
+export function isKept(journal: Journal): boolean {
+  return kept.has(journal);
+}
+
 /** Takes every event and keeps none. */
 const nowhere: Journal = { append() {}, close() {} };
 
@@ -53,6 +60,7 @@ export function openSession(options: SessionOptions): Session {
   const folder = join(folders.sessions, id);
   makeSessionFolder(folder);
   const journal = createJournal(folders, folder, id);
+  kept.add(journal);
   const { argv, cwd, version } = options;
   journal.append({ kind: "session.opened", argv, cwd, version }, "batched");
   return { id, journal, folder };

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { totalmem } from "node:os";
+import { hostname, totalmem } from "node:os";
 import { readConfigFile } from "../config/index.ts";
 import type { Trust } from "../config/index.ts";
 import { version } from "../generated/version.ts";
@@ -82,7 +82,8 @@ export function questionOf({ parsed, surroundings, program }: Omit<AskedRun, "qu
   return JSON.stringify([
     [version, dev, ino, mtimeMs],
     [process.geteuid?.(), process.getegid?.(), process.getgroups?.()],
-    [process.constrainedMemory(), totalmem()],
+    // Requirements may name hosts.
+    [hostname(), process.constrainedMemory(), totalmem()],
     [cwd, home, workspace],
     parsed.given,
     [program.program, program.script],

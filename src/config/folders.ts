@@ -10,6 +10,11 @@ export interface ToolFolders {
   readonly config: AbsolutePath;
 }
 
+/** Where they are for an account of which no variable says otherwise. */
+export function usualFolders(home: AbsolutePath): ToolFolders {
+  return toolFolders(new Map([["HOME", home]]));
+}
+
 /** By the XDG rules: relative values count as unset. `SANDBOXED_HOME` moves the configuration. */
 export function toolFolders(environment: ReadonlyMap<string, string>): ToolFolders {
   const told = environment.get("HOME") ?? "";

@@ -15,7 +15,7 @@ export type { EffectiveValue } from "./effective.ts";
 export { refuseExcess } from "./excess.ts";
 export { readClosure } from "./closure.ts";
 export type { Closure } from "./closure.ts";
-export { toolFolders } from "./folders.ts";
+export { toolFolders, usualFolders } from "./folders.ts";
 export type { ToolFolders } from "./folders.ts";
 export type { PolicyTest } from "./tests.ts";
 export { revokeTrust, trustedProjects, trustOf, trustProject } from "./trust.ts";

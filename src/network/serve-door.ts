@@ -55,7 +55,7 @@ export interface ServedDoor {
 
 /** Puts the parts together: one gate that decides, and all that asks it. */
 export function serveEntrances(entrances: Entrances, options: ServeOptions): ServedDoor {
-  const { gate, names, observe, door, close } = behindGate(options);
+  const { gate, names, observe, door, update, close } = behindGate(options);
   door.serve(unblocked(entrances.proxy.serve({}, ignore)), "proxy");
   for (const entrance of entrances.transparent.values())
     door.serve(unblocked(entrance.serve({}, ignore)), "transparent");
@@ -71,11 +71,7 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
         });
   return {
     fetcher: door.fetcher,
-    update(next) {
-      const generation = gate.update(next);
-      door.update();
-      return generation;
-    },
+    update,
     restore(generation) {
       const known = gate.restore(generation);
       if (known) door.update();
@@ -113,20 +109,33 @@ function behindGate(options: ServeOptions) {
     chronicle.add(entryOf(event));
     if (event.refusal !== null) tell(event.refusal, options);
   };
+  const choose = upstreamFrom(Object.fromEntries(options.environment));
+  let dialsItself = refusesUpstream(policy);
   const door = openDoor({
     gate,
     parseTarget: targetOf,
     observe,
-    upstream: upstreamFrom(Object.fromEntries(options.environment)),
+    upstream: (target, form) => (dialsItself ? null : choose(target, form)),
     originalOf: (address) => names.nameOf(address),
     ...(options.interception && { interception: options.interception }),
     ...(options.session && { sessionProtocol: options.session }),
   });
+  const update = (next: ResolvedPolicy): number => {
+    // It stays so for the run: what narrows holds at once, what widens is for later runs.
+    dialsItself ||= refusesUpstream(next);
+    const generation = gate.update(next);
+    door.update();
+    return generation;
+  };
   const close = (): void => {
     resolver.close();
     chronicle.close();
   };
-  return { gate, names, observe, door, close };
+  return { gate, names, observe, door, update, close };
+}
+
+function refusesUpstream({ layers }: ResolvedPolicy): boolean {
+  return layers.some(({ network }) => network.upstreamProxy === "refused");
 }
 
 function entryOf({ kind, protocol, target, refusal, decision, sent, received }: DoorEvent): NetworkEvent {

@@ -78,6 +78,8 @@ export interface NetworkPolicy {
   readonly credentials: readonly CredentialRule[];
   readonly bundles: readonly string[];
   readonly unixSockets: readonly UnixSocketRule[];
+  /** The door dials by itself, whatever proxy its environment names. */
+  readonly upstreamProxy?: "refused";
 }
 
 export interface EnvironmentPolicy {

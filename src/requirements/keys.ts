@@ -154,13 +154,13 @@ export const keys = {
     combine: "off",
     by: "anyone",
     conflict: "narrow",
-    says: "false: no private or loopback address of the host's is reached.",
+    says: "false: no private, loopback or unspecified address is reached.",
   },
   "network.allow_upstream_proxy": {
     combine: "off",
     by: "anyone",
-    conflict: "refuse",
-    says: "false: the door dials by itself and uses no proxy of the environment.",
+    conflict: "narrow",
+    says: "false: the door dials by itself, whatever proxy a variable names.",
   },
   "network.dangerously_allow_all_unix_sockets": {
     combine: "off",
@@ -171,8 +171,8 @@ export const keys = {
   "network.dangerously_allow_non_loopback_proxy": {
     combine: "off",
     by: "anyone",
-    conflict: "refuse",
-    says: "false: listeners for programs stay on loopback addresses.",
+    conflict: "none",
+    says: "Listeners for programs stay on loopback addresses, whatever is said here.",
   },
   "network.http_port": {
     combine: "rank",
@@ -242,7 +242,12 @@ export const keys = {
     says: "Ways to build a sandbox on Windows.",
   },
   otel: { combine: "rank", by: "admin", conflict: "repair", says: "Where telemetry goes." },
-  limits: { combine: "least", by: "anyone", conflict: "narrow", says: "Upper bounds of what a run may take." },
+  limits: {
+    combine: "least",
+    by: "anyone",
+    conflict: "narrow",
+    says: "Upper bounds of what a run may take.",
+  },
   enforcement_level: {
     combine: "greatest",
     by: "anyone",

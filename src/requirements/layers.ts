@@ -40,6 +40,8 @@ export function layersOf(source: Source, exceptions: readonly Exception[], now: 
           network: { mode: { value: "off", provenance: source.place("network.enabled") } },
         }),
       );
+    if (source.get("network.allow_upstream_proxy") === false)
+      enforced.push(withoutUpstream(source.place("network.allow_upstream_proxy")));
     const limits = source.get("limits");
     if (limits !== undefined) {
       const place = source.place("limits");
@@ -48,6 +50,12 @@ export function layersOf(source: Source, exceptions: readonly Exception[], now: 
     }
     return { enforced, reported };
   });
+}
+
+function withoutUpstream(place: Provenance): PolicyLayer {
+  const open = layerFrom(place, {});
+  const { profile } = open;
+  return { ...open, profile: { ...profile, network: { ...profile.network, upstreamProxy: "refused" } } };
 }
 
 /** True as well where no time is said. */
@@ -114,18 +122,37 @@ function networkLayer(source: Source, exceptions: readonly Exception[]): PolicyL
   return layerFrom(only ?? place, { network: { mode, domains, unixSockets: [...deniedSockets, everySocket] } });
 }
 
-/** This machine's own and private networks (RFC 1122, 1918, 3927, 4193, 4291, 6598). */
+/**
+ * This machine's own and private networks (RFC 1122, 1918, 3927, 4193, 4291, 6598). Linux takes a connection to the
+ * unspecified address for one to itself.
+ */
+const localV4 = [
+  [0, 0, 8],
+  [127, 0, 8],
+  [10, 0, 8],
+  [172, 16, 12],
+  [192, 168, 16],
+  [169, 254, 16],
+  [100, 64, 10],
+] as const;
+
+/** In IPv6 also in the forms that carry an address of IPv4: translated (RFC 2765, 6052) and 6to4 (RFC 3056). */
 const localBlocks = [
-  "127.0.0.0/8",
-  "10.0.0.0/8",
-  "172.16.0.0/12",
-  "192.168.0.0/16",
-  "169.254.0.0/16",
-  "100.64.0.0/10",
-  "[::1]",
+  ...localV4.flatMap(([one, two, bits]) => {
+    const hex = ((one << 8) | two).toString(16);
+    return [
+      `${one}.${two}.0.0/${bits}`,
+      `64:ff9b::${one}.${two}.0.0/${96 + bits}`,
+      `::ffff:0:${one}.${two}.0.0/${96 + bits}`,
+      `2002:${hex}::/${16 + bits}`,
+    ];
+  }),
+  "::",
+  "::1",
   "fc00::/7",
   "fe80::/10",
-];
+  "fec0::/10",
+].map((block) => (block.includes(":") ? `[${block}]` : block));
 
 export const layerName: Layer = "requirements";
 

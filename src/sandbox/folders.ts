@@ -1,2 +1,2 @@
-export { toolFolders } from "../config/index.ts";
+export { toolFolders, usualFolders } from "../config/index.ts";
 export type { ToolFolders } from "../config/index.ts";

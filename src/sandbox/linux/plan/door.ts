@@ -1,4 +1,10 @@
-import { knownNormal, needsInterception, parseDomainPattern, SandboxedError } from "../../../policy/index.ts";
+import {
+  escapeText,
+  knownNormal,
+  needsInterception,
+  parseDomainPattern,
+  SandboxedError,
+} from "../../../policy/index.ts";
 import type { AbsolutePath, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, DoorPlan, Expectation, MountStep } from "../../plan.ts";
@@ -31,6 +37,12 @@ export function planDoor(
 ): DoorPlan | null {
   const { networkMode, layers } = resolved;
   const allowed = layers.flatMap(({ network }) => network.domains.filter(({ access }) => access === "allow"));
+  const beyond = published.find(({ address }) => !/^(?:127(?:\.\d{1,3}){3}|::1)$/.test(address));
+  if (beyond !== undefined) {
+    throw new SandboxedError("usage", `${escapeText(beyond.address)} is no address of the loopback`, {
+      hint: "publish a port at 127.0.0.1 or ::1: nothing a sandbox runs is offered to other machines",
+    });
+  }
   if (published.length > 0 && networkMode === "full") {
     throw new SandboxedError("policy_unenforceable", "--publish is for a network of the program's own", {
       hint: "with the host's network its ports are reachable as they are",

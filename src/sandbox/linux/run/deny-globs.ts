@@ -13,7 +13,8 @@ interface Pattern {
 
 /**
  * Files that match a deny glob now and would otherwise be visible: mounts know no patterns. Looked for in the
- * workspaces, the home and other writable places, and elsewhere where a pattern names the folder.
+ * workspaces, the home, other writable places and those that are granted by name, and elsewhere where a pattern names
+ * the folder.
  * Errors: `policy_unenforceable` above the limit, and always for `deny_glob = "strict"`.
  */
 export function expandDenyGlobs(
@@ -27,11 +28,19 @@ export function expandDenyGlobs(
   );
   if (patterns.length === 0) return [];
   const { home, workspaceRoots } = resolved.places;
-  const places = [...new Set([...workspaceRoots, ...writable, home])];
+  const places = [...new Set([...workspaceRoots, ...writable, home, ...named(resolved)])];
   const starts = new Set(patterns.flatMap(({ compiled }) => startsOf(compiled.base, places)));
   const search = new Search(patterns, oracle, disk, resolved.denyGlob === "strict");
   for (const start of starts) if (isShown(start, oracle)) search.walk(start);
   return search.found;
+}
+
+/** What somebody grants by its path, and not by a token that stands for much of the machine. */
+function named({ layers }: ResolvedPolicy): readonly AbsolutePath[] {
+  const granted = layers.flatMap(({ entries }) => entries.filter(({ access }) => access !== "deny"));
+  return granted.flatMap(({ path, entry: { target } }) =>
+    (target.kind === "path" || target.kind === "home") && path !== rootPath ? [path] : [],
+  );
 }
 
 /** Where the files of a pattern may stand: its own folder, or the places below it when it starts above them. */

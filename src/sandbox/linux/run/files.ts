@@ -16,6 +16,7 @@ import { dirname, join } from "node:path";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
+import { usualFolders } from "../../folders.ts";
 import type { ToolFolders } from "../../folders.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import { doorFiles } from "../door/files.ts";
@@ -25,11 +26,14 @@ import type { SeccompVariant } from "../seccomp/index.ts";
 import type { Launchable } from "./launchable.ts";
 
 /**
- * The tool's own folders that a launch makes: none of them may be a program's to make and to fill, so that even
- * the one for configuration is made where a program could.
+ * The tool's own folders: none of them may be a program's to make and to fill, so that a launch makes even the one for
+ * configuration where a program could. Those that the account has when no variable moves them count as well: the next
+ * run may be started without the variable.
  */
-export function madeFolders({ state, cache, config }: ToolFolders, { canonical }: HostFacts): readonly AbsolutePath[] {
-  return [state, cache, config].map((folder) => canonical(folder) ?? folder);
+export function ownFolders(folders: ToolFolders, { account, canonical }: HostFacts): readonly AbsolutePath[] {
+  const usual = [account.home, ...(account.otherHomes ?? [])].map((home) => usualFolders(home));
+  const all = [folders, ...usual].flatMap(({ state, cache, config }) => [state, cache, config]);
+  return [...new Set(all.map((folder) => canonical(folder) ?? folder))];
 }
 
 /** Errors: `setup_failed` when one of the tool's own folders cannot be made. */

@@ -11,7 +11,6 @@ import {
 import type { AbsolutePath, Entry, Layer, Oracle, Places, Policy, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
-import type { ToolFolders } from "../../folders.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { PrepareRequest } from "../../request.ts";
 import { assertToolSafe, changeableBy, openDisk, readFacts, toolLocations, unsafeWorkspace } from "../facts/index.ts";
@@ -19,7 +18,7 @@ import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
 import { expandDenyGlobs } from "./deny-globs.ts";
-import { builtFolder, doorFolder, madeFolders } from "./files.ts";
+import { builtFolder, doorFolder, ownFolders } from "./files.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { deniedFiles } from "./hard-links.ts";
 import { chooseBackend } from "./ladder.ts";
@@ -61,7 +60,8 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   const named = request.policy.layers[0]?.profile.workspaceRoots ?? [];
   const rooted = named.map((root) => existing(root, host));
   requireSafeRoots([...(asked ?? []), ...rooted], request.policy, host);
-  const places = placesOf(host, folders, [...found, ...rooted]);
+  const guarded = ownFolders(folders, host);
+  const places = placesOf(host, guarded, [...found, ...rooted]);
   const policy = withScript(request, places);
   requireGranted(policy, host);
 
@@ -112,7 +112,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     denied: expandDenyGlobs(resolved, oracle, roots, disk),
     placeholders: surveyed.protection.placeholders,
     list: disk.list,
-    made: madeFolders(folders, host),
+    made: guarded,
     publish: request.publish ?? [],
     channel: request.channel === true,
     clients: absolutePath(`${dirname(built)}/clients/python`),
@@ -158,7 +158,7 @@ function existing(path: string, facts: HostFacts): AbsolutePath {
   throw new SandboxedError("workspace_unsafe", `the workspace ${path} is not a directory that can be resolved`);
 }
 
-function placesOf(facts: HostFacts, folders: ToolFolders, workspaceRoots: readonly AbsolutePath[]): Places {
+function placesOf(facts: HostFacts, guarded: readonly AbsolutePath[], workspaceRoots: readonly AbsolutePath[]): Places {
   return {
     home: facts.account.home,
     otherHomes: facts.account.otherHomes ?? [],
@@ -167,7 +167,7 @@ function placesOf(facts: HostFacts, folders: ToolFolders, workspaceRoots: readon
     tmpdir: facts.tmpdir,
     minimal: facts.platform,
     toolchains: facts.toolchains.flatMap(({ roots }) => roots),
-    toolState: [...Object.values(folders), systemFolder].map((folder) => facts.canonical(folder) ?? folder),
+    toolState: [...guarded, facts.canonical(systemFolder) ?? systemFolder],
     protectedPaths: [],
     canonical: facts.canonical,
   };
