@@ -37,7 +37,9 @@ export async function connectControl(folder: string): Promise<ControlClient | nu
   };
   socket.on("error", () => {}); // told by its end
   socket.once("close", lose);
-  createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY }).on("line", (line) => {
+  const lines = createInterface({ input: socket, crlfDelay: Number.POSITIVE_INFINITY });
+  lines.on("error", () => {}); // those of the socket once more
+  lines.on("line", (line) => {
     const answer: Json = JSON.parse(line);
     if (!isObject(answer) || typeof answer["id"] !== "number") return;
     const { id, error } = answer;

@@ -1,4 +1,5 @@
-import { readJournal, stateOf } from "../../../audit/index.ts";
+import { readJournal, stateOf, transcriptOf } from "../../../audit/index.ts";
+import type { TranscriptItem } from "../../../audit/index.ts";
 import { escapeText } from "../../../policy/index.ts";
 import type { JsonObject } from "../../../session/index.ts";
 import type { Command } from "../../command.ts";
@@ -16,11 +17,16 @@ export const sessionShow: Command = {
   operands: "SESSION",
   options: outputOptions,
   examples: ["sandboxed session show last", "sandboxed session show last --json"],
-  about: [ABOUT_SESSION, "Of an open one: its grants, the questions that wait, and its summaries."],
+  about: [
+    ABOUT_SESSION,
+    "What it did, from its journal. Of an open one also its grants, the questions that wait, and its summaries.",
+  ],
   async run(parsed) {
     const session = sessionNamed(parsed);
     const state = stateOf(callersEnvironment(), session);
-    const opened = [...readJournal(session.journal)].find(({ kind }) => kind === "session.opened");
+    const records = [...readJournal(session.journal)];
+    const opened = records.find(({ kind }) => kind === "session.opened");
+    const items = transcriptOf(records, state === "running");
     const command = opened?.members.get("argv");
     const live = (await isOpen(session))
       ? await askSession(session, async (call): Promise<Live> => ({
@@ -34,6 +40,7 @@ export const sessionShow: Command = {
     const lines = [
       `${session.id}  ${session.opened}  ${state}`,
       `command: ${escapeText(Array.isArray(command) ? command.join(" ") : "")}`,
+      ...itemLines(items, width),
       ...(live === null ? [] : grantLines(live.info)),
       ...(live?.questions ?? []).flatMap((question) => [
         ...questionLines(asQuestion(question), width, unpainted),
@@ -46,12 +53,29 @@ export const sessionShow: Command = {
     ];
     const { id, opened: time, folder } = session;
     return {
-      data: { session: id, opened: time, state, folder, command: command ?? null, live },
+      data: { session: id, opened: time, state, folder, command: command ?? null, items, live },
       text: `${lines.join("\n")}\n`,
       status: 0,
     };
   },
 };
+
+/** The last ones in a table; all of them are in the JSON. */
+const MOST_ITEMS = 30;
+
+function itemLines(items: readonly TranscriptItem[], width: number): readonly string[] {
+  const shown = items.slice(-MOST_ITEMS);
+  const left = items.length - shown.length;
+  return [
+    ...(left === 0 ? [] : [`  … ${left} before these: --json has them`]),
+    ...shown.map(({ started, kind, id, status, outcome, title }) => {
+      const came = status === "completed" && outcome === "ok" ? "" : ` ${outcome ?? ""}`.trimEnd();
+      const line = `  ${started.slice(11, 19)}  ${status}${came}  ${kind} ${id}: ${title}`;
+      const text = escapeText(line);
+      return text.length > width ? `${text.slice(0, width - 1)}…` : text;
+    }),
+  ];
+}
 
 function grantLines(info: JsonObject): readonly string[] {
   return listIn(info["grants"]).map((grant) => {
