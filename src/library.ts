@@ -14,6 +14,9 @@ import {
 } from "./run.ts";
 import type { ChannelRequest, Equipment } from "./run.ts";
 import type { AnswerQuestion, Answerer } from "./session/index.ts";
+import { openSession } from "./audit/index.ts";
+import { version } from "./generated/version.ts";
+import type { Spawning } from "./spawned-run.ts";
 import { prepare as prepareLaunch } from "./sandbox/index.ts";
 import type { Launchable, Prepared, PrepareRequest, Running, RunOutcome, StartRequest } from "./sandbox/index.ts";
 
@@ -36,6 +39,8 @@ interface Issued {
   readonly audit: "default" | "required";
   /** For its journal. */
   readonly events: readonly JournalEvent[];
+  /** What programs are started from that it has besides. */
+  readonly request: Spawning["request"];
 }
 
 const issued = new WeakMap<object, Issued>();
@@ -56,8 +61,10 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
   const prepared = prepareLaunch({ ...request, policy });
   const cut = checkPrepared(policy, prepared);
   const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };
+  const { cwd, environment, workspaceRoots, workspace, backend } = request;
+  const spawned = { policy, cwd, environment: new Map(environment), workspaceRoots, workspace, backend };
   const launch = { ...prepared, plan: frozen(prepared.plan), ...told };
-  return issue(launch, { managed, audit, events: managedEvents(managed, prepared) });
+  return issue(launch, { managed, audit, events: managedEvents(managed, prepared), request: spawned });
 }
 
 /**
@@ -70,7 +77,7 @@ export async function equip(
   session = "",
 ): Promise<Equipment> {
   const known = requireIssued(prepared);
-  const equipment = await equipLaunch(prepared, wanted, session);
+  const equipment = await equipLaunch(prepared, wanted, session, spawningOf(known, wanted));
   issue(equipment.launchable, known);
   const serveDoor = reportingDoor(equipment.serveDoor, known.managed);
   for (const part of [serveDoor, equipment.companion]) if (part !== undefined) equipped.add(part);
@@ -120,11 +127,25 @@ export async function run(request: RunOptions): Promise<RunOutcome> {
     const { launchable, channel, ...equipment } = await equip(prepared, wanted, request.session.id);
     try {
       const running = start({ ...equipment, ...request, session: sessionAfter(request.session, stale) }, launchable);
-      return withSummaries(await running.outcome, channel);
+      return await withSummaries(await running.outcome, channel);
     } finally {
       channel?.close();
     }
   });
+}
+
+/** The sessions of programs that the program starts are the tool's own, as are those of its command line. */
+function spawningOf({ request, managed, audit }: Issued, wanted: ChannelRequest | null): Spawning {
+  const { cwd, environment } = request;
+  const ephemeral = wanted?.ephemeral === true && audit !== "required";
+  return {
+    request,
+    managed,
+    openSession: (opening) => ({
+      id: opening.id,
+      openJournal: () => openSession({ ...opening, ephemeral, cwd, version, environment }).journal,
+    }),
+  };
 }
 
 async function answerer(ask: AnswerQuestion): Promise<Answerer> {

@@ -3,6 +3,7 @@ import type { Answerer, CapabilityText, RunChannel, Summary, ToolRegistry, Quest
 import { needsInterception, SandboxedError } from "./policy/index.ts";
 import { StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
 import type { Launchable, Prepared, Running, RunOutcome, ServeDoor, StartRequest } from "./sandbox/index.ts";
+import type { Spawning } from "./spawned-run.ts";
 
 /** What a prepared run gets besides: who serves its door, and where rules look inside of TLS, certificates for it. */
 export interface Equipment {
@@ -34,33 +35,52 @@ export interface ChannelRequest {
 
 /**
  * Readies what a run needs of the network and of its session before it is started. Loads nothing for runs without a door
- * and without grants. Errors: `policy_invalid`, `policy_unenforceable` for a credential that cannot be had.
+ * and without grants. `spawning`: what programs are started from that a holder of `agents` asks for. Errors:
+ * `policy_invalid`, `policy_unenforceable` for a credential that cannot be had.
  */
-export async function equip(prepared: Prepared, wanted: ChannelRequest | null = null, id = ""): Promise<Equipment> {
-  const channel = wanted === null || wanted.grants.length === 0 ? null : await openChannel(prepared, wanted, id);
+export async function equip(
+  prepared: Prepared,
+  wanted: ChannelRequest | null = null,
+  id = "",
+  spawning: Spawning | null = null,
+): Promise<Equipment> {
+  const isWanted = wanted !== null && wanted.grants.length > 0;
+  const channel = isWanted ? await openChannel(prepared, wanted, id, spawning) : null;
   try {
-    const equipment = await equipNetwork(prepared, channel);
-    if (channel === null) return equipment;
-    const { launchable } = equipment;
-    const environment = [...new Map([...launchable.plan.environment, ...channel.environment])];
-    return {
-      ...equipment,
-      launchable: { ...launchable, plan: { ...launchable.plan, environment } },
-      channel,
-      companion: channel.companion,
-    };
+    const equipment = await equipFor(prepared, channel);
+    return channel === null ? equipment : { ...equipment, channel, companion: channel.companion };
   } catch (error) {
     channel?.close();
     throw error;
   }
 }
 
-async function openChannel(prepared: Prepared, wanted: ChannelRequest, id: string): Promise<RunChannel> {
+/** What a door and an environment get of a channel. */
+export type ReadyChannel = Pick<RunChannel, "protocol" | "environment" | "reach">;
+
+/** With a channel that somebody holds already, or without one. Errors: as `equip`. */
+export async function equipFor(prepared: Prepared, channel: ReadyChannel | null): Promise<Equipment> {
+  const equipment = await equipNetwork(prepared, channel);
+  if (channel === null) return equipment;
+  const { launchable } = equipment;
+  const environment = [...new Map([...launchable.plan.environment, ...channel.environment])];
+  return { ...equipment, launchable: { ...launchable, plan: { ...launchable.plan, environment } } };
+}
+
+async function openChannel(
+  prepared: Prepared,
+  wanted: ChannelRequest,
+  id: string,
+  spawning: Spawning | null,
+): Promise<RunChannel> {
   const { openRunChannel } = await import("./session/index.ts");
   const { resolved, oracle, plan, folders } = prepared;
   const { ephemeral = false, ...rest } = wanted;
   return openRunChannel({
     ...rest,
+    ...(spawning !== null && {
+      spawner: async () => (await import("./spawned-run.ts")).spawnerOf(spawning, { id, plan }),
+    }),
     id,
     resolved,
     oracle,
@@ -70,7 +90,7 @@ async function openChannel(prepared: Prepared, wanted: ChannelRequest, id: strin
   });
 }
 
-async function equipNetwork(prepared: Prepared, channel: RunChannel | null): Promise<Equipment> {
+async function equipNetwork(prepared: Prepared, channel: ReadyChannel | null): Promise<Equipment> {
   const { plan, resolved, oracle, home } = prepared;
   if (plan.door === null || !needsInterception(resolved)) {
     return { launchable: prepared, serveDoor: serving(null, channel) };
@@ -98,9 +118,14 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   return startSandbox({ serveDoor: serving(null, null), ...request }, launchable);
 }
 
-/** The outcome, and what the program handed to its session apart from what it printed. */
-export function withSummaries(outcome: RunOutcome, channel: RunChannel | undefined): RunOutcome {
-  return channel === undefined ? outcome : { ...outcome, summaries: channel.summaries };
+/**
+ * The outcome, and what the program handed to its session apart from what it printed; when all that it started through
+ * the session has ended, too.
+ */
+export async function withSummaries(outcome: RunOutcome, channel: RunChannel | undefined): Promise<RunOutcome> {
+  if (channel === undefined) return outcome;
+  await channel.settled();
+  return { ...outcome, summaries: channel.summaries };
 }
 
 /** A host that changes whenever a launch is prepared is not waited for. */
@@ -134,7 +159,7 @@ export function sessionAfter(session: StartRequest["session"], stale: StaleLaunc
 }
 
 /** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */
-function serving(interception: Interception | null, channel: RunChannel | null): ServeDoor {
+function serving(interception: Interception | null, channel: ReadyChannel | null): ServeDoor {
   return async (entrances, policy, watcher) => {
     const { serveEntrances } = await import("./network/index.ts");
     const served = serveEntrances(entrances, {

@@ -9,6 +9,7 @@ export type { JournalRecord } from "./record.ts";
 export { redactArgv, redactText } from "./redact.ts";
 export { areOthersOpen, isKept, journalPath, listSessions, openSession } from "./session.ts";
 export type { Session, SessionEntry, SessionOptions } from "./session.ts";
+export { isSpawned } from "./spawned.ts";
 export { transcriptOf } from "./transcript.ts";
 export type { TranscriptItem } from "./transcript.ts";
 export { readJournal, verifyJournal } from "./verify.ts";

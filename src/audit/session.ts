@@ -26,6 +26,8 @@ export interface SessionOptions {
   /** Of the tool. */
   readonly version: string;
   readonly environment: ReadonlyMap<string, string>;
+  /** The session whose program asked for this one. */
+  readonly parent?: string;
 }
 
 /** A session as its folder names it. */
@@ -61,8 +63,8 @@ export function openSession(options: SessionOptions): Session {
   makeSessionFolder(folder);
   const journal = createJournal(folders, folder, id);
   kept.add(journal);
-  const { argv, cwd, version } = options;
-  journal.append({ kind: "session.opened", argv, cwd, version }, "batched");
+  const { argv, cwd, version, parent } = options;
+  journal.append({ kind: "session.opened", argv, cwd, version, ...(parent !== undefined && { parent }) }, "batched");
   return { id, journal, folder };
 }
 

@@ -1,13 +1,16 @@
+import { openSession } from "../audit/index.ts";
 import { readConfigFile } from "../config/index.ts";
 import type { Config, Trust } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
-import type { Backend } from "../sandbox/index.ts";
+import type { Backend, RunSession } from "../sandbox/index.ts";
 import type { ToolRegistry } from "../session/index.ts";
 import { managedEvents, reportingDoor } from "../managed-run.ts";
+import { version } from "../generated/version.ts";
 import { equip } from "../run.ts";
+import type { Spawning } from "../spawned-run.ts";
 import { cancelledOptions } from "./cancelled.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { provenanceText } from "./outcome-text.ts";
@@ -47,17 +50,20 @@ export async function decideRun(
   checkOptions(config, backend, ephemeral);
   const grants = await askedGrants(asked);
   const noting = notingDisk();
+  const request = {
+    policy: config.policy,
+    cwd: surroundings.cwd,
+    environment: surroundings.environment,
+    workspaceRoots: null,
+    workspace: config.profile.workspace,
+    backend,
+  };
   const prepared = prepare(
     {
-      policy: config.policy,
+      ...request,
       program: program.program,
       arguments: program.arguments,
       script: program.script,
-      cwd: surroundings.cwd,
-      environment: surroundings.environment,
-      workspaceRoots: null,
-      workspace: config.profile.workspace,
-      backend,
       terminal: terminalOf(lastValue(parsed, "tty")),
       session: { id: session },
       channel: grants !== null,
@@ -86,7 +92,12 @@ export async function decideRun(
       voice.say(`waits for an answer: ${escapeText(text)}`, `  sandboxed session reply ${session} ${id} yes`);
     },
   };
-  const { launchable, ...equipment } = await equip(prepared, isReal ? wanted : null, session);
+  const spawning: Spawning = {
+    request,
+    managed: config.managed,
+    openSession: (opening) => openAgent(asked, opening),
+  };
+  const { launchable, ...equipment } = await equip(prepared, isReal ? wanted : null, session, spawning);
   return {
     launchable,
     equipment: { ...equipment, serveDoor: reportingDoor(equipment.serveDoor, config.managed) },
@@ -123,6 +134,18 @@ async function askedGrants({ parsed, surroundings }: AskedRun) {
 async function toolsOf(asked: Asked, grants: readonly string[]): Promise<readonly ToolRegistry[]> {
   if (asked.config.mcpServers.size === 0 || !grants.some((grant) => /^tools(?:[=:]|$)/.test(grant))) return [];
   return (await import("./mcp/run-tools.ts")).toolsForRun(asked, grants);
+}
+
+/** As the run's own: a session, or none that is kept. */
+function openAgent(
+  { parsed, surroundings: { cwd, environment } }: AskedRun,
+  opening: Parameters<Spawning["openSession"]>[0],
+): RunSession {
+  const ephemeral = lastValue(parsed, "ephemeral") !== null;
+  return {
+    id: opening.id,
+    openJournal: () => openSession({ ...opening, ephemeral, cwd, version, environment }).journal,
+  };
 }
 
 /** Then there is nobody who could use a token. */

@@ -136,7 +136,7 @@ async function execute(
     });
     const outcome = await running.outcome.finally(() => watching.close());
     await tidying.now();
-    return withSummaries(outcome, channel);
+    return await withSummaries(outcome, channel);
   } catch (error) {
     tidying.forget();
     throw error;

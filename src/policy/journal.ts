@@ -10,6 +10,8 @@ export type JournalEvent =
       readonly argv: readonly string[];
       readonly cwd: string;
       readonly version: string;
+      /** The session whose program asked for it. */
+      readonly parent?: string;
     }
   | {
       readonly kind: "run.launching";
@@ -107,6 +109,26 @@ export type JournalEvent =
       readonly by: string;
     }
   | { readonly kind: "session.summarized"; readonly grant: string; readonly title: string; readonly bytes: number }
+  | {
+      /** A call starts a program in a sandbox of its own, which has a session and a journal of its own. */
+      readonly kind: "session.spawning";
+      readonly call: string;
+      readonly grant: string;
+      readonly session: string;
+      /** What its token was made for; null where it has none. */
+      readonly token: string | null;
+      readonly argv: readonly string[];
+    }
+  | {
+      /** That program has ended, or never began. */
+      readonly kind: "session.spawned";
+      readonly call: string;
+      readonly session: string;
+      /** As of `run.ended`; null where nothing ran. */
+      readonly status: number | null;
+      /** Why it did not run, or not to its end. */
+      readonly message: string | null;
+    }
   | {
       /** Somebody came to the channel without a token that is good there. */
       readonly kind: "session.turned_away";

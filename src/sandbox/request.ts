@@ -111,4 +111,6 @@ export interface StartRequest {
   readonly companion?: Companion;
   /** Asks the program to end, then ends it. */
   readonly cancel?: AbortSignal;
+  /** Milliseconds between the two. */
+  readonly grace?: number;
 }

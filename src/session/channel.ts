@@ -20,6 +20,7 @@ import { grantMethods } from "./methods/grants.ts";
 import { infoMethods } from "./methods/info.ts";
 import { memoryMethods } from "./methods/memory.ts";
 import type { MemoryStore } from "./methods/memory.ts";
+import { Agents } from "./methods/spawn.ts";
 import { peopleMethods } from "./methods/people.ts";
 import { toolMethods } from "./methods/tools.ts";
 import { Budget, defaultLimits } from "./protocol/limits.ts";
@@ -29,6 +30,7 @@ import { serveLines } from "./protocol/lines.ts";
 import type { Caller, Service } from "./protocol/service.ts";
 import { QuestionRoom } from "./questions/index.ts";
 import type { Answerer } from "./questions/index.ts";
+import type { Spawner } from "./spawner.ts";
 import type { ToolRegistry } from "./tools.ts";
 
 export interface ChannelOptions {
@@ -46,6 +48,8 @@ export interface ChannelOptions {
   readonly maxPause: number;
   /** Beside those of this folder. */
   readonly methods: readonly MethodDefinition[];
+  /** Starts programs for holders of `agents`; null where nobody can. */
+  readonly spawner: (() => Promise<Spawner>) | null;
   readonly onSummary: (summary: Summary) => void;
   /** For the journal; may be put in another place later, see `record`. */
   readonly record: (event: JournalEvent, durability: Durability) => void;
@@ -62,6 +66,9 @@ export class Channel {
   readonly questions: QuestionRoom;
   readonly clock: RunClock;
   readonly summaries: Summary[] = [];
+  readonly agents: Agents;
+  /** Of grants that were made for a program alone: what ends it. */
+  readonly #programs = new Map<string, (why: SessionError) => void>();
   readonly #calls: Calls;
   readonly #service: Omit<Service, "authenticate">;
   #rootEnded: (why: SessionError) => void = () => {};
@@ -95,6 +102,15 @@ export class Channel {
         options.onSummary(summary);
       },
     };
+    const { spawner } = options;
+    this.agents = new Agents(
+      async () => (spawner === null ? null : spawner()),
+      (call, capabilities, door, ended) => {
+        const { id, token } = this.#delegate(call, capabilities, null, true, door);
+        this.#programs.set(id, ended);
+        return { id, token, protocol: this.protocolAt(door) };
+      },
+    );
     const methods: readonly MethodDefinition[] = [
       ...infoMethods((holder) => this.#about(holder.id)),
       ...peopleMethods(),
@@ -104,6 +120,7 @@ export class Channel {
         (call, capabilities, expiresIn) => this.#delegate(call, capabilities, expiresIn, false),
         (call, id) => this.#takeBack(call, id),
       ),
+      this.agents.method(),
       ...options.methods,
     ];
     this.#calls = new Calls(context, this.grants, methods);
@@ -182,12 +199,18 @@ export class Channel {
     return made;
   }
 
-  #delegate(call: Call, capabilities: readonly Capability[], expiresIn: number | null, isWithin: boolean) {
+  #delegate(
+    call: Call,
+    capabilities: readonly Capability[],
+    expiresIn: number | null,
+    isWithin: boolean,
+    door: DoorOf | null = null,
+  ) {
     call.signal.throwIfAborted();
     const waiting = call.asWaiting();
     const parent = waiting.grant;
     const within = isWithin ? waiting : parent.within;
-    const { grant, token } = this.#grant({ capabilities, expiresIn, parent, door: parent.door, within });
+    const { grant, token } = this.#grant({ capabilities, expiresIn, parent, door: door ?? parent.door, within });
     if (isWithin) {
       const end = (): void => this.grants.end(grant, new SessionError("revoked", "the call it was made for is over"));
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every call that comes here is one of `Calls`
@@ -209,6 +232,8 @@ export class Channel {
     if (held !== null) return;
     this.record({ kind: "grant.ended", grant: grant.id, reason: why.code, message: why.message }, "batched");
     if (grant.id === "g1") this.#rootEnded(why);
+    this.#programs.get(grant.id)?.(why);
+    this.#programs.delete(grant.id);
   }
 
   #about(id: string) {

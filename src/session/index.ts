@@ -8,6 +8,7 @@ export type { Call, Holder, MethodDefinition } from "./method.ts";
 export type { Act, Question, Questioner, Reply } from "./question.ts";
 export type { ToolContext, ToolDescription, ToolRegistry, ToolResult } from "./tools.ts";
 export type { LocalTool } from "./local-tools.ts";
+export type { AgentChannel, AgentEnd, AgentOutput, AgentRequest, Spawner } from "./spawner.ts";
 export type { RunChannel, RunChannelOptions } from "./run-channel.ts";
 export type { Summary } from "./context.ts";
 export type { ControlClient } from "./control/client.ts";

@@ -20,7 +20,9 @@ import { memoryOf, passingMemory } from "./store/memory-file.ts";
 import type { Question } from "./question.ts";
 import { terminalAnswerer, terminalDesk } from "./questions/index.ts";
 import type { Answerer, BorrowTerminal } from "./questions/index.ts";
+import type { Spawner } from "./spawner.ts";
 import type { ToolRegistry } from "./tools.ts";
+import { channelVariables } from "./variables.ts";
 
 export interface RunChannelOptions {
   readonly id: string;
@@ -42,6 +44,8 @@ export interface RunChannelOptions {
   readonly onSummary?: (summary: Summary) => void;
   /** Narrows the policy's. */
   readonly maxPause?: number;
+  /** Starts programs for holders of `agents`; loaded when one asks. */
+  readonly spawner?: () => Promise<Spawner>;
   /** The tool's state on this host; null remembers nothing. */
   readonly state: string | null;
 }
@@ -56,6 +60,8 @@ export interface RunChannel {
   readonly summaries: readonly Summary[];
   /** From now on the run's door is open, and fetches are its own. */
   reach(fetcher: Fetcher): void;
+  /** The programs that were started through it are gone. */
+  settled(): Promise<void>;
   /** Where nothing is started after all. */
   close(): void;
 }
@@ -85,6 +91,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
       state === null ? passingMemory() : memoryOf(state, resolved.places.workspaceRoots[0] ?? resolved.places.cwd),
     maxPause: Math.min(options.maxPause ?? Infinity, resolved.limits.maxPause),
     methods: [fetchMethod(() => fetcher), ...(files?.methods ?? []), ...(options.methods ?? [])],
+    spawner: options.spawner ?? null,
     onSummary: options.onSummary ?? (() => {}),
     record: (event, durability) => void early.push([event, durability]),
   });
@@ -108,7 +115,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     files?.close();
   };
   return {
-    environment: variables(`tcp://127.0.0.1:${own?.port ?? options.doorPort ?? 0}`, token, resolved.networkMode),
+    environment: channelVariables(own?.port ?? options.doorPort ?? 0, token, resolved.networkMode),
     protocol: own === null ? protocol : null,
     summaries: channel.summaries,
     reach(opened) {
@@ -125,6 +132,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
       pausedFor: () => channel.clock.paused(),
       end: close,
     },
+    settled: () => channel.agents.settled(),
     close,
   };
 }
@@ -144,15 +152,4 @@ function atTerminal(unasked: (question: Question) => void, borrow: BorrowTermina
     if (taken === null) unasked(question);
     return taken;
   });
-}
-
-function variables(channel: string, token: string, mode: ResolvedPolicy["networkMode"]) {
-  return [
-    ["SANDBOXED_CHANNEL", channel],
-    ["SANDBOXED_TOKEN", token],
-    ["CODEX_CHANNEL", channel],
-    ["CODEX_TOKEN", token],
-    ["CODEX_SANDBOX", "sandboxed"],
-    ...(mode === "off" ? [["CODEX_SANDBOX_NETWORK_DISABLED", "1"] as const] : []),
-  ] as const;
 }

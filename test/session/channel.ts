@@ -42,6 +42,7 @@ export async function withChannel<T>(
     memory: passingMemory(),
     maxPause: 60_000,
     methods: [],
+    spawner: null,
     onSummary: () => {},
     record: (event) => void events.push(event),
     ...more,

@@ -1,5 +1,6 @@
 import type { Readable, Writable } from "node:stream";
 import { SandboxedError } from "../../policy/index.ts";
+import { streamsOf } from "../../program-streams.ts";
 import { equip, MOST_ATTEMPTS, sessionAfter, start } from "../../run.ts";
 import { prepare, StaleLaunch } from "../../sandbox/index.ts";
 import type { Prepared, PrepareRequest, Running, RunSession } from "../../sandbox/index.ts";
@@ -58,7 +59,7 @@ export function serverProcess({ request, session, confirm, grace = GRACE_MS }: P
       launchable,
     );
     running = begun;
-    const { stdin, stdout, stderr } = await streamsOf(begun);
+    const { stdin, stdout, stderr } = await pipesOf(begun);
     input = stdin;
     stdin.on("error", () => {}); // shows as the end of its output
     stderr.on("data", (chunk: Buffer) => {
@@ -111,25 +112,14 @@ export function serverProcess({ request, session, confirm, grace = GRACE_MS }: P
   };
 }
 
-/** A program without a sandbox is started a little later. Errors: those of the start. */
-async function streamsOf(running: Running): Promise<{ stdin: Writable; stdout: Readable; stderr: Readable }> {
-  let over = false;
-  running.outcome.then(
-    () => (over = true),
-    () => (over = true),
-  );
-  for (;;) {
-    const { child } = running.launch;
-    if (child?.stdin != null && child.stdout !== null && child.stderr !== null) {
-      return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr };
-    }
-    if (over) {
-      await running.outcome;
-      throw new SandboxedError("mcp_server", "the server's program ended before it could be spoken to");
-    }
-    // oxlint-disable-next-line no-await-in-loop -- until it is there
-    await new Promise((resolve) => setImmediate(resolve));
+/** Errors: those of the start. */
+async function pipesOf(running: Running): Promise<{ stdin: Writable; stdout: Readable; stderr: Readable }> {
+  const streams = await streamsOf(running);
+  if (streams?.stdin == null) {
+    throw new SandboxedError("mcp_server", "the server's program ended before it could be spoken to");
   }
+  const { stdin, stdout, stderr } = streams;
+  return { stdin, stdout, stderr };
 }
 
 function ignore(): void {}

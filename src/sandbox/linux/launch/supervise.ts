@@ -140,14 +140,14 @@ export class Supervisor {
   }
 
   /** Passes a signal to the program; if it is still there after the grace time, the tree is killed. */
-  end(signal: number): void {
+  end(signal: number, grace = GRACE_MS): void {
     this.#launch?.toInit(`signal ${signal}`);
     if (this.#killing !== null) {
       // A terminal that goes away says so twice, the kernel and the shell each: that is nobody's impatience.
       if (signal !== SIGHUP) this.kill();
       return;
     }
-    this.#killing = setTimeout(() => this.kill(), GRACE_MS);
+    this.#killing = setTimeout(() => this.kill(), grace);
     this.#killing.unref();
   }
 

@@ -10,7 +10,7 @@ export function bounds(request: StartRequest, { plan }: Launchable, supervisor: 
   if (request.attended) undo.push(tieSignals(supervisor));
   if (request.cancel !== undefined) {
     const { cancel } = request;
-    const end = (): void => supervisor.end(15);
+    const end = (): void => supervisor.end(15, request.grace);
     cancel.addEventListener("abort", end, { once: true });
     undo.push(() => cancel.removeEventListener("abort", end));
   }
