@@ -15,10 +15,15 @@ export function managedEvents({ exceptions, reported }: Managed, prepared: Prepa
   if (exceptions.length === 0 && reported.length === 0) return [];
   const applied: JournalEvent = {
     kind: "requirements.applied",
-    exceptions: exceptions.map(({ id, reason, approver, expires }) => ({ id, reason, approver, expires })),
-    reportOnly: reported.flatMap(({ chosenBy }) => (chosenBy === undefined ? [] : [placeText(chosenBy)])),
+    exceptions: unique(exceptions.map(({ id, reason, approver, expires }) => ({ id, reason, approver, expires }))),
+    reportOnly: unique(reported.flatMap(({ chosenBy }) => (chosenBy === undefined ? [] : [placeText(chosenBy)]))),
   };
-  return [applied, ...filesOnTrial(reported, prepared)];
+  return [applied, ...unique(filesOnTrial(reported, prepared))];
+}
+
+/** A program that names another environment than its own is bound by the requirements of both, mostly the same ones. */
+function unique<T>(each: readonly T[]): readonly T[] {
+  return [...new Map(each.map((one) => [JSON.stringify(one), one])).values()];
 }
 
 function filesOnTrial(reported: Policy["layers"], { oracle, resolved }: PreparedLaunch): readonly JournalEvent[] {

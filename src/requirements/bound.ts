@@ -139,6 +139,7 @@ function withManagedNetwork(profile: Profile, { network: managed }: Requirements
   const { network } = profile;
   const local = managed.closesLocal !== null;
   const domains = [...network.domains, ...(network.mode === "restricted" ? managed.domains : [])];
+  const named = new Set(managed.credentials.map(({ name }) => name));
   return {
     ...profile,
     network: {
@@ -146,7 +147,8 @@ function withManagedNetwork(profile: Profile, { network: managed }: Requirements
       // A name that leads to a private address is one, whatever it is called.
       domains: local ? domains.map((rule) => ({ ...rule, resolveTo: [] })) : domains,
       unixSockets: network.mode === "off" ? network.unixSockets : [...network.unixSockets, ...managed.sockets],
-      credentials: [...network.credentials, ...managed.credentials],
+      // Nobody puts another credential in the place of the organisation's by calling it the same.
+      credentials: [...network.credentials.filter(({ name }) => !named.has(name)), ...managed.credentials],
     },
   };
 }

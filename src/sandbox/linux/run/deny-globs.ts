@@ -32,6 +32,7 @@ export function expandDenyGlobs(
   const starts = new Set(patterns.flatMap(({ compiled }) => startsOf(compiled.base, places)));
   const search = new Search(patterns, oracle, disk, resolved.denyGlob === "strict");
   for (const start of starts) if (isShown(start, oracle)) search.walk(start);
+  for (const pattern of patterns) search.visitBase(pattern);
   return search.found;
 }
 
@@ -69,6 +70,15 @@ class Search {
     this.#oracle = oracle;
     this.#disk = disk;
     this.#strict = strict;
+  }
+
+  /** The plain part of a pattern may be all of it, once its alternatives are written out: then nothing lies below. */
+  visitBase({ glob, compiled }: Pattern): void {
+    if (compiled.matchDepth(compiled.base) === 0) return;
+    const path = compiled.base.reduce<AbsolutePath>((at, name) => joinPath(at, name), rootPath);
+    const { kind } = this.#disk.look(path);
+    if (kind !== "missing") this.#visit(path, kind);
+    else if (this.#strict) throw refusal(glob, "this host cannot cover files that appear later");
   }
 
   walk(directory: AbsolutePath): void {
