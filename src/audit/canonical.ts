@@ -30,6 +30,9 @@ function encode(value: unknown, name: string, depth: number): string {
 }
 
 function encodeList(list: readonly unknown[], name: string, depth: number): readonly string[] {
+  if ((name === "" || !named(name).isSecret) && list.every((item) => typeof item === "string" && plain.test(item))) {
+    return list.map((item) => `"${String(item)}"`);
+  }
   if (!list.every((item) => typeof item === "string")) return list.map((item) => encode(item, name, depth + 1));
   // Other lists of words (`--read` and its path) are read like a command line too: a flag names what follows.
   return redactArgv(list).map((item) => encodeText(name, item));
@@ -45,12 +48,18 @@ function members(value: object, depth: number): string {
   // Plain names and no list of pairs: most records are a handful of words, and there are thousands a second.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its own names are asked for, whatever it is
   const own = value as Readonly<Record<string, unknown>>;
-  for (const name of Object.keys(own).toSorted(byCodeUnit)) {
+  for (const name of inOrder(Object.keys(own))) {
     const member = own[name];
     if (member === undefined) continue;
     text += `${text === "" ? "" : ","}${named(name).start}${encode(member, name, depth + 1)}`;
   }
   return text;
+}
+
+/** Whoever records often names members in their order. */
+function inOrder(given: readonly string[]): readonly string[] {
+  const isInOrder = given.every((name, at) => at === 0 || (given[at - 1] ?? "") < name);
+  return isInOrder ? given : given.toSorted(byCodeUnit);
 }
 
 function byCodeUnit(one: string, other: string): number {

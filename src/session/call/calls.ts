@@ -146,7 +146,7 @@ export class Calls {
     try {
       const subjects = call.subjects.slice(0, MOST_SUBJECTS);
       this.#context.record(
-        { kind: "session.called", call: id, grant: grant.id, method, subjects, outcome, took },
+        { kind: "session.called", call: id, grant: grant.id, method, outcome, subjects, took },
         "batched",
       );
     } catch {
