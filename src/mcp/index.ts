@@ -16,4 +16,5 @@ export { isListed, needsApproval } from "./rules/approval.ts";
 export { McpServers } from "./servers.ts";
 export { modelNames, resolveToolName, scriptName, serversMeant } from "./names.ts";
 export { searchTools } from "./search.ts";
+export { SessionQuestions } from "./elicitation.ts";
 export { sessionTools } from "./session-tools.ts";

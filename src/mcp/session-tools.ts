@@ -1,22 +1,19 @@
 import { randomUUID } from "node:crypto";
 import { SandboxedError } from "../policy/index.ts";
 import { SessionError } from "../session/index.ts";
-import type {
-  JsonObject,
-  Questioner,
-  ToolContext,
-  ToolDescription,
-  ToolRegistry,
-  ToolResult,
-} from "../session/index.ts";
+import type { JsonObject, ToolContext, ToolDescription, ToolRegistry, ToolResult } from "../session/index.ts";
 import { isTable } from "./catalogue.ts";
+import type { SessionQuestions } from "./elicitation.ts";
 import { withoutMedia } from "./content.ts";
 import { modelNames, resolveToolName, scriptName } from "./names.ts";
 import { hiddenCharacters, visible } from "./rules/hidden.ts";
 import type { McpServers, OfferedTool } from "./servers.ts";
 
-/** The tools of all servers, for a session's programs. `questioner` is asked about risky calls; null refuses them. */
-export function sessionTools(servers: McpServers, questioner: Questioner | null): ToolRegistry {
+/**
+ * The tools of all servers, for a session's programs. Whoever answers for the session is asked about risky calls, and
+ * what a server asks while it works where its questions go to `questions`.
+ */
+export function sessionTools(servers: McpServers, questions: SessionQuestions | null): ToolRegistry {
   let listed: { readonly generation: number; readonly tools: readonly ToolDescription[] } | null = null;
   return {
     async list() {
@@ -41,8 +38,9 @@ export function sessionTools(servers: McpServers, questioner: Questioner | null)
     async call(name, given, context) {
       try {
         const tool = await servers.find(name);
-        if (tool.needsApproval) await ask(tool, given, context, questioner);
-        const result = await servers.call(tool, given, metaOf(context), { signal: context.signal });
+        if (tool.needsApproval) await ask(tool, given, context);
+        const act = (): Promise<unknown> => servers.call(tool, given, metaOf(context), { signal: context.signal });
+        const result = await (questions?.during(tool.ref.server, context, act) ?? act());
         return asResult(context.acceptsImages ? result : withoutMedia(result));
       } catch (error) {
         throw asSessionError(error);
@@ -79,33 +77,15 @@ function metaOf({ meta, session, call }: ToolContext): Readonly<Record<string, u
   return { ...meta, "x-sandboxed-session": { session, call, trace: randomUUID() } };
 }
 
-async function ask(
-  { ref, definition }: OfferedTool,
-  given: JsonObject,
-  context: ToolContext,
-  questioner: Questioner | null,
-): Promise<void> {
+async function ask({ ref, definition }: OfferedTool, given: JsonObject, context: ToolContext): Promise<void> {
   const name = scriptName(ref);
-  if (questioner === null) {
-    throw new SessionError("nobody_to_ask", `${name} may change something, and nobody is there to be asked`, {
+  const text = `Call ${name}${definition.description === undefined ? "" : `: ${definition.description}`}`;
+  const { approve } = await context.ask({ kind: "approval", text, data: given }).catch((error: unknown) => {
+    if (!(error instanceof SessionError) || error.code !== "nobody_to_ask") throw error;
+    throw new SessionError(error.code, `${name} may change something, and nobody is there to be asked`, {
       hint: `to let it be called without asking: mcp_servers.${ref.server}.tools.${ref.tool}.approval_mode = "approve"`,
     });
-  }
-  const { approve } = await questioner.ask(
-    {
-      id: randomUUID(),
-      session: context.session,
-      kind: "approval",
-      text: `Call ${name}${definition.description === undefined ? "" : `: ${definition.description}`}`,
-      data: given,
-      diff: null,
-      schema: null,
-      timeout: null,
-      holder: context.holder,
-      call: context.call,
-    },
-    context.signal,
-  );
+  });
   if (!approve) throw new SessionError("approval_denied", `the call of ${name} was not approved`);
 }
 

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from "./json.ts";
 import type { CapabilityText } from "./capability/text.ts";
+import type { Question, Reply } from "./question.ts";
 
 /** A tool that a session may call, as MCP describes it. */
 export interface ToolDescription {
@@ -20,6 +21,10 @@ export interface ToolResult extends JsonObject {
   readonly isError: boolean;
 }
 
+/** What a tool asks; what is left out is empty, and waits as long as may be waited. */
+export type ToolQuestion = Pick<Question, "kind" | "text"> &
+  Partial<Pick<Question, "data" | "diff" | "schema" | "timeout">>;
+
 export interface ToolContext {
   readonly signal: AbortSignal;
   readonly session: string;
@@ -30,6 +35,12 @@ export interface ToolContext {
   readonly acceptsImages: boolean;
   /** The caller's `_meta`, if any. */
   readonly meta: JsonObject | null;
+  /**
+   * Puts a question to whoever answers those of this session: it is in the journal, and the run's clock stands still.
+   * `withdraw` takes it away, as the end of the call does. Errors: `timed_out`, `nobody_to_ask`, `invalid_params` for a
+   * schema that nobody can be asked by, the reason of the signal.
+   */
+  ask(question: ToolQuestion, withdraw?: AbortSignal): Promise<Reply>;
   /** A token for somebody the tool starts, no wider than the caller's own, good while the call is open. */
   delegate(capabilities: readonly CapabilityText[]): string;
 }

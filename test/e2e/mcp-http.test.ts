@@ -50,7 +50,12 @@ describe("a real server over streamable HTTP", () => {
 
       const { mcp } = await built();
       const seen = async (acceptsImages: boolean) => {
-        const context = { signal, session: "s", call: "c", holder: "h", acceptsImages, meta: null, delegate: () => "" };
+        const ask = () => Promise.reject(new Error("nobody is asked"));
+        const context = {
+          ...{ signal, session: "s", call: "c", holder: "h", acceptsImages, meta: null },
+          ask,
+          delegate: () => "",
+        };
         const { content } = await mcp.sessionTools(servers, null).call("mcp.hub.get-tiny-image", {}, context);
         return content;
       };

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { McpServers } from "../../src/mcp/index.ts";
@@ -313,7 +313,7 @@ def call(name):
         return json.load(error)["error"]["data"]["code"]
 print(json.dumps([call("mcp.docs." + name) for name in ("meta", "write", "env")]))
 `;
-      const run = stage.python(script, ["--grant", "tools=mcp.docs.meta,mcp.docs.write"]);
+      const run = stage.python(script, ["--ephemeral", "--grant", "tools=mcp.docs.meta,mcp.docs.write"]);
       const [meta, write, env] = JSON.parse(run.stdout);
       expect(meta.structuredContent.meta["x-sandboxed-session"]).toMatchObject({
         call: expect.any(String),
@@ -322,6 +322,55 @@ print(json.dumps([call("mcp.docs." + name) for name in ("meta", "write", "env")]
       // Risky, and nobody is there to be asked; the other was not granted.
       expect([write, env]).toEqual(["nobody_to_ask", "not_granted"]);
     }));
+
+  it.each([
+    ["a risky call that is approved", "write", "yes", /"approval".*"text":"Call mcp.docs.write/, "written"],
+    ["a risky call that is not", "write", "no", /"approval".*"text":"Call mcp.docs.write/, "approval_denied"],
+    [
+      "what the server asks",
+      "ask",
+      '{"approve": true, "word": "so"}',
+      /"checkpoint".*"text":"MCP server docs asks: Really/,
+      "{'action': 'accept', 'content': {'word': 'so'}}",
+    ],
+    [
+      "what the server asks, denied",
+      "ask",
+      "no",
+      /"checkpoint".*"text":"MCP server docs asks/,
+      "{'action': 'decline'}",
+    ],
+  ])("asks the session's people, while the clock stands still: %s", (_, tool, reply, recorded, came) =>
+    onStage("self", async (stage) => {
+      configure(stage, fixture(stage, "docs", 'tools.ask.approval_mode = "approve"'));
+      stage.write(
+        "main.py",
+        `import os, sandboxed
+open("session", "w").write(os.environ["SANDBOXED_SESSION_ID"])
+try: print(sandboxed.connect().tool("mcp.docs.${tool}", {}))
+except sandboxed.SessionError as error: print(error.code)`,
+      );
+      const child = stage.start(["--timeout", "2s", "--grant", "tools=mcp.docs.*", "main.py"]);
+      let shown = "";
+      child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+        shown += text;
+      });
+      const ended = new Promise((resolve) => child.once("close", resolve));
+      // The server has a session too, as young as this one.
+      const session = (): string => stage.read("session") ?? "";
+      const isAsked = (): boolean =>
+        stage.sandboxed(["session", "show", session(), "--json"]).stdout.includes('"id": "q');
+      // oxlint-disable-next-line no-await-in-loop -- until it is there
+      for (let tries = 0; tries < 50 && !isAsked(); tries++) await new Promise((done) => setTimeout(done, 100));
+      await new Promise((done) => setTimeout(done, 1500));
+      const replied = stage.sandboxed(["session", "reply", session(), reply]);
+      expect([replied.status, replied.stderr]).toEqual([0, ""]);
+      expect([await ended, shown]).toEqual([0, expect.stringContaining(came)]);
+      const sessions = join(stage.home, ".local/state/sandboxed/sessions");
+      const journals = readdirSync(sessions).map((id) => readFileSync(join(sessions, id, "journal.jsonl"), "utf8"));
+      expect(journals.join("\n")).toMatch(recorded);
+    }),
+  );
 
   it.each<[grant: string, status: number]>([
     ["tools=mcp.docs.*", 0],

@@ -1,5 +1,5 @@
 import type { McpServers } from "../../mcp/index.ts";
-import { serversMeant, sessionTools } from "../../mcp/index.ts";
+import { serversMeant, SessionQuestions, sessionTools } from "../../mcp/index.ts";
 import { parseCapability } from "../../session/index.ts";
 import type { ToolRegistry } from "../../session/index.ts";
 import type { Asked } from "../policy-flags.ts";
@@ -13,13 +13,13 @@ export async function toolsForRun(asked: Asked, grants: readonly string[]): Prom
   const patterns = grants.map(parseCapability).flatMap(({ kind, scope }) => (kind === "tools" ? scope : []));
   const meant = serversMeant(patterns, new Set(asked.config.mcpServers.keys()));
   if (meant.size === 0) return [];
-  const servers: McpServers = openServers(asked, [...meant]);
+  const questions = new SessionQuestions();
+  const servers: McpServers = openServers(asked, [...meant], { elicit: questions.elicit });
   try {
     await servers.start();
   } catch (error) {
     await servers.close();
     throw error;
   }
-  // Nobody is asked before a call: what the person granted on the command line covers tools that only read.
-  return [sessionTools(servers, null)];
+  return [sessionTools(servers, questions)];
 }

@@ -1,3 +1,4 @@
+import { askQuestion } from "../call/asking.ts";
 import type { CapabilityText } from "../capability/text.ts";
 import { SessionError } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
@@ -69,6 +70,11 @@ export function toolMethods(delegate: Delegate): readonly MethodDefinition[] {
             holder: call.holder.id,
             acceptsImages: call.acceptsImages,
             meta: given.any("_meta") === null ? null : given.object("_meta"),
+            ask: (question, withdraw) => {
+              const signal = withdraw === undefined ? call.signal : AbortSignal.any([call.signal, withdraw]);
+              const whole = { data: null, diff: null, schema: null, timeout: null, ...question };
+              return askQuestion(context, { ...whole, holder: call.holder.id, call: call.id }, signal);
+            },
             delegate: (capabilities) => delegate(call, capabilities),
           });
         } finally {
