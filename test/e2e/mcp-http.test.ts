@@ -52,7 +52,12 @@ describe("a real server over streamable HTTP", () => {
       const seen = async (acceptsImages: boolean) => {
         const ask = () => Promise.reject(new Error("nobody is asked"));
         const context = {
-          ...{ signal, session: "s", call: "c", holder: "h", acceptsImages, meta: null },
+          signal,
+          session: "s",
+          call: "c",
+          holder: "h",
+          acceptsImages,
+          meta: null,
           ask,
           delegate: () => "",
         };

@@ -149,6 +149,18 @@ await session.summarize("done");`,
     expect(stdout, stderr).toBe('[300,[1],["notes"],"SessionError","not_granted",false]\n');
   }));
 
+it("a channel is refused where Landlock is the only wall, and there without it", () =>
+  onStage("self", (stage) => {
+    const words = ["-P", ":read-only", "--network", "off", "--", "sh", "-c", "echo ${SANDBOXED_CHANNEL:-none}"];
+    const landlock = ["--enable", "use_legacy_landlock", "--backend", "landlock"];
+    const refused = stage.run([...landlock, "--grant", "summarize", ...words]);
+    expect([refused.status, refused.stdout]).toEqual([125, ""]);
+    expect(refused.stderr).toContain("--backend landlock cannot let a program talk to its session");
+    const alone = stage.run([...landlock, ...words]);
+    expect([alone.status, alone.stdout], alone.stderr).toEqual([0, "none\n"]);
+    expect(stage.run(["--grant", "summarize", ...words]).stdout).toMatch(/^tcp:/);
+  }));
+
 it("every recipe of docs/session.md for the shell works as it stands", () =>
   onStage("self", (stage) => {
     const page = readFileSync(new URL("../../docs/session.md", import.meta.url), "utf8");

@@ -45,6 +45,37 @@ describe("a call for which a call further up waits", () => {
     );
   });
 
+  it.each([
+    ["four levels deep is answered", 4, "ok"],
+    ["deeper than that is refused", 5, "too_deep"],
+  ])("%s", (_, levels, ended) => {
+    let at = 0;
+    const deeper: LocalTool = {
+      name: "deeper",
+      async run({ left }, context) {
+        if (left === 0) return { ended: "ok" };
+        const line = await Line.open(at, context.delegate(["tools=*"]));
+        const { result, error } = await line.call("session.tool", {
+          name: "deeper",
+          arguments: { left: Number(left) - 1 },
+        });
+        line.socket.destroy();
+        return { ended: error?.data["code"] ?? Object(result).structuredContent.ended };
+      },
+    };
+    return withChannel(
+      ["tools=*"],
+      async ({ port, token }) => {
+        at = port;
+        const line = await Line.open(port, token);
+        const { result } = await line.call("session.tool", { name: "deeper", arguments: { left: levels } });
+        expect(result).toMatchObject({ structuredContent: { ended } });
+        line.socket.destroy();
+      },
+      { tools: [deeper] },
+    );
+  });
+
   it("siblings wait for one another and proceed", () => {
     let most = 0;
     let running = 0;
