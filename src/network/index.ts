@@ -31,6 +31,8 @@ export type { Entrances, ServedDoor, ServeOptions } from "./serve-door.ts";
 export type { Fetched, Fetcher, FetchOptions, FetchRequest, FetchTarget } from "./fetch/model.ts";
 export { parseFetchUrl } from "./fetch/redirect.ts";
 export { authorityOf, isRetryable } from "./refusal.ts";
+export { serveLoopback } from "./serve-loopback.ts";
+export type { LoopbackDoor, LoopbackOptions } from "./serve-loopback.ts";
 export { serveLoopbackSession } from "./loopback-session.ts";
 export { interceptionFor } from "./intercept/on-demand.ts";
 export type { Interception, InterceptionOptions, KeyringModule, Sources } from "./intercept/index.ts";

@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { createServer } from "node:net";
-import { SandboxedError } from "../policy/index.ts";
 import { targetOf } from "./authority.ts";
 import { openDoor } from "./door.ts";
 import type { Answer, Gate } from "./gate.ts";
+import { listenOnLoopback } from "./own-listener.ts";
 import type { SessionProtocol } from "./parts.ts";
 import { refuse } from "./refusal.ts";
 
@@ -23,19 +22,9 @@ export async function serveLoopbackSession(
     secret: randomBytes(32).toString("hex"),
     sessionProtocol: session,
   });
-  const server = createServer({ allowHalfOpen: true });
+  const { server, port } = await listenOnLoopback();
   door.serve(server, "proxy");
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (cause) => {
-      reject(new SandboxedError("setup_failed", `cannot listen on 127.0.0.1: ${cause.message}`, { cause }));
-    });
-    server.listen({ host: "127.0.0.1", port: 0, exclusive: true }, resolve);
-  });
-  server.on("error", () => {}); // of accepting, which costs one connection
-  server.unref();
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new SandboxedError("internal", "a server without a port");
-  return { port: address.port, close: () => door.close() };
+  return { port, close: () => door.close() };
 }
 
 const closed: Gate = {

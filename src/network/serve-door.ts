@@ -6,6 +6,7 @@ import { openChronicle } from "./chronicle.ts";
 import type { NetworkEvent } from "./chronicle.ts";
 import { serveDns } from "./dns/service.ts";
 import { openDoor } from "./door.ts";
+import type { Door } from "./door.ts";
 import type { Fetcher } from "./fetch/model.ts";
 import type { DatagramEntrance, Entrance } from "./entrances.ts";
 import type { DoorEvent, Refusal } from "./gate.ts";
@@ -14,9 +15,11 @@ import type { Interception } from "./intercept/index.ts";
 import type { DecideMiss } from "./misses.ts";
 import type { SessionProtocol } from "./parts.ts";
 import { makeGate } from "./policy-gate.ts";
+import type { PolicyGate } from "./policy-gate.ts";
 import { authorityOf } from "./refusal.ts";
 import { makeResolver } from "./resolver.ts";
 import { makeSyntheticNames } from "./synthetic.ts";
+import type { SyntheticNames } from "./synthetic.ts";
 import { unblocked } from "./unblocked.ts";
 import { upstreamFrom } from "./upstream/environment.ts";
 
@@ -55,7 +58,7 @@ export interface ServedDoor {
 
 /** Puts the parts together: one gate that decides, and all that asks it. */
 export function serveEntrances(entrances: Entrances, options: ServeOptions): ServedDoor {
-  const { gate, names, observe, door, update, close } = behindGate(options);
+  const { door, gate, names, observe, served } = openBehindPolicy(options);
   door.serve(unblocked(entrances.proxy.serve({}, ignore)), "proxy");
   for (const entrance of entrances.transparent.values())
     door.serve(unblocked(entrance.serve({}, ignore)), "transparent");
@@ -70,17 +73,10 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
           tcp: [unblocked(entrances.dns.tcp.serve({}, ignore))],
         });
   return {
-    fetcher: door.fetcher,
-    update,
-    restore(generation) {
-      const known = gate.restore(generation);
-      if (known) door.update();
-      return known;
-    },
+    ...served,
     close() {
-      door.close();
       dns?.close();
-      close();
+      served.close();
     },
   };
 }
@@ -89,17 +85,21 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
 export function openFetcher(
   options: Pick<ServeOptions, "policy" | "environment" | "record">,
 ): Fetcher & { readonly close: () => void } {
-  const { door, close } = behindGate({ ...options, refused: ignore });
-  return {
-    fetch: (request, how) => door.fetcher.fetch(request, how),
-    close() {
-      door.close();
-      close();
-    },
-  };
+  const { fetcher, close } = openBehindPolicy({ ...options, refused: ignore }).served;
+  return { fetch: (request, how) => fetcher.fetch(request, how), close };
 }
 
-function behindGate(options: ServeOptions) {
+/** What stands behind any form of a run's door. */
+export interface DoorBehindPolicy {
+  readonly door: Door;
+  readonly gate: PolicyGate;
+  readonly names: SyntheticNames;
+  readonly observe: (event: DoorEvent) => void;
+  readonly served: ServedDoor;
+}
+
+/** A door that nobody can come to yet. `secret` is what each protocol of the proxy demands. */
+export function openBehindPolicy(options: ServeOptions, secret: string | null = null): DoorBehindPolicy {
   const names = makeSyntheticNames();
   const resolver = makeResolver({ hosts: hostsOfThisMachine() });
   const { policy, decideMiss } = options;
@@ -117,21 +117,31 @@ function behindGate(options: ServeOptions) {
     observe,
     upstream: (target, form) => (dialsItself ? null : choose(target, form)),
     originalOf: (address) => names.nameOf(address),
+    ...(secret !== null && { secret }),
     ...(options.interception && { interception: options.interception }),
     ...(options.session && { sessionProtocol: options.session }),
   });
-  const update = (next: ResolvedPolicy): number => {
-    // It stays so for the run: what narrows holds at once, what widens is for later runs.
-    dialsItself ||= refusesUpstream(next);
-    const generation = gate.update(next);
-    door.update();
-    return generation;
+  const served: ServedDoor = {
+    fetcher: door.fetcher,
+    update(next) {
+      // It stays so for the run: what narrows holds at once, what widens is for later runs.
+      dialsItself ||= refusesUpstream(next);
+      const generation = gate.update(next);
+      door.update();
+      return generation;
+    },
+    restore(generation) {
+      const known = gate.restore(generation);
+      if (known) door.update();
+      return known;
+    },
+    close() {
+      door.close();
+      resolver.close();
+      chronicle.close();
+    },
   };
-  const close = (): void => {
-    resolver.close();
-    chronicle.close();
-  };
-  return { gate, names, observe, door, update, close };
+  return { door, gate, names, observe, served };
 }
 
 function refusesUpstream({ layers }: ResolvedPolicy): boolean {

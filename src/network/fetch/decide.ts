@@ -1,4 +1,5 @@
 import type { Answer, Passage } from "../gate.ts";
+import { credentialsFor, overridesIn, permit, readingsOf } from "../http/override.ts";
 import type { DoorParts } from "../parts.ts";
 import { refuse } from "../refusal.ts";
 import { findWay, type Way } from "../upstream/way.ts";
@@ -32,7 +33,8 @@ export async function decideFetch(
   const isSecure = url.scheme === "https";
   const admitted = await gate.admit(target, "fetch");
   if (!admitted.ok) return admitted;
-  const permitted = gate.request(admitted.value, method, path);
+  const readings = readingsOf(method, path, overridesIn(request.headers));
+  const permitted = permit(gate, admitted.value, readings);
   if (!permitted.ok) return permitted;
   const passage = permitted.value;
   if (!traffic.hasRoom()) return refused(request, "limit", "The run's limit of bytes is used up.");
@@ -44,8 +46,7 @@ export async function decideFetch(
   if (!gate.stillAllowed(passage)) return refused(request, "draining", "The policy changed while this was asked.");
   const way = isSecure ? await secure(target, found.value) : found.value;
   // No proxy on the way gets to see what policy lends.
-  const rules =
-    interception === null || way.absolute !== null ? [] : (gate.credentials?.(passage, method, path, isSecure) ?? []);
+  const rules = interception === null || way.absolute !== null ? [] : credentialsFor(gate, passage, readings, isSecure);
   const headers = interception?.vault.withCredentials(request.headers, rules) ?? request.headers;
   return { ok: true, value: { passage, way, headers } };
 }

@@ -6,7 +6,7 @@ import { findWay } from "../upstream/way.ts";
 import { isSecure, type HttpArrival } from "./arrival.ts";
 import type { Exchange } from "./forward.ts";
 import { readHead, type RequestHead } from "./head.ts";
-import { readingsOf } from "./override.ts";
+import { credentialsFor, permit, readingsOf } from "./override.ts";
 import { readTarget, type RequestTarget } from "./target.ts";
 
 /** `fatal`: nothing that follows on this connection can be trusted. */
@@ -48,11 +48,9 @@ export async function decideRequest(
   const secure = isSecure(arrival) ? interception : null;
   const admitted = await gate.admit(asked.target, protocol);
   if (!admitted.ok) return { ...admitted, fatal: false };
-  const passage = admitted.value;
-  for (const reading of readingsOf(method, asked.path, head.overrides)) {
-    const permitted = gate.request(passage, reading.method, reading.path);
-    if (!permitted.ok) return { ...permitted, fatal: false };
-  }
+  const permitted = permit(gate, admitted.value, readingsOf(method, asked.path, head.overrides));
+  if (!permitted.ok) return { ...permitted, fatal: false };
+  const passage = permitted.value;
   if (!traffic.hasRoom()) {
     return fatal(refuse(protocol, asked.target, "limit", "The run's limit of bytes is used up.", 429));
   }
@@ -74,13 +72,9 @@ function addCredentials(
   isInTls: boolean,
 ): Exchange {
   const { passage, way, head, asked } = exchange;
-  // What a server sends back for TRACE is the request itself. And no proxy on the way gets to see any of this.
-  if (interception === null || method === "TRACE" || way.absolute !== null) return exchange;
-  const readings = readingsOf(method, asked.path, head.overrides);
-  const [first = [], ...others] = readings
-    .map((reading) => gate.credentials?.(passage, reading.method, reading.path, isInTls) ?? [])
-    .toReversed();
-  const rules = first.filter((rule) => others.every((bound) => bound.some(({ name }) => name === rule.name)));
+  // No proxy on the way gets to see any of this.
+  if (interception === null || way.absolute !== null) return exchange;
+  const rules = credentialsFor(gate, passage, readingsOf(method, asked.path, head.overrides), isInTls);
   if (rules.length === 0) return exchange;
   // A server may take a connection for that of whoever first said who they are on it.
   const key = `${way.key} with ${rules.map(({ name }) => name).join(" ")}`;

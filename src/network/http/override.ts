@@ -1,3 +1,6 @@
+import type { CredentialRule } from "../../policy/index.ts";
+import type { Answer, Gate, Passage } from "../gate.ts";
+
 /** A method or a path that a header puts in the place of the request's own, for servers that heed it. */
 export type Override =
   | { readonly kind: "method"; readonly method: string }
@@ -39,4 +42,33 @@ export function readingsOf(method: string, path: string, overrides: readonly Ove
 function methodsInQuery(path: string): readonly string[] {
   // Some servers divide a query at `;` as well.
   return new URLSearchParams(path.slice(path.indexOf("?")).replaceAll(";", "&")).getAll("_method");
+}
+
+/** `Override`s among headers, name and value in turn. */
+export function overridesIn(headers: readonly string[]): readonly Override[] {
+  return headers.flatMap((name, index) =>
+    index % 2 === 0 ? (overrideOf(name.toLowerCase(), headers[index + 1] ?? "") ?? []) : [],
+  );
+}
+
+/** Whether the gate lets a request pass in each of its readings; the refusal is that of the first that does not. */
+export function permit(gate: Gate, passage: Passage, readings: readonly Reading[]): Answer<Passage> {
+  for (const { method, path } of readings) {
+    const permitted = gate.request(passage, method, path);
+    if (!permitted.ok) return permitted;
+  }
+  return { ok: true, value: passage };
+}
+
+/** The credentials that go with the request in each of its readings. What answers TRACE would send them back. */
+export function credentialsFor(
+  gate: Gate,
+  passage: Passage,
+  readings: readonly Reading[],
+  isSecure: boolean,
+): readonly CredentialRule[] {
+  if (readings.some(({ method }) => method === "TRACE")) return [];
+  // The request as it stands is asked about last: it is the one that the gate remembers.
+  const bound = readings.map(({ method, path }) => gate.credentials?.(passage, method, path, isSecure) ?? []);
+  return (bound.at(-1) ?? []).filter((rule) => bound.every((rules) => rules.some(({ name }) => name === rule.name)));
 }
