@@ -85,8 +85,8 @@ export function serveEntrances(entrances: Entrances, options: ServeOptions): Ser
 export function openFetcher(
   options: Pick<ServeOptions, "policy" | "environment" | "record">,
 ): Fetcher & { readonly close: () => void } {
-  const { fetcher, close } = openBehindPolicy({ ...options, refused: ignore }).served;
-  return { fetch: (request, how) => fetcher.fetch(request, how), close };
+  const { served } = openBehindPolicy({ ...options, refused: ignore });
+  return { fetch: (request, how) => served.fetcher.fetch(request, how), close: () => served.close() };
 }
 
 /** What stands behind any form of a run's door. */
