@@ -16,8 +16,22 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   network: ["policy", "generated"],
   sandbox: ["policy", "config", "generated"],
   mcp: ["policy", "gate", "config", "requirements", "network", "sandbox", "session", "generated", "."],
+  "mcp-server": ["policy", "generated"],
   session: ["policy", "gate", "requirements", "audit", "network", "sandbox", "generated"],
-  cli: ["policy", "gate", "config", "requirements", "mcp", "audit", "sandbox", "session", "generated", "network", "."],
+  cli: [
+    "policy",
+    "gate",
+    "config",
+    "requirements",
+    "mcp",
+    "mcp-server",
+    "audit",
+    "sandbox",
+    "session",
+    "generated",
+    "network",
+    ".",
+  ],
 };
 
 interface Import {

@@ -151,6 +151,11 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import("./commands/mcp-gateway.ts")).mcpGateway,
   },
   {
+    name: "mcp-server",
+    summary: "serve runs, explanations and sessions to an MCP client",
+    load: async () => (await import("./commands/mcp-server.ts")).mcpServer,
+  },
+  {
     name: "mcp approve",
     summary: "look at changed tools of an MCP server, and approve them",
     load: async () => (await import("./commands/mcp-approve.ts")).mcpApprove,

@@ -1,0 +1,113 @@
+import { listSessions, newSessionId, readJournal, stateOf, transcriptOf } from "../../audit/index.ts";
+import { checkPrepared } from "../../gate/index.ts";
+import type { Orchestrator, RunRequest } from "../../mcp-server/index.ts";
+import { builtinProfileNames, escapeText, SandboxedError } from "../../policy/index.ts";
+import { prepareToAsk } from "../ask.ts";
+import { decisionText } from "../commands/explain.ts";
+import { chooseProgram } from "../interpreter.ts";
+import type { Parsed } from "../parse.ts";
+import { askedFor } from "../policy-flags.ts";
+import type { Asked } from "../policy-flags.ts";
+import { answerOf, readQuery } from "../query.ts";
+import type { RunOption } from "../run-options.ts";
+import { surroundingsOf } from "../surroundings.ts";
+import type { Surroundings } from "../surroundings.ts";
+import { showWords } from "../words.ts";
+import { runOnce } from "./run-once.ts";
+
+/** At a time; a client that wants more has to wait. */
+const MOST_RUNS = 8;
+
+/** What the server's tools do under the options that it was started with. Files are read anew each time. */
+export function orchestrator(parsed: Parsed<RunOption>): Orchestrator {
+  const own = surroundingsOf(parsed);
+  const opened: string[] = [];
+  let running = 0;
+
+  const asking = (permissions: string | null): Promise<Asked> => askedFor(under(parsed, permissions), own);
+  const isOwn = async (permissions: string | null): Promise<boolean> =>
+    permissions === null || permissions === (await asking(null)).config.profile.name;
+
+  return {
+    async approvalFor(request) {
+      const { command, input, permissions } = request;
+      if (await isOwn(permissions)) return null;
+      await asking(permissions); // a profile that is not there, or forbidden, is nobody's question
+      const lines = [
+        `Run this under the profile ${escapeText(permissions ?? "")}, which is not the server's own?`,
+        "",
+        `  ${showWords(command)}`,
+        `  in ${escapeText(directoryOf(request, parsed, own).cwd)}`,
+        ...(input === ""
+          ? []
+          : ["", "Its standard input:", ...input.split("\n").map((line) => `  ${escapeText(line)}`)]),
+      ];
+      return lines.join("\n");
+    },
+    async run(request, onOutput, signal) {
+      if (running >= MOST_RUNS) {
+        throw new SandboxedError("mcp_server", `${MOST_RUNS} runs are on already`, { hint: "wait for one to end" });
+      }
+      running += 1;
+      try {
+        const surroundings = directoryOf(request, parsed, own);
+        const session = newSessionId();
+        opened.push(session);
+        const program = chooseProgram(request.command, surroundings.cwd, process.versions.node);
+        const asked = { parsed: under(parsed, request.permissions), surroundings, program, session, question: null };
+        return await runOnce(asked, request, onOutput, signal);
+      } finally {
+        running -= 1;
+      }
+    },
+    async explain(operation, subject, permissions) {
+      const asked = await asking(permissions);
+      const query = readQuery([operation, subject], own.cwd, own.home);
+      const prepared = prepareToAsk(asked);
+      checkPrepared(asked.config.policy, prepared);
+      const decision = prepared.oracle.decide(query);
+      return { answer: answerOf(decision), text: decisionText(query, decision), decision };
+    },
+    async profiles() {
+      const { config } = await asking(null);
+      return [...builtinProfileNames, ...config.definitions.keys()].map((name) => {
+        const isDefault = name === config.profile.name;
+        return { name, isDefault, needsApproval: !isDefault };
+      });
+    },
+    session(wanted) {
+      const id = wanted === "last" ? opened.at(-1) : opened.find((each) => each === wanted);
+      const entry = id === undefined ? undefined : listSessions(own.environment).find((each) => each.id === id);
+      if (entry === undefined) {
+        throw new SandboxedError("usage", `this server has no session ${escapeText(wanted)}`, {
+          hint: "name one that run_command returned, or last",
+        });
+      }
+      const state = stateOf(own.environment, entry);
+      const records = [...readJournal(entry.journal)];
+      const command = records.find(({ kind }) => kind === "session.opened")?.members.get("argv") ?? null;
+      const items = transcriptOf(records, state === "running");
+      return Promise.resolve({ session: entry.id, opened: entry.opened, state, command, items });
+    },
+  };
+}
+
+/** Later words of a command line win. */
+function under(parsed: Parsed<RunOption>, permissions: string | null): Parsed<RunOption> {
+  if (permissions === null) return parsed;
+  return { ...parsed, given: [...parsed.given, { id: "permissions", value: permissions }] };
+}
+
+/** What may be written depends on where a run starts: nowhere but where the server may. Errors: `usage`. */
+function directoryOf({ directory }: RunRequest, parsed: Parsed<RunOption>, own: Surroundings): Surroundings {
+  if (directory === null) return own;
+  const there = directory.startsWith("/") ? directory : `${own.cwd}/${directory}`;
+  const given = [...parsed.given, { id: "cd" as const, value: there }];
+  const surroundings = { ...surroundingsOf({ ...parsed, given }), environment: own.environment };
+  if (surroundings.cwd === own.cwd || surroundings.cwd.startsWith(own.cwd === "/" ? "/" : `${own.cwd}/`)) {
+    return surroundings;
+  }
+  throw new SandboxedError("usage", `${escapeText(directory)} is outside of ${escapeText(own.cwd)}`, {
+    hint: "the server runs commands in the directory where it was started, and below",
+  });
+}

@@ -1,0 +1,91 @@
+import { openSession } from "../../audit/index.ts";
+import { version } from "../../generated/version.ts";
+import { recordingManaged } from "../../managed-run.ts";
+import type { OnOutput, RunReport, RunRequest } from "../../mcp-server/index.ts";
+import { streamsOf } from "../../program-streams.ts";
+import type { Journal } from "../../policy/index.ts";
+import { MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "../../run.ts";
+import type { StaleLaunch } from "../../sandbox/index.ts";
+import { decideRun } from "../decide.ts";
+import type { AskedRun } from "../decided.ts";
+import { outcomeText } from "../outcome-text.ts";
+import { requirementFiles, watchRequirements } from "../reload.ts";
+import { Captured } from "./captured.ts";
+
+/** One run, decided as on the command line and held to its requirements while it is on. Errors: those of `decideRun` and `start`. */
+export function runOnce(
+  asked: AskedRun,
+  request: RunRequest,
+  onOutput: OnOutput,
+  signal: AbortSignal,
+): Promise<RunReport> {
+  return untilItFits(MOST_ATTEMPTS, (stale) => attempt(asked, request, onOutput, signal, stale));
+}
+
+async function attempt(
+  asked: AskedRun,
+  { input, timeout }: RunRequest,
+  onOutput: OnOutput,
+  signal: AbortSignal,
+  stale: StaleLaunch | null,
+): Promise<RunReport> {
+  const { session: id, program, surroundings } = asked;
+  const { cwd, environment } = surroundings;
+  const { launchable, equipment, events, files, warnings } = await decideRun(asked);
+  const { channel: _, ...rest } = equipment ?? {};
+  const argv = [program.program, ...program.arguments];
+  const opened = {
+    id,
+    openJournal: () => openSession({ id, ephemeral: false, argv, cwd, version, environment }).journal,
+  };
+  const session = recordingManaged(sessionAfter(opened, stale), events);
+  let journal: Journal | null = null;
+  const late = new AbortController();
+  const ended = new AbortController();
+  const running = start(
+    {
+      ...rest,
+      streams: ["pipe", "pipe", "pipe"],
+      session: { id, openJournal: () => (journal = session.openJournal()) },
+      explain: true,
+      attended: false,
+      cancel: AbortSignal.any([signal, late.signal, ended.signal]),
+    },
+    launchable,
+  );
+  running.outcome.catch(() => {}); // awaited below, once its streams were read
+  const notices: string[] = [];
+  const live = {
+    asked,
+    running,
+    files,
+    journal: () => journal,
+    end: () => ended.abort(),
+    say: (text: string) => notices.push(text),
+  };
+  const watching = requirementFiles(files).length === 0 ? null : watchRequirements(live);
+  watching?.catch(() => ended.abort()); // a run that cannot be held to its requirements is none
+  const timer = timeout === null ? undefined : setTimeout(() => late.abort(), timeout);
+  const captured = new Captured(onOutput);
+  try {
+    const streams = await streamsOf(running);
+    streams?.stdin?.on("error", () => {}); // a program need not read its input
+    streams?.stdin?.end(input);
+    const [outcome] = await Promise.all([running.outcome, streams === null ? null : captured.read(streams)]);
+    const places = { cwd: launchable.plan.cwd, home: launchable.home };
+    return {
+      status: outcome.status,
+      signal: outcome.signal,
+      timedOut: late.signal.aborted,
+      stdout: captured.text("stdout"),
+      stderr: captured.text("stderr"),
+      truncated: captured.truncated,
+      session: id,
+      profile: outcome.profile,
+      notes: [...warnings, ...notices, ...outcomeText(outcome, false, places)],
+    };
+  } finally {
+    clearTimeout(timer);
+    await (await watching)?.close();
+  }
+}

@@ -1,0 +1,73 @@
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import type * as ServerSdk from "@modelcontextprotocol/server";
+import type { RequestStateCodec, ServerContext } from "@modelcontextprotocol/server";
+import type { RunRequest } from "./orchestrator.ts";
+
+type Sdk = Pick<typeof ServerSdk, "createRequestStateCodec" | "inputRequired" | "inputResponse">;
+
+/** What travels with a question and comes back with its answer. */
+interface Asked {
+  /** Over what was shown and what will be run. */
+  readonly digest: string;
+  readonly nonce: string;
+}
+
+const KEY = "approve";
+const TTL_SECONDS = 600;
+const MOST_USED = 10_000;
+
+/**
+ * Questions to the person at the client. An answer counts once, for the very run that was shown, for ten minutes, and in
+ * this process alone.
+ */
+export class Approvals {
+  readonly #sdk: Sdk;
+  readonly #codec: RequestStateCodec<Asked>;
+  readonly #used = new Set<string>();
+
+  constructor(sdk: Sdk) {
+    this.#sdk = sdk;
+    this.#codec = sdk.createRequestStateCodec<Asked>({ key: randomBytes(32), ttlSeconds: TTL_SECONDS });
+  }
+
+  /** For the options of a server. */
+  get requestState(): { readonly verify: (state: string, context: ServerContext) => Promise<Asked> } {
+    return { verify: (state, context) => this.#codec.verify(state, context) };
+  }
+
+  /** The question for a run. */
+  async question(text: string, request: RunRequest) {
+    const { inputRequired } = this.#sdk;
+    const state: Asked = { digest: digestOf(text, request), nonce: randomUUID() };
+    return inputRequired({
+      inputRequests: {
+        [KEY]: inputRequired.elicit({
+          message: text,
+          requestedSchema: {
+            type: "object",
+            properties: { approve: { type: "boolean", title: "Run it?" } },
+            required: ["approve"],
+          },
+        }),
+      },
+      requestState: await this.#codec.mint(state),
+    });
+  }
+
+  /** What was answered about this very run: null when nothing was. */
+  answer(text: string, request: RunRequest, { mcpReq }: ServerContext): boolean | null {
+    const asked = mcpReq.requestState<Asked>();
+    const response = this.#sdk.inputResponse(mcpReq.inputResponses, KEY);
+    if (asked === undefined || response.kind !== "elicit") return null;
+    if (asked.digest !== digestOf(text, request) || this.#used.has(asked.nonce)) return null;
+    if (this.#used.size >= MOST_USED) return null;
+    this.#used.add(asked.nonce);
+    return response.action === "accept" && response.content?.["approve"] === true;
+  }
+}
+
+function digestOf(text: string, request: RunRequest): string {
+  const { command, directory, input, timeout, permissions } = request;
+  const words = JSON.stringify([text, command, directory, input, timeout, permissions]);
+  return createHash("sha256").update(words).digest("hex");
+}

@@ -1,0 +1,197 @@
+import { join } from "node:path";
+import type { ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+import { Client } from "@modelcontextprotocol/client";
+import type { ElicitResult, JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
+import { describe, expect, it } from "vitest";
+import { onStage, people } from "../stage/index.ts";
+import type { Stage } from "../stage/index.ts";
+import { configure } from "./mcp-world.ts";
+
+interface Answer {
+  readonly isError?: boolean;
+  readonly content: readonly { readonly text: string }[];
+  readonly structuredContent?: Readonly<Record<string, unknown>>;
+}
+
+type Call = (name: string, given?: object, onProgress?: (message: string) => void) => Promise<Answer>;
+
+const eras = ["legacy", "auto"] as const;
+
+interface Connecting {
+  readonly words?: readonly string[];
+  /** What the person says; null for a client that cannot ask. */
+  readonly reply?: ElicitResult | null;
+  readonly mode?: (typeof eras)[number];
+}
+
+/** The SDK's client at a program that the stage starts, as whoever the stage is for. */
+class ChildTransport implements Transport {
+  onclose?: () => void;
+  onmessage?: (message: JSONRPCMessage) => void;
+  readonly #begin: () => ChildProcess;
+  #child: ChildProcess | null = null;
+
+  constructor(stage: Stage, words: readonly string[]) {
+    this.#begin = () => stage.startPlain(process.execPath, [stage.tool("sandboxed"), "mcp-server", ...words]);
+  }
+
+  start(): Promise<void> {
+    const child = (this.#child = this.#begin());
+    if (child.stdout === null) throw new Error("no output");
+    createInterface({ input: child.stdout }).on("line", (line) => this.onmessage?.(JSON.parse(line)));
+    child.once("exit", () => this.onclose?.());
+    return Promise.resolve();
+  }
+
+  send(message: JSONRPCMessage): Promise<void> {
+    this.#child?.stdin?.write(`${JSON.stringify(message)}\n`);
+    return Promise.resolve();
+  }
+
+  async close(): Promise<void> {
+    const child = this.#child;
+    if (child === null || child.exitCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.stdin?.end();
+    await gone;
+  }
+}
+
+/** A client of the SDK's at `sandboxed mcp-server`, which is run in the stage's workspace. */
+async function withClient(
+  stage: Stage,
+  act: (call: Call, asked: readonly string[]) => Promise<void>,
+  { words = [], reply = null, mode = "legacy" }: Connecting = {},
+): Promise<void> {
+  const capabilities = reply === null ? {} : { elicitation: { form: {} } };
+  const client = new Client({ name: "test", version: "0" }, { capabilities, versionNegotiation: { mode } });
+  const asked: string[] = [];
+  if (reply !== null) {
+    client.setRequestHandler("elicitation/create", (request) => {
+      asked.push(request.params.message);
+      return reply;
+    });
+  }
+  await client.connect(new ChildTransport(stage, words));
+  try {
+    const call: Call = async (name, given = {}, onProgress = () => {}) =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what is not so fails the expectation
+      (await client.callTool(
+        { name, arguments: { ...given } },
+        { onprogress: ({ message }) => onProgress(message ?? "") },
+      )) as unknown as Answer;
+    await act(call, asked);
+  } finally {
+    await client.close();
+  }
+}
+
+describe.each(people)("sandboxed mcp-server, as %s", (person) => {
+  it("runs a command in a sandbox: output, status, input, progress, what was refused", () =>
+    onStage(person, (stage) =>
+      withClient(
+        stage,
+        async (call) => {
+          const script = `read line; echo "got $line"; cat ${join(stage.home, ".ssh/id_ed25519")}; echo x > made; exit 3`;
+          const given = { command: ["sh", "-c", script], stdin: "hello\n" };
+          const { isError, structuredContent } = await call("run_command", given);
+          expect(isError).toBe(true);
+          expect(structuredContent).toMatchObject({ status: 3, stdout: "got hello\n", profile: ":workspace" });
+          expect(JSON.stringify(structuredContent?.["notes"])).toContain("id_ed25519");
+          expect(stage.read("made")).toBe("x\n");
+          const told: string[] = [];
+          const slow = "for i in 1 2 3; do echo tick $i; sleep 0.2; done";
+          const ran = await call("run_command", { command: ["sh", "-c", slow] }, (message) => told.push(message));
+          expect(ran.structuredContent).toMatchObject({ status: 0, stdout: "tick 1\ntick 2\ntick 3\n" });
+          expect(told).toContain("tick 2");
+        },
+        { words: ["-P", ":workspace"] },
+      ),
+    ));
+});
+
+describe("sandboxed mcp-server", () => {
+  it("starts commands where it may and nowhere else, and ends those that take too long", () =>
+    onStage("self", (stage) =>
+      withClient(stage, async (call) => {
+        stage.write("sub/file", "x");
+        const pwd = async (cwd: string) => call("run_command", { command: ["pwd"], cwd });
+        expect((await pwd("sub")).structuredContent).toMatchObject({ stdout: `${stage.workspace}/sub\n` });
+        for (const cwd of ["..", stage.home, stage.outside, "/"]) {
+          expect((await pwd(cwd)).content[0]?.text, cwd).toContain("is outside of");
+        }
+        const late = await call("run_command", { command: ["sleep", "60"], timeoutSeconds: 0.3 });
+        expect(late.structuredContent).toMatchObject({ timedOut: true });
+      }),
+    ));
+
+  it.each(eras)("asks the person before another profile is used (%s)", (mode) =>
+    onStage("self", async (stage) => {
+      const given = { command: ["sh", "-c", "echo y > made; cat made"], permissions: ":workspace" };
+      const run = async (reply: ElicitResult | null) => {
+        let answer: Answer | null = null;
+        let questions: readonly string[] = [];
+        await withClient(
+          stage,
+          async (call, asked) => {
+            answer = await call("run_command", given).catch((error: unknown) => ({
+              isError: true,
+              content: [{ text: String(error) }],
+            }));
+            questions = asked;
+          },
+          { reply, mode, words: ["-P", ":read-only"] },
+        );
+        return { answer, questions };
+      };
+      for (const reply of [null, { action: "decline" }, { action: "accept", content: { approve: false } }] as const) {
+        expect((await run(reply)).answer).toMatchObject({ isError: true });
+        expect(stage.read("made")).toBeNull();
+      }
+      const { answer, questions } = await run({ action: "accept", content: { approve: true } });
+      expect(answer).toMatchObject({ structuredContent: { stdout: "y\n", profile: ":workspace" } });
+      expect(stage.read("made")).toBe("y\n");
+      expect(questions).toEqual([expect.stringContaining("sh -c 'echo y > made; cat made'")]);
+      expect(questions[0]).toContain(":workspace");
+    }),
+  );
+
+  it("explains, lists profiles, and tells of its own sessions alone", () =>
+    onStage("self", async (stage) => {
+      configure(stage, '[permissions.ci]\nextends = ":isolated"\n');
+      expect(stage.sh("true").status).toBe(0);
+      const { sessions } = JSON.parse(stage.sandboxed(["audit", "show", "--json"]).stdout);
+      expect(sessions.length).toBe(1);
+      await withClient(stage, async (call) => {
+        expect(
+          (await call("explain", { operation: "write", subject: "/etc/hostname" })).structuredContent,
+        ).toMatchObject({
+          answer: "deny",
+          text: expect.stringContaining("/etc/hostname"),
+        });
+        const readme = join(stage.workspace, "README.md");
+        expect((await call("explain", { operation: "read", subject: readme })).structuredContent).toMatchObject({
+          answer: "allow",
+        });
+        expect((await call("explain", { operation: "fly", subject: "x" })).content[0]?.text).toContain(
+          "is no question",
+        );
+        expect((await call("list_profiles")).structuredContent).toMatchObject({
+          profiles: expect.arrayContaining([
+            { name: ":isolated", isDefault: true, needsApproval: false },
+            { name: "ci", isDefault: false, needsApproval: true },
+          ]),
+        });
+        expect(await call("read_session")).toMatchObject({ isError: true });
+        const { structuredContent } = await call("run_command", { command: ["false"] });
+        expect(
+          (await call("read_session", { session: structuredContent?.["session"] })).structuredContent,
+        ).toMatchObject({
+          command: ["false"],
+          items: [{ kind: "run", outcome: "1" }],
+        });
+        expect(await call("read_session", { session: sessions[0].id })).toMatchObject({ isError: true });
+      });
+    }));
+});
