@@ -146,6 +146,16 @@ export const commandList: readonly CommandEntry[] = [
     load: async () => (await import("./commands/mcp-remove.ts")).mcpRemove,
   },
   {
+    name: "mcp login",
+    summary: "log in to an MCP server",
+    load: async () => (await import("./commands/mcp-login.ts")).mcpLogin,
+  },
+  {
+    name: "mcp logout",
+    summary: "forget the login to an MCP server",
+    load: async () => (await import("./commands/mcp-logout.ts")).mcpLogout,
+  },
+  {
     name: "mcp gateway",
     summary: "stand between an MCP client and a server in a sandbox",
     load: async () => (await import("./commands/mcp-gateway.ts")).mcpGateway,

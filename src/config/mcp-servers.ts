@@ -195,7 +195,10 @@ function readHttp({ name, raw, place }: WrittenServer): McpHttp {
       clientId: raw.oauth?.client_id ?? null,
       clientSecretVariable: raw.oauth?.client_secret_env_var ?? null,
       callbackPort: raw.oauth?.callback_port ?? null,
-      issuer: raw.oauth?.authorization_server_issuer ?? null,
+      issuer:
+        raw.oauth?.authorization_server_issuer === undefined
+          ? null
+          : checkedUrl(raw.oauth.authorization_server_issuer, place("oauth", "authorization_server_issuer")),
     },
   };
 }

@@ -208,8 +208,7 @@ export class Connection {
       transport !== undefined && "failure" in transport && transport.failure instanceof Error
         ? transport.failure
         : error;
-    const isLogin =
-      error instanceof Error && (error.name === "UnauthorizedError" || /\b401\b|unauthorized/i.test(error.message));
+    const isLogin = wantsLogin(error);
     const said = this.#way?.lastWords().trim().split("\n").at(-1) ?? "";
     const message = why instanceof Error ? why.message : String(why);
     const words = said === "" ? "" : `; it said: ${escapeText(said)}`;
@@ -220,6 +219,12 @@ export class Connection {
       isLogin ? { hint: `log in: sandboxed mcp login ${this.server.name}`, cause: error } : { ...hint, cause: error },
     );
   }
+}
+
+function wantsLogin(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isRefused = "status" in error && error.status === 401;
+  return isRefused || error.name === "UnauthorizedError" || /\b401\b|unauthorized/i.test(error.message);
 }
 
 /** Not delivered; or refused over HTTP because the session is one that the server no longer knows. */

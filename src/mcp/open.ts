@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { JSONRPCMessage, OAuthClientProvider } from "@modelcontextprotocol/client";
+import type { AuthProvider, JSONRPCMessage } from "@modelcontextprotocol/client";
 import type { McpHttp, McpServer } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
@@ -14,8 +14,8 @@ import { StdioTransport } from "./stdio/transport.ts";
 import { httpRequest, stdioRequest } from "./surroundings.ts";
 import type { McpSurroundings } from "./surroundings.ts";
 
-/** What a server's own credentials are asked for; null where there are none. */
-export type AuthProviderOf = (server: McpServer, fetch: DoorFetch) => Promise<OAuthClientProvider | null>;
+/** The token of a server's login; null where there is none. */
+export type AuthProviderOf = (server: McpServer, transport: McpHttp, fetch: DoorFetch) => Promise<AuthProvider | null>;
 
 /** A server that may be used, or why not. */
 export function admitted(server: McpServer, surroundings: McpSurroundings): Admission {
@@ -73,16 +73,16 @@ async function openHttp(
   surroundings: McpSurroundings,
   authProvider: AuthProviderOf | null,
 ): Promise<OpenedWay> {
-  const [{ StreamableHTTPClientTransport }, { doorFetch }] = await Promise.all([
-    import("@modelcontextprotocol/client"),
-    import("./http/door-fetch.ts"),
-  ]);
+  const { StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
   const url = new URL(transport.url);
-  const fetch = doorFetch(await gateFor(server, url, surroundings));
-  const provider = (await authProvider?.(server, fetch)) ?? null;
+  const fetch = await fetchFor(server, transport, surroundings);
+  // A token that the entry names is the one to send.
+  const headers = headersOf(server, transport, surroundings.environment);
+  const isNamed = Object.keys(headers).some((header) => header.toLowerCase() === "authorization");
+  const provider = isNamed ? null : ((await authProvider?.(server, transport, fetch)) ?? null);
   const way = new StreamableHTTPClientTransport(url, {
     fetch,
-    requestInit: { headers: headersOf(server, transport, surroundings.environment) },
+    requestInit: { headers },
     ...(provider !== null && { authProvider: provider }),
     reconnectionOptions: {
       initialReconnectionDelay: 250,
@@ -94,11 +94,19 @@ async function openHttp(
   return { transport: way, lastWords: () => "" };
 }
 
-/** Who decides what may be reached on a server's behalf. */
-export async function gateFor(server: McpServer, url: URL, surroundings: McpSurroundings) {
-  const { makeGate, makeResolver, parseHosts } = await import("../network/index.ts");
-  const { resolved } = prepare({ ...httpRequest(server, url, surroundings), session: { id: "" } });
-  return makeGate({ policy: resolved, resolver: makeResolver({ hosts: parseHosts(hostsText()) }) });
+/** What reaches a server and, where its entry names one, the authorization server that goes with it. */
+export async function fetchFor(
+  server: McpServer,
+  { url, oauth }: McpHttp,
+  surroundings: McpSurroundings,
+): Promise<DoorFetch> {
+  const [{ makeGate, makeResolver, parseHosts }, { doorFetch }] = await Promise.all([
+    import("../network/index.ts"),
+    import("./http/door-fetch.ts"),
+  ]);
+  const places = [url, ...(oauth.issuer === null ? [] : [oauth.issuer])].map((place) => new URL(place));
+  const { resolved } = prepare({ ...httpRequest(server, places, surroundings), session: { id: "" } });
+  return doorFetch(makeGate({ policy: resolved, resolver: makeResolver({ hosts: parseHosts(hostsText()) }) }));
 }
 
 function hostsText(): string {

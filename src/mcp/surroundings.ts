@@ -53,13 +53,12 @@ export function stdioRequest(
   };
 }
 
-/** What may be reached of a server that is somewhere else: its own host and port, as far as the other layers allow. */
+/** What may be reached of a server that is somewhere else: these hosts and ports, as far as the other layers allow. */
 export function httpRequest(
   server: McpServer,
-  url: URL,
+  places: readonly URL[],
   surroundings: McpSurroundings,
 ): Omit<PrepareRequest, "session"> {
-  const port = url.port === "" ? (url.protocol === "https:" ? "443" : "80") : url.port;
   // Nothing is run in it: of the prepared sandbox only the rules on the network are asked.
   const nothing = selectProfile(":isolated", surroundings.definitions);
   const profile = applyPatch(nothing, {
@@ -67,7 +66,7 @@ export function httpRequest(
     provenance: server.provenance,
     network: {
       mode: { value: "restricted", provenance: server.provenance },
-      domains: [allowed(`${url.hostname}:${port}`, server)],
+      domains: places.map((place) => allowed(`${place.hostname}:${portOf(place)}`, server)),
     },
   });
   return {
@@ -82,6 +81,10 @@ export function httpRequest(
     backend: null,
     terminal: "never",
   };
+}
+
+function portOf({ port, protocol }: URL): string {
+  return port !== "" ? port : protocol === "https:" ? "443" : "80";
 }
 
 function withProfile(policy: BoundPolicy, profile: Profile, { provenance }: McpServer): BoundPolicy {

@@ -4,6 +4,7 @@ import type { McpServer } from "../../config/index.ts";
 import { escapeText, SandboxedError } from "../../policy/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Command } from "../command.ts";
+import { loggedIn } from "../mcp/logins.ts";
 import { openServers, serverNamed } from "../mcp/open-servers.ts";
 import { serverData } from "../mcp/server-data.ts";
 import { lastValue } from "../parse.ts";
@@ -29,7 +30,7 @@ export const mcpGet: Command = {
   async run(parsed) {
     const asked = await askedFor(parsed);
     const server = serverNamed(asked.config.mcpServers, onlyName(parsed.rest));
-    const data = serverData(server, asked.config.requirements.mcpAllowlist, () => false);
+    const data = serverData(server, asked.config.requirements.mcpAllowlist, await loggedIn(asked, [server]));
     const { transport, ...rest } = data;
     const lines = [...Object.entries(rest), ...Object.entries(transport)].map(
       ([key, value]) => `${key}: ${shown(value)}\n`,

@@ -1,4 +1,5 @@
 import type { Command } from "../command.ts";
+import { loggedIn } from "../mcp/logins.ts";
 import { serverData, serverTables } from "../mcp/server-data.ts";
 import { askedFor } from "../policy-flags.ts";
 import { configOptions, outputOptions } from "../run-options.ts";
@@ -11,8 +12,9 @@ export const mcpList: Command = {
   async run(parsed) {
     const asked = await askedFor(parsed);
     const { mcpAllowlist } = asked.config.requirements;
+    const logins = await loggedIn(asked, asked.config.mcpServers.values());
     const servers = [...asked.config.mcpServers.values()].map(
-      (server) => [server, serverData(server, mcpAllowlist, () => false)] as const,
+      (server) => [server, serverData(server, mcpAllowlist, logins)] as const,
     );
     const text =
       servers.length === 0 ? "no MCP servers; add one: sandboxed mcp add NAME -- COMMAND\n" : serverTables(servers);

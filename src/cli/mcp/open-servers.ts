@@ -1,7 +1,7 @@
 import { newSessionId, openSession } from "../../audit/index.ts";
 import type { McpServer } from "../../config/index.ts";
 import { version } from "../../generated/version.ts";
-import { McpServers, pinsIn } from "../../mcp/index.ts";
+import { bearerFor, credentialsIn, McpServers, pinsIn } from "../../mcp/index.ts";
 import type { McpServersOptions, McpSurroundings } from "../../mcp/index.ts";
 import { escapeText, SandboxedError, didYouMean } from "../../policy/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
@@ -31,11 +31,14 @@ export function mcpSurroundings(asked: Asked, ephemeral = false): McpSurrounding
 export function openServers(asked: Asked, names: readonly string[] | null, more: More = {}): McpServers {
   const all = asked.config.mcpServers;
   const servers = names === null ? [...all.values()] : names.map((name) => serverNamed(all, name));
+  const { environment } = asked;
+  const credentials = credentialsIn(toolFolders(environment).state);
   return new McpServers({
+    authProvider: ({ name }, transport, fetch) => bearerFor(name, transport, { credentials, environment, fetch }),
     ...more,
     servers,
     surroundings: mcpSurroundings(asked),
-    pins: pinsIn(toolFolders(asked.environment).state),
+    pins: pinsIn(toolFolders(environment).state),
   });
 }
 

@@ -30,11 +30,7 @@ export interface ServerData {
   readonly auth_status: AuthStatus;
 }
 
-export function serverData(
-  server: McpServer,
-  allowlist: McpAllowlist | null,
-  hasLogin: (server: McpServer) => boolean,
-): ServerData {
+export function serverData(server: McpServer, allowlist: McpAllowlist | null, logins: ReadonlySet<string>): ServerData {
   const { transport } = server;
   const answer = admit(server, allowlist);
   return {
@@ -67,14 +63,14 @@ export function serverData(
     disabled_tools: server.disabledTools,
     startup_timeout_sec: server.startupTimeout / 1000,
     tool_timeout_sec: server.toolTimeout / 1000,
-    auth_status: authStatus(server, hasLogin),
+    auth_status: authStatus(server, logins),
   };
 }
 
-function authStatus(server: McpServer, hasLogin: (server: McpServer) => boolean): AuthStatus {
+function authStatus(server: McpServer, logins: ReadonlySet<string>): AuthStatus {
   if (server.transport.kind === "stdio") return "unsupported";
   if (server.transport.bearerTokenVariable !== null) return "bearer_token";
-  return hasLogin(server) ? "o_auth" : "not_logged_in";
+  return logins.has(server.name) ? "o_auth" : "not_logged_in";
 }
 
 function masked(names: Iterable<string>): object {
