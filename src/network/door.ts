@@ -106,8 +106,9 @@ export function openDoor(options: DoorOptions): Door {
       }
       servers.clear();
       for (const socket of clients) socket.destroy();
-      http.close();
       fetcher.close();
+      parts.passages.review(() => false);
+      http.close();
     },
   };
 }

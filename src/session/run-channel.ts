@@ -71,12 +71,20 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
   const { id, resolved, state } = options;
   const capabilities = options.grants.map(parseCapability);
   const door = { name: id };
+  let isOver = false;
   const early: (readonly [JournalEvent, Durability])[] = [];
   let borrow: BorrowTerminal = () => Promise.resolve(null);
   let control: { readonly close: () => void } | null = null;
   const folder = state === null ? null : join(state, "sessions", id);
   const files = openFiles(options);
   let fetcher: Fetcher | null = null;
+  let direct: ReturnType<typeof openFetcher> | null = null;
+  const openDirect = (): Fetcher | null => {
+    if (options.doorPort !== null || isOver) return null;
+    const { environment = new Map() } = options;
+    direct ??= openFetcher({ policy: resolved, environment, record: (event) => channel.record(event, "batched") });
+    return direct;
+  };
   const channel: Channel = new Channel({
     id,
     version,
@@ -90,20 +98,15 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     memory:
       state === null ? passingMemory() : memoryOf(state, resolved.places.workspaceRoots[0] ?? resolved.places.cwd),
     maxPause: Math.min(options.maxPause ?? Infinity, resolved.limits.maxPause),
-    methods: [fetchMethod(() => fetcher), ...(files?.methods ?? []), ...(options.methods ?? [])],
+    methods: [fetchMethod(() => fetcher ?? openDirect()), ...(files?.methods ?? []), ...(options.methods ?? [])],
     spawner: options.spawner ?? null,
     onSummary: options.onSummary ?? (() => {}),
     record: (event, durability) => void early.push([event, durability]),
   });
-  const record = (event: JournalEvent): void => channel.record(event, "batched");
   let stop: (() => void) | null = null;
   const token = channel.open(door, capabilities, () => stop?.());
   const protocol = channel.protocolAt(door);
   const own = options.doorPort === null ? await serveLoopbackSession(protocol) : null;
-  const { environment = new Map() } = options;
-  const direct = own === null ? null : openFetcher({ policy: resolved, environment, record });
-  fetcher = direct;
-  let isOver = false;
   const close = (): void => {
     if (isOver) return;
     isOver = true;

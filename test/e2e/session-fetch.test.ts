@@ -27,13 +27,13 @@ describe.skipIf(noWorld !== null)("session.fetch", () => {
   let world: World;
   let stage: Stage;
   stagedWorld((made) => ({ world, stage } = made));
-  /** A stage whose machine trusts the servers of the world. */
-  let trusting: Stage;
+  /** A stage whose machine does not trust the servers of the world. */
+  let doubting: Stage;
   beforeAll(() => {
-    const bind = `mount --bind ${join(world.folder, "ca.pem")} /etc/ssl/certs/ca-certificates.crt && exec "$@"`;
-    trusting = new Stage("self", (cwd) => [...world.enter(cwd), "unshare", "--mount", "sh", "-c", bind, "sh"]);
+    const bind = `mount --bind /dev/null /etc/ssl/certs/ca-certificates.crt && exec "$@"`;
+    doubting = new Stage("self", (cwd) => [...world.enter(cwd), "unshare", "--mount", "sh", "-c", bind, "sh"]);
   });
-  afterAll(() => trusting?.remove());
+  afterAll(() => doubting?.remove());
 
   const python = (script: string, words: readonly string[], on = stage): readonly string[] => {
     const { stdout, stderr, status } = on.python(PRELUDE + script, words);
@@ -108,16 +108,20 @@ show("http://good.test/open/x", method="POST", body="x")
 show("http://good.test/shut")
 show("http://good.test/open/../shut")
 show("https://good.test/shut")
+show("http://good.test/open/x", headers={"X-HTTP-Method-Override": "DELETE"})
+show("http://good.test/open/x", headers={"x_original_url": "/shut"})
+show("http://good.test/open/x?_method=PUT")
 show("https://good.test/open/x")`;
-    const [heard, said] = await world.hearing(() =>
-      python(script, [...rules, ...grant("network=good.test")], trusting),
-    );
+    const [heard, said] = await world.hearing(() => python(script, [...rules, ...grant("network=good.test")]));
     expect(said.map((line) => line.split(" |")[0])).toEqual([
       "200 hello from good.test /open/x",
       "policy_denied method_not_allowed",
       "policy_denied path_not_allowed",
       "policy_denied path_not_allowed",
       "policy_denied path_not_allowed",
+      "policy_denied method_not_allowed",
+      "policy_denied path_not_allowed",
+      "policy_denied method_not_allowed",
       "200 hello from good.test /open/x",
     ]);
     expect(heard.filter(({ kind }) => kind === "http")).toMatchObject([{ url: "/open/x" }, { sni: "good.test" }]);
@@ -129,9 +133,9 @@ show("https://good.test/open/x")`;
       ...grant("network=good.test,listed.test,other.test,evil.test"),
     ];
     const script = `show("https://good.test/")\nshow("https://listed.test/")`;
-    const [known, misnamed] = python(script, words, trusting);
+    const [known, misnamed] = python(script, words);
     expect([known, misnamed?.split(" |")[0]]).toEqual(["200 hello from good.test /", "failed certificate_untrusted"]);
-    expect(python(script, words)[0]).toMatch(/^failed certificate_untrusted/);
+    expect(python(script, words, doubting)[0]).toMatch(/^failed certificate_untrusted/);
   });
 
   it("follows redirects, without what could be a credential to another host", () => {
@@ -152,7 +156,7 @@ print(session.fetch(to("https://good.test/", at="https://good.test")).redirects)
       ...allow("good.test", "good.test:8080", "other.test"),
       ...grant("network=good.test,good.test:8080,other.test"),
     ];
-    expect(python(script, words, trusting)).toEqual([
+    expect(python(script, words)).toEqual([
       "http://good.test/headers 1 ['accept', 'authorization', 'cookie', 'x-api-key']",
       "http://good.test:8080/headers 1 ['accept']",
       "http://other.test/headers 1 ['accept']",
@@ -171,15 +175,15 @@ print(session.fetch(to("https://good.test/", at="https://good.test")).redirects)
         environment: { HTTP_PROXY: "http://93.184.215.15:80" },
       }),
     );
-    expect(stdout).toBe("200 hello from good.test /x\n");
+    expect(stdout).toContain("200 hello from good.test");
     expect(heard.filter(({ kind }) => kind === "http" || kind === "dns")).toMatchObject([
       { url: "http://good.test/x", address: "93.184.215.15" },
     ]);
   });
 
   it("lends what policy lends, to its host alone", () => {
-    trusting.write(
-      join(trusting.home, ".config/sandboxed/config.toml"),
+    stage.write(
+      join(stage.home, ".config/sandboxed/config.toml"),
       `[permissions.lends]
 extends = ":isolated"
 [permissions.lends.network.domains]
@@ -195,7 +199,7 @@ from = "env:API_TOKEN"
 import os
 for url in ("https://good.test/headers", "https://good.test/redirect?to=https://other.test/headers", "https://other.test/headers"):
     print(session.fetch(url, headers={"Authorization": "Bearer " + os.environ["API_TOKEN"]}).json().get("authorization"))`;
-    const { stdout, stderr } = trusting.python(
+    const { stdout, stderr } = stage.python(
       script,
       ["-P", "lends", ...grant("network=good.test,listed.test,other.test,evil.test")],
       {

@@ -43,7 +43,6 @@ export async function decideFetch(
   const found = await findWay(parts, passage, "fetch", isSecure ? "tunnel" : "http");
   signal.throwIfAborted();
   if (!found.ok) return found;
-  if (!gate.stillAllowed(passage)) return refused(request, "draining", "The policy changed while this was asked.");
   const way = isSecure ? await secure(target, found.value) : found.value;
   // No proxy on the way gets to see what policy lends.
   const rules = interception === null || way.absolute !== null ? [] : credentialsFor(gate, passage, readings, isSecure);

@@ -24,8 +24,12 @@ export function exchange(
   decided: Decided,
   { mostBytes, signal }: FetchOptions,
 ): Promise<Answer<Received>> {
-  const { observe, passages, traffic, interception } = parts;
+  const { gate, observe, passages, traffic, interception } = parts;
   const { passage } = decided;
+  // In one turn with what watches over it from here on: no change of the policy falls between the two.
+  if (!gate.stillAllowed(passage)) {
+    return Promise.resolve(refused(request, "draining", "The policy changed while this was asked."));
+  }
   const about = { protocol: "fetch", target: passage.target, refusal: null, decision: passage.decision } as const;
   return new Promise((resolve, reject) => {
     let socket: Socket | null = null;
@@ -47,7 +51,7 @@ export function exchange(
     const onAbort = (): void => over(() => reject(signal.reason));
     const release = passages.hold({
       passage,
-      cut: () => end(refused(request, "draining", "The policy does not allow it any more.")),
+      cut: () => end(refused(request, "draining", "The policy does not allow it any more, or the run is over.")),
     });
     observe({ kind: "allowed", ...about, sent: 0, received: 0 });
 

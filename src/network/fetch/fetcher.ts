@@ -11,10 +11,12 @@ const MOST_REDIRECTS = 5;
 /** A fetcher behind the gate of a door; `close` ends what is open. Each redirect is decided like a request of its own. */
 export function makeFetcher(parts: FetchParts): Fetcher & { readonly close: () => void } {
   const pool = new Pool({ keepAlive: false });
+  let isClosed = false;
   const secure = securing(parts);
 
   const fetchOne = async (request: FetchRequest, options: FetchOptions) => {
-    const decided = await decideFetch(parts, request, options, secure);
+    const found = await decideFetch(parts, request, options, secure);
+    const decided = isClosed ? refused(request, "draining", "The run is over.") : found;
     const answer = decided.ok ? await exchange(parts, pool, request, decided.value, options) : decided;
     if (!answer.ok) parts.observe(refusedEvent(answer.refusal));
     return answer;
@@ -35,7 +37,10 @@ export function makeFetcher(parts: FetchParts): Fetcher & { readonly close: () =
         current = next;
       }
     },
-    close: () => pool.destroy(),
+    close() {
+      isClosed = true;
+      pool.destroy();
+    },
   };
 }
 
