@@ -16,6 +16,8 @@ export interface LiveRun {
   readonly journal: () => Journal | null;
   /** Ends the program. */
   readonly end: () => void;
+  /** Closes the program's channel, if it has one, and the program goes on. */
+  readonly revoke: () => void;
   readonly say: (text: string) => void;
 }
 
@@ -112,16 +114,14 @@ async function apply(live: LiveRun): Promise<void> {
       before.launchable.known(),
       next.launchable.known(),
     ]);
-    // What a channel leads to was decided when it was granted.
+    // What a channel leads to was decided when it was granted, and it leads to more than the program's own files.
     const isGranted = live.asked.parsed.given.some(({ id }) => id === "grant" || id === "grant-file");
-    if (isGranted && networkText(old) !== networkText(now)) {
-      tell("ended", "this run was granted a channel under other rules for the network, and is ended");
-      live.end();
-      return;
-    }
+    const isRevoked = isGranted && rulesText(old) !== rulesText(now);
+    if (isRevoked) live.revoke();
     const door = await live.running.door();
     const generation = door === null ? null : await door.update(together(old, now));
-    tell("narrowed", "what they forbid now holds for this run, too", generation);
+    const revoked = isRevoked ? ", and what it was granted of its session is revoked" : "";
+    tell("narrowed", `what they forbid now holds for this run, too${revoked}`, generation);
   } catch (error) {
     if (!(error instanceof SandboxedError)) throw error;
     if (isUnusable(error)) {
@@ -138,8 +138,14 @@ function isUnusable({ code }: SandboxedError): boolean {
   return code.startsWith("config_") || (code.startsWith("requirements_") && code !== "requirements_conflict");
 }
 
-function networkText({ layers, networkMode }: ResolvedPolicy): string {
-  return JSON.stringify([networkMode, layers.map(({ network }) => network)]);
+/** What the rules are, wherever they stand; of the network's also where. */
+function rulesText({ layers, networkMode }: ResolvedPolicy): string {
+  const rules = layers.map(({ entries, denyGlobs, network }) => [
+    entries.map(({ path, access }) => [path, access]),
+    denyGlobs.map(({ pattern }) => pattern),
+    network,
+  ]);
+  return JSON.stringify([networkMode, rules]);
 }
 
 /** Each layer decides alone, so that both policies hold. */

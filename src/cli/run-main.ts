@@ -132,6 +132,7 @@ async function execute(
       files,
       journal: () => journal,
       end: () => ending.abort(),
+      revoke: () => channel?.close(),
       say: (text) => voice.warn(text),
     });
     const outcome = await running.outcome.finally(() => watching.close());

@@ -120,4 +120,24 @@ except OSError: print('refused')"`;
     expect([broken.stdout, broken.status, broken.effects]).toEqual(["begun\nwent on\n", 0, ["kept"]]);
     expect(broken.said).toContain("those of before stay in force");
   });
+
+  it("take what a program was granted of its session, and leave it running", async () => {
+    const { outside } = machine.stage;
+    const asking = (name: string): string =>
+      `python3 -c "
+import sandboxed
+try:
+  with sandboxed.connect() as session: session.call('session.write', path='${name}', content='x'); print('written')
+except Exception: print('refused')"`;
+    const words = ["--grant", "fs.write=**"];
+    const script = `${asking("one.txt")}; ${waiting(asking("two.txt"))}`;
+    machine.require("# nothing\n");
+    const free = await during(words, script, () => machine.require("# nothing either\n"));
+    expect([free.stdout, free.status]).toEqual(["written\nbegun\nwritten\n", 0]);
+    machine.require("# nothing\n");
+    const { stdout, status, effects } = await during(words, script.replaceAll(".txt", ".md"), () =>
+      machine.require(`[permissions.filesystem]\ndeny_write = ["${outside}"]\n`),
+    );
+    expect([stdout, status, effects]).toEqual(["written\nbegun\nrefused\n", 0, ["narrowed"]]);
+  });
 });

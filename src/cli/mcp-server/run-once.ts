@@ -32,7 +32,7 @@ async function attempt(
   const { session: id, program, surroundings } = asked;
   const { cwd, environment } = surroundings;
   const { launchable, equipment, events, files, warnings } = await decideRun(asked);
-  const { channel: _, ...rest } = equipment ?? {};
+  const { channel, ...rest } = equipment ?? {};
   const argv = [program.program, ...program.arguments];
   const opened = {
     id,
@@ -61,6 +61,7 @@ async function attempt(
     files,
     journal: () => journal,
     end: () => ended.abort(),
+    revoke: () => channel?.close(),
     say: (text: string) => notices.push(text),
   };
   const watching = requirementFiles(files).length === 0 ? null : watchRequirements(live);
