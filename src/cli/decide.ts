@@ -2,6 +2,7 @@ import { openSession } from "../audit/index.ts";
 import { readConfigFile } from "../config/index.ts";
 import type { Config, Trust } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
+import type { GatedConfig } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
@@ -19,9 +20,8 @@ import type { Parsed } from "./parse.ts";
 import { askedFor, flagsOf } from "./policy-flags.ts";
 import type { Asked } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
-import type { Requirements } from "../requirements/index.ts";
 import { voiceOf } from "./voice.ts";
-import { rememberRun } from "./recall.ts";
+import { accountName, rememberRun } from "./recall.ts";
 import type { ConfigAnswer } from "./recall.ts";
 
 /**
@@ -34,6 +34,7 @@ export async function decideRun(
 ): Promise<DecidedRun> {
   const { parsed, surroundings, program, session } = asked;
   const files: ConfigAnswer[] = [];
+  const decided = Date.now();
   const read = (path: string, trust: Trust): string | null => {
     const told = trial?.texts.find(([file, by]) => file === path && by === trust);
     const text = told === undefined ? readConfigFile(path, trust) : told[2];
@@ -92,6 +93,7 @@ export async function decideRun(
       voice.say(`waits for an answer: ${escapeText(text)}`, `  sandboxed session reply ${session} ${id} yes`);
     },
   };
+  const events = managedEvents(config.managed, prepared);
   const spawning: Spawning = {
     request,
     managed: config.managed,
@@ -102,23 +104,24 @@ export async function decideRun(
     launchable,
     equipment: { ...equipment, serveDoor: reportingDoor(equipment.serveDoor, config.managed) },
     warnings,
-    events: managedEvents(config.managed, prepared),
+    events,
     files,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {
-      const answers =
-        warnings.length > 0 || !isTimeless(config.requirements) ? null : noting.answers(shownPlaces(prepared.plan));
+      const isKept = warnings.length === 0 && canBeAskedAgain(config);
+      const answers = isKept ? noting.answers(shownPlaces(prepared.plan)) : null;
       const launch = answers === null ? null : keep(prepared, answers);
-      if (launch !== null) rememberRun(asked, { files, launch });
+      if (launch === null) return;
+      const time = { decided, until: config.requirements.validUntil };
+      const account = config.managed.exceptions.length > 0 ? accountName() : null;
+      rememberRun(asked, { files, time, events, account, launch });
     },
   };
 }
 
-/** What is read as a file is asked again before a launch is recalled; what passes with time, or comes otherwise, cannot be. */
-function isTimeless({ sources, validUntil }: Requirements): boolean {
-  return (
-    validUntil === null && sources.every(({ kind }) => kind === "system" || kind === "file" || kind === "variable")
-  );
+/** What is read as a file is asked again before a launch is recalled. Rules on trial are asked while the program runs. */
+function canBeAskedAgain({ requirements: { sources }, managed: { reported } }: GatedConfig): boolean {
+  return reported.length === 0 && sources.every(({ kind }) => kind !== "macos" && kind !== "windows");
 }
 
 /** Null where nothing was granted: then nothing is loaded for it. */

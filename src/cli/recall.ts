@@ -1,8 +1,9 @@
 import { statSync } from "node:fs";
-import { hostname, totalmem } from "node:os";
+import { hostname, totalmem, userInfo } from "node:os";
 import { readConfigFile } from "../config/index.ts";
 import type { Trust } from "../config/index.ts";
 import { version } from "../generated/version.ts";
+import type { JournalEvent } from "../policy/index.ts";
 import { keepOwnFile, readOwnFile, recall, toolFolders } from "../sandbox/index.ts";
 import type { KeptLaunch } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
@@ -14,7 +15,18 @@ export type ConfigAnswer = readonly [path: string, trust: Trust, text: string | 
 /** What a run came to, kept for the next one that asks the same. */
 export interface KeptRun {
   readonly files: readonly ConfigAnswer[];
+  readonly time: KeptTime;
+  /** For the journal: exceptions in use. */
+  readonly events: readonly JournalEvent[];
+  /** The name of the account, where an exception is in use that may be somebody's alone. */
+  readonly account: string | null;
   readonly launch: KeptLaunch;
+}
+
+/** When it holds: from its decision on, until something in the requirements begins or ends; null for always. */
+export interface KeptTime {
+  readonly decided: number;
+  readonly until: number | null;
 }
 
 /** These many different runs are kept; another one takes the place of one of them. */
@@ -34,7 +46,8 @@ const neverKept: ReadonlySet<RunOption> = new Set<RunOption>([
 /** The run as it was decided before, if the same was asked then and everything it rests on still is what it was. */
 export function recallRun(asked: AskedRun): DecidedRun | null {
   const kept = asked.question === null ? null : readKept(asked, asked.question);
-  if (kept === null || !kept.files.every(saysTheSame)) return null;
+  if (kept === null || !isInTime(kept.time) || !kept.files.every(saysTheSame)) return null;
+  if (kept.account !== null && kept.account !== accountName()) return null;
   const { surroundings, program, session } = asked;
   const launchable = recall(kept.launch, {
     environment: surroundings.environment,
@@ -42,7 +55,15 @@ export function recallRun(asked: AskedRun): DecidedRun | null {
     session,
     known: async () => (await (await import("./decide.ts")).decideRun(asked)).launchable.known(),
   });
-  return { launchable, equipment: null, warnings: [], dropped: [], events: [], files: kept.files, remember: () => {} };
+  return {
+    launchable,
+    equipment: null,
+    warnings: [],
+    dropped: [],
+    events: kept.events,
+    files: kept.files,
+    remember: () => {},
+  };
 }
 
 export function rememberRun(asked: AskedRun, kept: KeptRun): void {
@@ -61,6 +82,21 @@ function readKept(asked: AskedRun, question: string): KeptRun | null {
   try {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by this very build, in a folder of its own
     return (JSON.parse(text) as { kept: KeptRun }).kept;
+  } catch {
+    return null;
+  }
+}
+
+/** A clock that was set back says nothing. */
+function isInTime({ decided, until }: KeptTime): boolean {
+  const now = Date.now();
+  return decided <= now && (until === null || now < until);
+}
+
+/** As the account database has it; null without an entry, for whom no exception is. */
+export function accountName(): string | null {
+  try {
+    return userInfo().username;
   } catch {
     return null;
   }
