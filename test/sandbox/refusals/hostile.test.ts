@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import { brief, find } from "./scene.ts";
 
 const size = 100_000;
+/** Milliseconds, some ten times what it takes; what grows with the square of the size takes a thousand times as long. */
+const LONGEST = 500;
 const phrases = ["Permission denied", "No such file or directory", "Could not resolve host: ", "connect ECONNREFUSED "];
 
 /** Material to repeat: what patterns with nested or trailing repetition choke on. */
@@ -57,18 +59,18 @@ function elapsed(text: string): number {
 /** The best of a few: another program on the machine is no fault of the text. */
 function quickest(text: string): number {
   let best = elapsed(text);
-  for (let turn = 0; turn < 4 && best >= 50; turn += 1) best = Math.min(best, elapsed(text));
+  for (let turn = 0; turn < 4 && best >= LONGEST; turn += 1) best = Math.min(best, elapsed(text));
   return best;
 }
 
 describe("hostile output", () => {
-  it.each(pieces)("100 KB of %j are read in less than 50 ms", (piece) => {
+  it.each(pieces)("100 KB of %j are read in linear time", (piece) => {
     const repeated = piece.repeat(Math.ceil(size / piece.length)).slice(0, size);
-    expect(quickest(repeated)).toBeLessThan(50);
+    expect(quickest(repeated)).toBeLessThan(LONGEST);
     for (const phrase of phrases) {
       const line = piece.repeat(Math.ceil(2000 / piece.length));
-      expect(quickest(`${line}${phrase}${line}\n`.repeat(size / (4000 + phrase.length)))).toBeLessThan(50);
-      expect(quickest(`${piece}${phrase}\n`.repeat(size / (piece.length + phrase.length + 1)))).toBeLessThan(50);
+      expect(quickest(`${line}${phrase}${line}\n`.repeat(size / (4000 + phrase.length)))).toBeLessThan(LONGEST);
+      expect(quickest(`${piece}${phrase}\n`.repeat(size / (piece.length + phrase.length + 1)))).toBeLessThan(LONGEST);
     }
   });
 
