@@ -83,8 +83,7 @@ export class Line {
       this.#arrived.forEach((wake) => wake());
     });
     createInterface({ input: this.socket }).on("line", (line) => {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it really is, the tests say
-      if (/^[[{]/.test(line)) this.answers.push(...([JSON.parse(line)].flat() as Answer[]));
+      if (/^[[{]/.test(line)) this.answers.push(...answersIn(line));
       this.#arrived.forEach((wake) => wake());
     });
   }
@@ -125,5 +124,15 @@ export class Line {
       };
       this.#arrived.add(look);
     });
+  }
+}
+
+/** The last line of a connection that was cut is no answer. */
+function answersIn(line: string): readonly Answer[] {
+  try {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what it really is, the tests say
+    return [JSON.parse(line)].flat() as Answer[];
+  } catch {
+    return [];
   }
 }
