@@ -15,7 +15,7 @@ export { openDisk } from "./disk.ts";
 export type { Disk, Found, KnownNames, Look } from "./disk.ts";
 export { explainRefusal, OLDEST_BWRAP, readSettings } from "./refusal.ts";
 export type { NamespaceSettings, Refusal } from "./refusal.ts";
-export { assertToolSafe, changeableBy, replaceableBy, toolLocations } from "./tool.ts";
+export { assertToolSafe, changeableBy, makeableBy, replaceableBy, toolLocations } from "./tool.ts";
 export type { ToolLocation } from "./tool.ts";
 export { unsafeWorkspace, workspaceOf } from "./workspace.ts";
 export type { Surroundings } from "./workspace.ts";

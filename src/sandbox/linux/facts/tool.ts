@@ -77,6 +77,23 @@ export function changeableBy(uid: number, disk: Disk): (path: AbsolutePath) => b
   };
 }
 
+/** Could a program of this user make what is missing? Told by owner and permission bits, as `changeableBy` does. */
+export function makeableBy(uid: number, disk: Disk): (path: AbsolutePath) => boolean {
+  return (path) => {
+    let isBelowExisting = false;
+    for (let at = path; at !== rootPath; at = parentPath(at)) {
+      const { kind, uid: owner, mode } = disk.look(parentPath(at));
+      if (kind === "missing") continue;
+      if (uid === 0 || owner === uid) return true;
+      // In a sticky directory new names are anybody's to make, and others' are not to be moved.
+      const isSticky = isBelowExisting && (mode & STICKY) !== 0;
+      if ((mode & WRITABLE_BY_OTHERS) !== 0 && !isSticky) return true;
+      isBelowExisting = true;
+    }
+    return false;
+  };
+}
+
 /**
  * Why somebody but root or the user could replace the file, in words that follow its name; null when nobody can.
  * The path must be canonical.

@@ -27,13 +27,19 @@ import type { Launchable } from "./launchable.ts";
 
 /**
  * The tool's own folders: none of them may be a program's to make and to fill, so that a launch makes even the one for
- * configuration where a program could. Those that the account has when no variable moves them count as well: the next
- * run may be started without the variable.
+ * configuration where a program could. Those that the account has when no variable moves them count as well, unless
+ * nobody could make them: the next run may be started without the variable.
  */
-export function ownFolders(folders: ToolFolders, { account, canonical }: HostFacts): readonly AbsolutePath[] {
-  const usual = [account.home, ...(account.otherHomes ?? [])].map((home) => usualFolders(home));
-  const all = [folders, ...usual].flatMap(({ state, cache, config }) => [state, cache, config]);
-  return [...new Set(all.map((folder) => canonical(folder) ?? folder))];
+export function ownFolders(
+  folders: ToolFolders,
+  { account, canonical, look }: HostFacts,
+  isMakeable: (path: AbsolutePath) => boolean,
+): readonly AbsolutePath[] {
+  const named = ({ state, cache, config }: ToolFolders): readonly AbsolutePath[] =>
+    [state, cache, config].map((folder) => canonical(folder) ?? folder);
+  const usual = [account.home, ...(account.otherHomes ?? [])].flatMap((home) => named(usualFolders(home)));
+  const counting = usual.filter((folder) => look(folder).kind !== "missing" || isMakeable(folder));
+  return [...new Set([...named(folders), ...counting])];
 }
 
 /** Errors: `setup_failed` when one of the tool's own folders cannot be made. */

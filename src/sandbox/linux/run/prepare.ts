@@ -13,7 +13,15 @@ import type { HostFacts } from "../../facts.ts";
 import { toolFolders } from "../../folders.ts";
 import type { Survey } from "../../protection/index.ts";
 import type { PrepareRequest } from "../../request.ts";
-import { assertToolSafe, changeableBy, openDisk, readFacts, toolLocations, unsafeWorkspace } from "../facts/index.ts";
+import {
+  assertToolSafe,
+  changeableBy,
+  makeableBy,
+  openDisk,
+  readFacts,
+  toolLocations,
+  unsafeWorkspace,
+} from "../facts/index.ts";
 import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
@@ -60,7 +68,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   const named = request.policy.layers[0]?.profile.workspaceRoots ?? [];
   const rooted = named.map((root) => existing(root, host));
   requireSafeRoots([...(asked ?? []), ...rooted], request.policy, host);
-  const guarded = ownFolders(folders, host);
+  const guarded = ownFolders(folders, host, makeableBy(host.account.uid, disk));
   const places = placesOf(host, guarded, [...found, ...rooted]);
   const policy = withScript(request, places);
   requireGranted(policy, host);
