@@ -15,6 +15,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   journalPath,
   listSessions,
+  isSessionId,
   newSessionId,
   openSession,
   readJournal,
@@ -134,6 +135,14 @@ describe("a session's journal", () => {
     expect(() => named(id)).toThrowError(expect.objectContaining({ code: "journal_unwritable" }));
     expect(() => named("../../x")).toThrowError(expect.objectContaining({ code: "internal" }));
     session.journal.close();
+  });
+
+  it("makes ids that sort by the millisecond, all different and all of one shape", () => {
+    const times = Array.from({ length: 2_000 }, (_, index) => new Date(Date.UTC(2026, 10, 21, 12, 0, 0, index)));
+    const ids = times.map((time) => newSessionId(time));
+    expect(ids.toSorted()).toEqual(ids);
+    expect(new Set(Array.from({ length: 1_000 }, () => newSessionId(times[0])))).toHaveProperty("size", 1_000);
+    expect(ids.every(isSessionId)).toBe(true);
   });
 
   it("lists sessions by time and passes over everything else", () => {
