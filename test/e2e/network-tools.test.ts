@@ -60,6 +60,13 @@ const tools: readonly Tool[] = [
     prints: "first\npushed\n",
   },
   {
+    name: "git clone from a host of a bundle",
+    needs: "/usr/bin/git",
+    script: "git clone -q https://github.com/git/project.git copy && cat copy/first.txt",
+    rules: ["--allow", "github"],
+    prints: "first\n",
+  },
+  {
     name: "npm install",
     needs: "/usr/bin/npm",
     script: `npm install --silent --no-audit --no-fund --no-update-notifier --fetch-retries=0 --cafile="$NODE_EXTRA_CA_CERTS" tiny && node -p 'require("tiny")'`,
