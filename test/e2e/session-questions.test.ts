@@ -32,7 +32,7 @@ async function inTerminal(
 }
 
 const asking = (more = ""): string => `
-import sandboxed, threading, time, sys
+import os, sandboxed, threading, time, sys
 def dots():
     while True:
         print(".", end="", flush=True)
@@ -41,7 +41,7 @@ threading.Thread(target=dots, daemon=True).start()
 session = sandboxed.connect()
 time.sleep(0.1)
 reply = session.checkpoint("Investigate \\x1b[2J these?", [{"id": 7, "name": "Ann"}, {"id": 8, "name": "Bo"}]${more})
-print("\\nreply", dict(reply), flush=True)
+os.write(1, ("\\nreply " + str(dict(reply)) + "\\n").encode())
 `;
 
 const answers = [
