@@ -1,7 +1,8 @@
 /** What requirements say about a run beside its policy, on its way into the journal. */
 import type { Managed } from "./gate/index.ts";
 import { at, compile, resolve } from "./policy/index.ts";
-import type { Journal, JournalEvent, Oracle, Policy, Provenance, ResolvedPolicy } from "./policy/index.ts";
+import type { Journal, JournalEvent, Oracle, Provenance, ResolvedPolicy } from "./policy/index.ts";
+import { onTrial } from "./sandbox/index.ts";
 import type { RunSession, ServeDoor } from "./sandbox/index.ts";
 
 /** The part of a prepared launch that is looked at. */
@@ -18,24 +19,18 @@ export function managedEvents({ exceptions, reported }: Managed, prepared: Prepa
     exceptions: unique(exceptions.map(({ id, reason, approver, expires }) => ({ id, reason, approver, expires }))),
     reportOnly: unique(reported.flatMap(({ chosenBy }) => (chosenBy === undefined ? [] : [placeText(chosenBy)]))),
   };
-  return [applied, ...unique(filesOnTrial(reported, prepared))];
+  const files = onTrial(reported, prepared).map(({ target, entry }): JournalEvent => ({
+    kind: "requirements.would_deny",
+    target,
+    rule: entry.text,
+    place: placeText(entry.provenance),
+  }));
+  return [applied, ...unique(files)];
 }
 
 /** A program that names another environment than its own is bound by the requirements of both, mostly the same ones. */
 function unique<T>(each: readonly T[]): readonly T[] {
   return [...new Map(each.map((one) => [JSON.stringify(one), one])).values()];
-}
-
-function filesOnTrial(reported: Policy["layers"], { oracle, resolved }: PreparedLaunch): readonly JournalEvent[] {
-  if (reported.length === 0) return [];
-  const { layers } = resolve({ layers: reported }, resolved.places);
-  const entries = layers.flatMap((layer) => (layer.layer === "requirements" ? layer.entries : []));
-  return entries.flatMap(({ path, access, entry }): readonly JournalEvent[] => {
-    if (access === "write" || entry.provenance.layer !== "requirements") return [];
-    const { effect, where } = oracle.decide({ op: access === "deny" ? "read" : "write", path });
-    if (effect !== "allow" || where === "private") return [];
-    return [{ kind: "requirements.would_deny", target: path, rule: entry.text, place: placeText(entry.provenance) }];
-  });
 }
 
 /** The session, with those events behind its opening. */

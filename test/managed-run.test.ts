@@ -62,6 +62,28 @@ describe("what requirements say of a run beside its policy", () => {
     expect(launch.oracle.decide({ op: "read", path: "/data/x" }).effect).toBe("allow");
   });
 
+  const soon = "report_only_until = 2999-01-01T00:00:00Z";
+  const past = "report_only_until = 2020-01-01T00:00:00Z";
+  it.each([
+    ["of a rule on trial by itself", `[{ path = "/data", ${soon} }, "/data/held"]`, "", ["allow", "deny"], 3],
+    ["of a rule whose trial is over", `[{ path = "/data", ${past} }]`, "", ["deny", "deny"], null],
+    ["of a rule whose trial is over before its table's", `[{ path = "/data", ${past} }]`, soon, ["deny", "deny"], null],
+    [
+      "of a rule beside one whose trial is over",
+      `[{ path = "/data/held", ${past} }, "/data"]`,
+      soon,
+      ["allow", "deny"],
+      3,
+    ],
+  ])("is recorded: files %s", async (_, paths, more, effects, line) => {
+    const { events, launch, file } = await managed(`[permissions.filesystem]\n${more}\ndeny_read = ${paths}\n`);
+    expect(["/data/x", "/data/held"].map((path) => launch.oracle.decide({ op: "read", path }).effect)).toEqual(effects);
+    const would = events.filter(({ kind }) => kind === "requirements.would_deny");
+    expect(would).toEqual(
+      line === null ? [] : [expect.objectContaining({ target: "/data", place: `${file}:${line}` })],
+    );
+  });
+
   it("is nothing, where rules hold and nobody has an exception", async () => {
     const { events, launch } = await managed('[permissions.filesystem]\ndeny_read = ["/data"]\n');
     expect(events).toEqual([]);
@@ -81,13 +103,33 @@ describe("what requirements say of a run beside its policy", () => {
     expect(written).toHaveLength(1);
   });
 
-  it.each([
+  const both = `${until}denied_domains = ["trial.example", "[2001:db8::1]"]`;
+  it.each<[name: string, target: string, refusals: number, lines?: string]>([
     ["a host that is on trial", "trial.example:443", 1],
     ["another host", "other.example:443", 0],
     ["an address on trial", "[2001:db8::1]:443", 1],
-  ])("is recorded at the door: %s", async (_, target, refusals) => {
-    const rules = `[network]\n${until}denied_domains = ["trial.example", "[2001:db8::1]"]\n`;
-    const bound = await managed(rules);
+    ["a rule on trial by itself", "one.example:443", 1, `denied_domains = [{ domain = "one.example", ${soon} }]`],
+    ["a rule whose trial is over", "one.example:443", 0, `denied_domains = [{ domain = "one.example", ${past} }]`],
+    [
+      "a rule of the one table",
+      "one.example:443",
+      1,
+      `domains = { "one.example" = { access = "deny", ${soon} }, "other.example" = "deny" }`,
+    ],
+    [
+      "what is not managed, as only that will be reached",
+      "other.example:443",
+      1,
+      `${soon}\nallowed_domains = ["one.example"]\nmanaged_allowed_domains_only = true`,
+    ],
+    [
+      "what is managed",
+      "one.example:443",
+      0,
+      `${soon}\nallowed_domains = ["one.example"]\nmanaged_allowed_domains_only = true`,
+    ],
+  ])("is recorded at the door: %s", async (_, target, refusals, lines = both) => {
+    const bound = await managed(`[network]\n${lines}\n`);
     const seen: JournalEvent[] = [];
     const serve = reportingDoor((_door, _policy, { record }) => {
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no more of the event is looked at
@@ -102,6 +144,6 @@ describe("what requirements say of a run beside its policy", () => {
     expect(seen.filter(({ kind }) => kind === "network.allowed")).toHaveLength(1);
     const would = seen.filter(({ kind }) => kind === "requirements.would_deny");
     expect(would).toHaveLength(refusals);
-    if (refusals > 0) expect(would[0]).toMatchObject({ target, place: `${bound.file}:3` });
+    if (refusals > 0) expect(would[0]).toMatchObject({ target, place: expect.stringContaining(`${bound.file}:`) });
   });
 });

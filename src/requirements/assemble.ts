@@ -18,6 +18,7 @@ import { networkOf } from "./network.ts";
 import type { RawValue } from "./schema.ts";
 import { contactIn, readSource, renaming } from "./source.ts";
 import type { Source, SourceText } from "./source.ts";
+import { trialsOf } from "./trial.ts";
 
 /**
  * The sources, lowest rank first, as what holds for the asker now. Errors: `requirements_parse`,
@@ -37,7 +38,7 @@ export async function assemble(texts: readonly SourceText[], asker: Asker, now: 
   checkProfiles(profiles, permissionProfiles, defaultPermissions);
 
   const exceptions = sources.map((source) => exceptionsOf(source, asker, now));
-  const networks = sources.map((source) => renaming(() => networkOf(source)));
+  const networks = sources.map((source) => renaming(() => networkOf(source, now)));
   const baseline = networks.find(({ isBaseline }) => isBaseline);
   return {
     sources: sources.map(({ kind, name, owner, isAdministrators }) => ({ kind, name, owner, isAdministrators })),
@@ -205,12 +206,10 @@ function testsOf(source: Source): readonly PolicyTest[] {
 
 /** The next time at which an exception ends, a rule that was only reported begins to hold, or a bundle expires. */
 function nextChange(sources: readonly Source[], now: number): number | null {
-  const times = sources.flatMap(({ get }) => [
-    get("expires"),
-    get("permissions.filesystem.report_only_until"),
-    get("network.report_only_until"),
-    ...(get("exceptions") ?? []).map(({ expires }) => expires),
-    ...(get("rules.prefix_rules") ?? []).map(({ report_only_until: until }) => until),
+  const times = sources.flatMap((source) => [
+    source.get("expires"),
+    ...(source.get("exceptions") ?? []).map(({ expires }) => expires),
+    ...trialsOf(source).map(([, until]) => until),
   ]);
   const ahead = times.flatMap((time) => (time === undefined ? [] : [Date.parse(time)])).filter((time) => time > now);
   return ahead.length === 0 ? null : Math.min(...ahead);

@@ -3,7 +3,10 @@ import { homedir, hostname } from "node:os";
 import { at, compileGlob, escapeText, SandboxedError } from "../policy/index.ts";
 import { assemble } from "./assemble.ts";
 import type { Requirements } from "./model.ts";
-import type { SourceKind, SourceText } from "./source.ts";
+import { readSource } from "./source.ts";
+import type { Source, SourceKind, SourceText } from "./source.ts";
+import { membersOf, trialsOf } from "./trial.ts";
+import type { DeniedList } from "./trial.ts";
 
 export interface Checked {
   readonly requirements: Requirements;
@@ -17,36 +20,32 @@ export interface Checked {
  */
 export async function checkRequirements(file: string, kind: SourceKind): Promise<Checked> {
   const text = readText(file);
-  const source: SourceText = { kind, name: file, text };
-  const requirements = await assemble([source], { hostname: hostname(), user: "" }, Date.now());
-  return { requirements, warnings: warningsOf(requirements) };
+  const written: SourceText = { kind, name: file, text };
+  const requirements = await assemble([written], { hostname: hostname(), user: "" }, Date.now());
+  const source = await readSource(written, requirements.supportContact);
+  return { requirements, warnings: warningsOf(requirements, source) };
 }
 
-function warningsOf(requirements: Requirements): readonly string[] {
+function warningsOf(requirements: Requirements, source: Source): readonly string[] {
   return [
-    ...uselessPaths(requirements, "permissions.filesystem.deny_read"),
-    ...uselessPaths(requirements, "permissions.filesystem.deny_write"),
+    ...uselessPaths(source, "permissions.filesystem.deny_read"),
+    ...uselessPaths(source, "permissions.filesystem.deny_write"),
     ...uselessDestinations(requirements),
-    ...uselessTimes(requirements),
+    ...uselessTimes(source),
     ...uselessExceptions(requirements),
     ...uselessServers(requirements),
   ];
 }
 
-type PathKey = "permissions.filesystem.deny_read" | "permissions.filesystem.deny_write";
-
 /** Nothing on this machine, which need not be the one it is for. */
-function uselessPaths(requirements: Requirements, key: PathKey): readonly string[] {
-  return requirements.kept(key).flatMap(({ value, places }) =>
-    value.flatMap((path, index) => {
-      const place = places(index);
-      const whole = path.startsWith("~/") ? homedir() + path.slice(1) : path;
-      const isPattern = /[*?[{]/.test(whole);
-      const base = isPattern ? `/${compileGlob(whole).base.join("/")}` : whole;
-      if (!base.startsWith("/") || exists(base)) return [];
-      return [`${at(place)}${escapeText(JSON.stringify(path))} matches nothing on this machine`];
-    }),
-  );
+function uselessPaths(source: Source, key: DeniedList): readonly string[] {
+  return membersOf(source, key).flatMap(({ text: path, place }) => {
+    const whole = path.startsWith("~/") ? homedir() + path.slice(1) : path;
+    const isPattern = /[*?[{]/.test(whole);
+    const base = isPattern ? `/${compileGlob(whole).base.join("/")}` : whole;
+    if (!base.startsWith("/") || exists(base)) return [];
+    return [`${at(place)}${escapeText(JSON.stringify(path))} matches nothing on this machine`];
+  });
 }
 
 function uselessDestinations(requirements: Requirements): readonly string[] {
@@ -70,14 +69,10 @@ function uselessDestinations(requirements: Requirements): readonly string[] {
   ];
 }
 
-function uselessTimes(requirements: Requirements): readonly string[] {
-  const keys = ["permissions.filesystem.report_only_until", "network.report_only_until"] as const;
-  return keys.flatMap((key) =>
-    requirements
-      .kept(key)
-      .filter(({ value }) => Date.parse(value) <= Date.now())
-      .map(({ value, place }) => `${at(place)}${value} is past: the rules hold`),
-  );
+function uselessTimes(source: Source): readonly string[] {
+  return trialsOf(source)
+    .filter(([, until]) => Date.parse(until) <= Date.now())
+    .map(([place, until]) => `${at(place)}${until} is past: what was on trial holds`);
 }
 
 function uselessExceptions(requirements: Requirements): readonly string[] {

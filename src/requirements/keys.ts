@@ -99,7 +99,7 @@ export const keys = {
     combine: "own",
     by: "admin",
     conflict: "none",
-    says: "Until then this source's deny_read and deny_write are recorded and do not hold.",
+    says: "Until then this source's deny_read and deny_write are on trial: recorded, and not in force.",
   },
   exceptions: {
     combine: "own",
@@ -196,7 +196,7 @@ export const keys = {
     combine: "own",
     by: "admin",
     conflict: "none",
-    says: "Until then this source's denied destinations are recorded and do not hold.",
+    says: "Until then this source's denied destinations and managed_allowed_domains_only are on trial.",
   },
   allowed_approval_policies: {
     combine: "intersection",

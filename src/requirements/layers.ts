@@ -13,7 +13,10 @@ import type {
 import { renaming } from "./source.ts";
 import type { Source } from "./source.ts";
 import { networkOf } from "./network.ts";
+import type { NetworkRequirement } from "./network.ts";
 import type { Exception } from "./exceptions.ts";
+import { isOnTrial, membersOf } from "./trial.ts";
+import type { DeniedMember } from "./trial.ts";
 
 export type PolicyLayer = Policy["layers"][number];
 
@@ -27,12 +30,16 @@ export interface SourceLayers {
 /** `exceptions`: those of this source that hold now. Errors: `requirements_schema`. */
 export function layersOf(source: Source, exceptions: readonly Exception[], now: number): SourceLayers {
   return renaming(() => {
-    const enforced: PolicyLayer[] = [];
-    const reported: PolicyLayer[] = [];
-    const filesystem = filesystemLayers(source, exceptions);
-    (isPast(source.get("permissions.filesystem.report_only_until"), now) ? enforced : reported).push(...filesystem);
-    const network = networkLayer(source, exceptions);
-    if (network !== null) (isPast(source.get("network.report_only_until"), now) ? enforced : reported).push(network);
+    const said = networkOf(source, now);
+    const ofFiles = source.get("permissions.filesystem.report_only_until");
+    const enforced: PolicyLayer[] = [
+      ...filesystemLayers(source, exceptions, (until) => !isOnTrial(until, ofFiles, now)),
+      ...networkLayer(said, exceptions),
+    ];
+    const reported: readonly PolicyLayer[] = [
+      ...filesystemLayers(source, exceptions, (until) => isOnTrial(until, ofFiles, now)),
+      ...networkLayer({ ...said, ...said.onTrial, sockets: [], closesLocal: null, closesDangerous: null }, exceptions),
+    ];
     const off = source.get("network.enabled") === false;
     if (off)
       enforced.push(
@@ -58,28 +65,26 @@ function withoutUpstream(place: Provenance): PolicyLayer {
   return { ...open, profile: { ...profile, network: { ...profile.network, upstreamProxy: "refused" } } };
 }
 
-/** True as well where no time is said. */
-export function isPast(time: string | undefined, now: number): boolean {
-  return time === undefined || Date.parse(time) <= now;
-}
-
 /**
  * Reading and writing are two layers: within one, a rule for a deeper place would reopen what another source's rule
- * denies above it.
+ * denies above it. `counts`: by a member's own time of trial.
  */
-function filesystemLayers(source: Source, exceptions: readonly Exception[]): readonly PolicyLayer[] {
+function filesystemLayers(
+  source: Source,
+  exceptions: readonly Exception[],
+  counts: (until: string | null) => boolean,
+): readonly PolicyLayer[] {
   const layers: PolicyLayer[] = [];
   for (const [key, access] of [
     ["permissions.filesystem.deny_read", "deny"],
     ["permissions.filesystem.deny_write", "read"],
   ] as const) {
-    const paths = source.get(key) ?? [];
-    if (paths.length === 0) continue;
+    const members: readonly DeniedMember[] = membersOf(source, key).filter(({ until }) => counts(until));
+    if (members.length === 0) continue;
     const name = key.split(".").at(-1) ?? key;
-    const denied = paths.map((path, index) => {
-      const place = source.place(key, index);
-      return locating(place, () => entryFrom(path, access, place, `${name} ${JSON.stringify(path)}`));
-    });
+    const denied = members.map(({ text, place }) =>
+      locating(place, () => entryFrom(text, access, place, `${name} ${JSON.stringify(text)}`)),
+    );
     const reopened = exceptions.flatMap(({ entries }) =>
       entries.filter((entry) => access === "deny" || entry.access === "write"),
     );
@@ -94,8 +99,10 @@ function withoutReopened(denied: readonly Entry[], reopened: readonly Entry[]): 
   return [...denied.filter(({ target }) => !same.has(JSON.stringify(target))), ...reopened];
 }
 
-function networkLayer(source: Source, exceptions: readonly Exception[]): PolicyLayer | null {
-  const { denied, allowed, only, sockets, closesLocal, closesDangerous, place } = networkOf(source);
+function networkLayer(
+  { denied, allowed, only, sockets, closesLocal, closesDangerous, place }: Omit<NetworkRequirement, "onTrial">,
+  exceptions: readonly Exception[],
+): readonly PolicyLayer[] {
   const excepted = new Set(exceptions.flatMap(({ domains }) => domains.map(({ pattern }) => pattern.toLowerCase())));
   const refused = denied.filter(({ pattern }) => !excepted.has(pattern.toLowerCase()));
   const domains: readonly DomainRule[] = [
@@ -111,7 +118,7 @@ function networkLayer(source: Source, exceptions: readonly Exception[]): PolicyL
         }))),
   ];
   const deniedSockets = sockets.filter(({ access }) => access === "deny");
-  if (domains.length === 0 && only === null && deniedSockets.length === 0 && closesDangerous === null) return null;
+  if (domains.length === 0 && only === null && deniedSockets.length === 0 && closesDangerous === null) return [];
   const mode = { value: only === null ? "full" : "restricted", provenance: only ?? place } as const;
   const everySocket = {
     path: "/**",
@@ -119,7 +126,7 @@ function networkLayer(source: Source, exceptions: readonly Exception[]): PolicyL
     dangerous: closesDangerous === null,
     provenance: closesDangerous ?? place,
   } as const;
-  return layerFrom(only ?? place, { network: { mode, domains, unixSockets: [...deniedSockets, everySocket] } });
+  return [layerFrom(only ?? place, { network: { mode, domains, unixSockets: [...deniedSockets, everySocket] } })];
 }
 
 /**

@@ -1,9 +1,9 @@
 import { at, readProfile, SandboxedError } from "../policy/index.ts";
 import type { ProfilePatch, Provenance } from "../policy/index.ts";
 import { keyNames, keys } from "./keys.ts";
-import type { Key } from "./keys.ts";
 import { renaming } from "./source.ts";
 import type { Source } from "./source.ts";
+import { trialsOf } from "./trial.ts";
 
 /** Checks what the values of one source mean, as far as nobody else does. Errors: `requirements_schema`. */
 export function checkMeaning(source: Source): void {
@@ -33,6 +33,7 @@ export function checkMeaning(source: Source): void {
       "write it as 2027-01-01T00:00:00Z, with its zone",
     );
   }
+  checkTrials(source);
   checkLimits(source);
   for (const [name, on] of Object.entries(get("features") ?? {})) {
     if (on && !source.isAdministrators) {
@@ -98,22 +99,37 @@ function modesIn({ get, place }: Source): readonly { readonly value: readonly st
   ];
 }
 
-function timesIn({ get, place }: Source): readonly (readonly [Provenance, string])[] {
-  const keysOfTimes: readonly Key[] = [
-    "permissions.filesystem.report_only_until",
-    "network.report_only_until",
-    "expires",
-  ];
+function timesIn(source: Source): readonly (readonly [Provenance, string])[] {
+  const { get, place } = source;
+  const expires = get("expires");
   return [
-    ...keysOfTimes.flatMap((key) => {
-      const value = get(key);
-      return typeof value === "string" ? [[place(key), value] as const] : [];
-    }),
-    ...(get("exceptions") ?? []).map(({ expires }, index) => [place("exceptions", index, "expires"), expires] as const),
-    ...(get("rules.prefix_rules") ?? []).flatMap(({ report_only_until: until }, index) =>
-      until === undefined ? [] : [[place("rules.prefix_rules", index, "report_only_until"), until] as const],
+    ...(expires === undefined ? [] : [[place("expires"), expires] as const]),
+    ...(get("exceptions") ?? []).map(
+      ({ expires: end }, index) => [place("exceptions", index, "expires"), end] as const,
     ),
+    ...trialsOf(source),
   ];
+}
+
+/** What is on trial holds less, and what is allowed cannot be on trial. */
+function checkTrials(source: Source): void {
+  const { get, place, isAdministrators } = source;
+  const [first] = trialsOf(source);
+  if (first !== undefined && !isAdministrators) {
+    throw invalid(
+      first[0],
+      "report_only_until counts only in a source of the administrator's",
+      "leave it out: what you give here can only narrow",
+    );
+  }
+  for (const [pattern, rule] of Object.entries(get("network.domains") ?? {})) {
+    if (typeof rule === "string" || rule.access === "deny" || rule.report_only_until === undefined) continue;
+    throw invalid(
+      place("network.domains", pattern),
+      "only what is denied can be on trial",
+      "leave report_only_until out, or deny the destination",
+    );
+  }
 }
 
 /** With a zone: a time of day somewhere is no point in time. */

@@ -1,7 +1,9 @@
 import { locating, parseDomainPattern, readProfile, SandboxedError } from "../policy/index.ts";
 import type { CredentialRule, DomainRule, Provenance, UnixSocketRule } from "../policy/index.ts";
 import { at } from "../policy/index.ts";
+import type { RawValue } from "./schema.ts";
 import type { Source } from "./source.ts";
+import { isOnTrial, membersOf } from "./trial.ts";
 
 /** What one source says about the network. */
 export interface NetworkRequirement {
@@ -11,6 +13,8 @@ export interface NetworkRequirement {
   readonly denied: readonly DomainRule[];
   /** Where it says that its allowed destinations are the only ones. */
   readonly only: Provenance | null;
+  /** What of these two is recorded, and does not hold yet. */
+  readonly onTrial: Pick<NetworkRequirement, "denied" | "only">;
   readonly sockets: readonly UnixSocketRule[];
   readonly credentials: readonly CredentialRule[];
   /** Where it closes private addresses. */
@@ -22,7 +26,7 @@ export interface NetworkRequirement {
 }
 
 /** Errors: `policy_invalid`, with the place. */
-export function networkOf(source: Source): NetworkRequirement {
+export function networkOf(source: Source, now: number): NetworkRequirement {
   const { get, place } = source;
   const lists = (["network.allowed_domains", "network.denied_domains"] as const).filter(
     (key) => get(key) !== undefined,
@@ -33,13 +37,20 @@ export function networkOf(source: Source): NetworkRequirement {
       hint: "keep one of the two forms",
     });
   }
-  const listed = (key: "network.allowed_domains" | "network.denied_domains"): readonly DomainRule[] =>
-    (get(key) ?? []).map((pattern, index) => {
-      const provenance = place(key, index);
-      locating(provenance, () => parseDomainPattern(pattern));
-      return { pattern, access: key === "network.allowed_domains" ? "allow" : "deny", resolveTo: [], provenance };
-    });
+  const ofAll = get("network.report_only_until");
   const tabled = tables(source);
+  const written = get("network.domains") ?? {};
+  const denied: readonly Denied[] = [
+    ...tabled.domains.flatMap((rule): readonly Denied[] => {
+      const raw = written[rule.pattern];
+      const until = typeof raw === "object" ? raw.report_only_until : null;
+      return rule.access === "deny" ? [{ rule, isOnTrial: isOnTrial(until, ofAll, now) }] : [];
+    }),
+    ...membersOf(source, "network.denied_domains").map(({ text, place: provenance, until }) => ({
+      rule: listedRule(text, "deny", provenance),
+      isOnTrial: isOnTrial(until, ofAll, now),
+    })),
+  ];
   const sockets = [
     ...tabled.sockets,
     ...(get("network.allow_unix_sockets") ?? []).map((path, index): UnixSocketRule => {
@@ -47,14 +58,25 @@ export function networkOf(source: Source): NetworkRequirement {
       return { path, access: "allow", dangerous: false, provenance };
     }),
   ];
-  const only =
+  const sole =
     get("network.managed_allowed_domains_only") === true ? place("network.managed_allowed_domains_only") : null;
-  const allowed = [...tabled.domains.filter(({ access }) => access === "allow"), ...listed("network.allowed_domains")];
+  const isTrial = isOnTrial(null, ofAll, now);
+  const only = isTrial ? null : sole;
+  const allowed = [
+    ...tabled.domains.filter(({ access }) => access === "allow"),
+    ...(get("network.allowed_domains") ?? []).map((pattern, index) =>
+      listedRule(pattern, "allow", place("network.allowed_domains", index)),
+    ),
+  ];
   return {
     place: place("network.enabled"),
     allowed,
-    denied: [...tabled.domains.filter(({ access }) => access === "deny"), ...listed("network.denied_domains")],
+    denied: denied.flatMap(({ rule, isOnTrial: on }) => (on ? [] : [rule])),
     only,
+    onTrial: {
+      denied: denied.flatMap(({ rule, isOnTrial: on }) => (on ? [rule] : [])),
+      only: isTrial ? sole : null,
+    },
     sockets,
     credentials: tabled.credentials,
     closesLocal: get("network.allow_local_binding") === false ? place("network.allow_local_binding") : null,
@@ -66,13 +88,23 @@ export function networkOf(source: Source): NetworkRequirement {
   };
 }
 
+interface Denied {
+  readonly rule: DomainRule;
+  readonly isOnTrial: boolean;
+}
+
+function listedRule(pattern: string, access: "allow" | "deny", provenance: Provenance): DomainRule {
+  locating(provenance, () => parseDomainPattern(pattern));
+  return { pattern, access, resolveTo: [], provenance };
+}
+
 /** The tables that are written as in a profile, read as a profile's. */
 function tables({ get, place }: Source): {
   readonly domains: readonly DomainRule[];
   readonly sockets: readonly UnixSocketRule[];
   readonly credentials: readonly CredentialRule[];
 } {
-  const domains = get("network.domains");
+  const domains = withoutTrials(get("network.domains"));
   const sockets = get("network.unix_sockets");
   const credentials = get("network.header_injections");
   const keys = {
@@ -94,4 +126,16 @@ function tables({ get, place }: Source): {
     sockets: patch.network?.unixSockets ?? [],
     credentials: patch.network?.credentials ?? [],
   };
+}
+
+/** A profile knows no trials. */
+function withoutTrials(domains: RawValue<"network.domains"> | undefined) {
+  if (domains === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(domains).map(([pattern, rule]) => {
+      if (typeof rule === "string") return [pattern, rule] as const;
+      const { report_only_until: _, ...own } = rule;
+      return [pattern, own] as const;
+    }),
+  );
 }

@@ -11,6 +11,10 @@ const time = z.string();
 /** `"10m"`, `"2GiB"`, or a plain number of seconds or bytes. */
 const quantity = z.union([z.string(), z.number()]);
 
+/** A rule by itself, or with the time until which it is on trial. */
+const deniedPath = z.union([z.string(), z.strictObject({ path: z.string(), report_only_until: time })]);
+const deniedDomain = z.union([z.string(), z.strictObject({ domain: z.string(), report_only_until: time })]);
+
 const allowOrDeny = z.enum(["allow", "deny"]);
 
 const destination = z.union([
@@ -19,6 +23,7 @@ const destination = z.union([
     access: allowOrDeny,
     resolve_to: words.optional(),
     sni: z.enum(["name", "any"]).optional(),
+    report_only_until: time.optional(),
   }),
 ]);
 
@@ -129,14 +134,14 @@ export const shapes = {
   allowed_permission_profiles: z.record(z.string(), z.boolean()),
   default_permissions: z.string(),
   "permissions.*": profileSchema,
-  "permissions.filesystem.deny_read": words,
-  "permissions.filesystem.deny_write": words,
+  "permissions.filesystem.deny_read": z.array(deniedPath),
+  "permissions.filesystem.deny_write": z.array(deniedPath),
   "permissions.filesystem.report_only_until": time,
   exceptions: z.array(exception),
   "network.enabled": z.boolean(),
   "network.domains": z.record(z.string(), destination),
   "network.allowed_domains": words,
-  "network.denied_domains": words,
+  "network.denied_domains": z.array(deniedDomain),
   "network.managed_allowed_domains_only": z.boolean(),
   "network.review_domains": words,
   "network.unix_sockets": z.record(z.string(), socket),

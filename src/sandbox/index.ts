@@ -29,6 +29,7 @@ export type {
   StartRequest,
   Stream,
 } from "./request.ts";
+export { onTrial } from "./linux/run/index.ts";
 export type { Launchable, Prepared, Running } from "./linux/run/index.ts";
 
 /** Decides everything and starts nothing; `start` and `run` take the result. Errors: see `linux/run/prepare`. */

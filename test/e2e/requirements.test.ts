@@ -344,6 +344,26 @@ describe("what requirements leave open", () => {
     expect(found).toContainEqual([`127.0.0.1:${port}`, `${requirementsFile}:6`]);
   });
 
+  it("rule by rule is recorded as well, by path, pattern and host, and holds once the trial is over", () => {
+    const { outside, port } = here;
+    machine.stage.write(join(outside, "key.pem"), "key\n");
+    const script = `cat ${outside}/victim ${outside}/key.pem; ${fetching(here)}`;
+    const run = (until: string): string => {
+      const rule = (key: string, value: string): string => `{ ${key} = "${value}", report_only_until = ${until} }`;
+      machine.require(
+        `[permissions.filesystem]\ndeny_read = [\n${rule("path", `${outside}/victim`)},\n${rule("path", "**/*.pem")}]\n[network]\ndenied_domains = [${rule("domain", "127.0.0.1")}]\n`,
+      );
+      return machine.stage.sh(script, ["-r", outside, ...toHost(here)]).stdout;
+    };
+    const before = records().length;
+    expect(run("2999-01-01T00:00:00Z")).toBe("untouched\nkey\nbeyond\n");
+    const found = records().slice(before);
+    expect(found).toContainEqual([join(outside, "victim"), `${requirementsFile}:3`]);
+    expect(found).toContainEqual([join(outside, "key.pem"), `${requirementsFile}:4`]);
+    expect(found).toContainEqual([`127.0.0.1:${port}`, `${requirementsFile}:6`]);
+    expect(run("2020-01-01T00:00:00Z")).toBe("");
+  });
+
   it("as an exception holds for the one place, and is recorded with its number", () => {
     const { outside } = here;
     machine.require(

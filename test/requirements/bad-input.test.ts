@@ -131,6 +131,18 @@ const lines: readonly (readonly [name: string, line: string, code: string, messa
     /at least one word/,
   ],
   ["a bundle's key in a file", "serial = 3", "requirements_schema", /:2:1: serial counts only in a signed bundle/],
+  [
+    "something on trial that is allowed",
+    '[network.domains]\n"a.test" = { access = "allow", report_only_until = 2999-01-01T00:00:00Z }',
+    "requirements_schema",
+    /:3: only what is denied can be on trial/,
+  ],
+  [
+    "a rule on trial until no time",
+    '[permissions.filesystem]\ndeny_read = [\n{ path = "/srv", report_only_until = "soon" }]',
+    "requirements_schema",
+    /:4:.*no point in time/,
+  ],
   ["a limit that is none", 'limits.memory = "much"', "requirements_schema", /:2: "much" is not a size/],
   [
     "a public key that is none",
@@ -169,6 +181,8 @@ describe("what a user gives", () => {
     "network.managed_allowed_domains_only = true",
     '[[exceptions]]\nid = "e"\nreason = "r"\napprover = "me"\nexpires = 2999-01-01T00:00:00Z',
     "permissions.filesystem.report_only_until = 2999-01-01T00:00:00Z",
+    'permissions.filesystem.deny_write = [{ path = "/srv", report_only_until = 2999-01-01T00:00:00Z }]',
+    'network.denied_domains = [{ domain = "a.test", report_only_until = 2999-01-01T00:00:00Z }]',
     'requirements_source = { url = "https://x.test", public_key = "ed25519:AAAA" }',
     "min_serial = 0",
     "[hooks]",

@@ -62,6 +62,36 @@ const table: readonly (readonly [
     ["user.test", "both.test"],
   ],
   [
+    "denied on trial, alone of two",
+    'denied_domains = [{ domain = "user.test", report_only_until = 2999-01-01T00:00:00Z }, "both.test"]',
+    { allowDomain: user },
+    ["user.test"],
+  ],
+  [
+    "denied, the trial over",
+    'denied_domains = [{ domain = "user.test", report_only_until = 2020-01-01T00:00:00Z }]',
+    { allowDomain: user },
+    ["both.test"],
+  ],
+  [
+    "managed only, on trial",
+    `${managed}\nmanaged_allowed_domains_only = true\nreport_only_until = 2999-01-01T00:00:00Z`,
+    { allowDomain: user },
+    ["managed.test", "user.test", "both.test"],
+  ],
+  [
+    "managed only of which there are none, on trial under full access",
+    "managed_allowed_domains_only = true\nreport_only_until = 2999-01-01T00:00:00Z",
+    { network: "full" },
+    hosts,
+  ],
+  [
+    "one table for both, a rule of it on trial",
+    'domains = { "both.test" = "deny", "user.test" = { access = "deny", report_only_until = 2999-01-01T00:00:00Z } }',
+    { allowDomain: user },
+    ["user.test"],
+  ],
+  [
     "one table for both",
     'domains = { "managed.test" = "allow", "both.test" = "allow", "user.test" = "deny" }',
     { allowDomain: user },
@@ -99,6 +129,26 @@ describe("the network baseline", () => {
       expect(open({ op: "connect", host, port: 80 }).effect).toBe("allow");
     },
   );
+
+  it("keeps what is no destination closed while destinations are on trial", async () => {
+    const system =
+      "[network]\nreport_only_until = 2999-01-01T00:00:00Z\nallow_local_binding = false\n[network.unix_sockets]\n'/run/s.sock' = 'deny'";
+    const profile =
+      'default_permissions = "p"\n[permissions.p]\nextends = ":workspace"\n[permissions.p.network.unix_sockets]\n"/run/s.sock" = "allow"';
+    const queries = [
+      { op: "connect", host: "127.0.0.1", port: 80 },
+      { op: "connect_unix", path: "/run/s.sock" },
+    ] as const;
+    for (const [text, effect] of [
+      [system, "deny"],
+      ["", "allow"],
+    ] as const) {
+      const decide = asking(
+        (await boundBy({ system: text }, { user: profile }, { allowDomain: ["127.0.0.1:80"] })).policy,
+      );
+      expect(queries.map((query) => decide(query).effect)).toEqual([effect, effect]);
+    }
+  });
 
   it("leads no name to a private address either", async () => {
     const file = {

@@ -36,6 +36,15 @@ export function expandDenyGlobs(
   return search.found;
 }
 
+/** The topmost host directories that may be written. */
+export function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
+  const writable = oracle
+    .materialise()
+    .filter(({ access, where }) => access === "write" && where === "host")
+    .map(({ path }) => path);
+  return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
+}
+
 /** What somebody grants by its path, and not by a token that stands for much of the machine. */
 function named({ layers }: ResolvedPolicy): readonly AbsolutePath[] {
   const granted = layers.flatMap(({ entries }) => entries.filter(({ access }) => access !== "deny"));

@@ -20,6 +20,7 @@ import { recordEnd, recordFailure, summarise } from "./summary.ts";
 
 export { builtFolder } from "./files.ts";
 export { backendOption, chooseBackend, reachableBackends } from "./ladder.ts";
+export { onTrial } from "./on-trial.ts";
 export { prepare } from "./prepare.ts";
 export type { Prepared } from "./prepare.ts";
 export type { Known, Launchable } from "./launchable.ts";

@@ -3,7 +3,6 @@ import {
   absolutePath,
   compile,
   escapeText,
-  isWithin,
   resolve,
   SandboxedError,
   withProtectedPaths,
@@ -25,7 +24,7 @@ import {
 import type { Disk } from "../facts/index.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
-import { expandDenyGlobs } from "./deny-globs.ts";
+import { expandDenyGlobs, writableRoots } from "./deny-globs.ts";
 import { builtFolder, doorFolder, ownFolders } from "./files.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { deniedFiles } from "./hard-links.ts";
@@ -233,15 +232,6 @@ function requireSafeRoots(roots: readonly AbsolutePath[], policy: Policy, facts:
       hint: `${owner} bounds what may be asked for; name a directory below it`,
     });
   }
-}
-
-/** The topmost host directories that may be written. */
-function writableRoots(oracle: Oracle): readonly AbsolutePath[] {
-  const writable = oracle
-    .materialise()
-    .filter(({ access, where }) => access === "write" && where === "host")
-    .map(({ path }) => path);
-  return writable.filter((path) => !writable.some((other) => other !== path && isWithin(path, other)));
 }
 
 /** What somebody named of the host inside of those roots, and workspaces there, as far as it may be written. */
