@@ -17,8 +17,8 @@ const TTL_SECONDS = 600;
 const MOST_USED = 10_000;
 
 /**
- * Questions to the person at the client. An answer counts once, for the very run that was shown, for ten minutes, and in
- * this process alone.
+ * Questions to the person at the client. An answer counts once, for the very run that was shown, from the client that was
+ * asked, for ten minutes, and in this process alone.
  */
 export class Approvals {
   readonly #sdk: Sdk;
@@ -27,7 +27,11 @@ export class Approvals {
 
   constructor(sdk: Sdk) {
     this.#sdk = sdk;
-    this.#codec = sdk.createRequestStateCodec<Asked>({ key: randomBytes(32), ttlSeconds: TTL_SECONDS });
+    this.#codec = sdk.createRequestStateCodec<Asked>({
+      key: randomBytes(32),
+      ttlSeconds: TTL_SECONDS,
+      bind: ({ http }) => http?.authInfo?.clientId ?? "",
+    });
   }
 
   /** For the options of a server. */
@@ -36,7 +40,7 @@ export class Approvals {
   }
 
   /** The question for a run. */
-  async question(text: string, request: RunRequest) {
+  async question(text: string, request: RunRequest, context: ServerContext) {
     const { inputRequired } = this.#sdk;
     const state: Asked = { digest: digestOf(text, request), nonce: randomUUID() };
     return inputRequired({
@@ -50,7 +54,7 @@ export class Approvals {
           },
         }),
       },
-      requestState: await this.#codec.mint(state),
+      requestState: await this.#codec.mint(state, context),
     });
   }
 

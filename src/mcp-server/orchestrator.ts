@@ -40,7 +40,7 @@ export interface ProfileEntry {
   readonly needsApproval: boolean;
 }
 
-/** What the tools of the server do, each by the same gate as the command line. Errors: `SandboxedError`. */
+/** What the tools of the server do for one client, each by the same gate as the command line. Errors: `SandboxedError`. */
 export interface Orchestrator {
   /** What a person has to approve before this is run; null when nothing. */
   approvalFor(request: RunRequest): Promise<string | null>;
@@ -52,6 +52,6 @@ export interface Orchestrator {
     permissions: string | null,
   ): Promise<{ readonly answer: string; readonly text: string }>;
   profiles(): Promise<readonly ProfileEntry[]>;
-  /** Of a session that this server has opened: `id`, or `last`. */
+  /** Of a session that this client has opened: `id`, or `last`. */
   session(id: string): Promise<Readonly<Record<string, unknown>>>;
 }

@@ -34,10 +34,10 @@ export function registerTools(server: McpServer, orchestrator: Orchestrator, app
         const question = await orchestrator.approvalFor(request);
         if (question !== null) {
           const answer = approvals.answer(question, request, context);
-          if (answer === null) return approvals.question(question, request);
+          if (answer === null) return approvals.question(question, request, context);
           if (!answer) return refusal("approval_denied: the person did not approve this run");
         }
-        const report = await orchestrator.run(request, progressOf(context), context.mcpReq.signal);
+        const report = await whileWanted(context, (signal) => orchestrator.run(request, progressOf(context), signal));
         return { ...structured(report), isError: report.status !== 0 };
       }),
   );
@@ -115,6 +115,25 @@ function progressOf({ mcpReq }: ServerContext): OnOutput {
     const params = { progressToken, progress: bytes, message: newest };
     mcpReq.notify({ method: "notifications/progress", params }).catch(() => {}); // its client has gone
   };
+}
+
+/**
+ * `act` with a signal that fires when its client has cancelled the request, or the connection that waits for the answer is
+ * gone: nothing else would ever take it.
+ */
+async function whileWanted<T>({ mcpReq, http }: ServerContext, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const unwanted = new AbortController();
+  const end = (): void => unwanted.abort();
+  const signals = [mcpReq.signal, ...(http?.req === undefined ? [] : [http.req.signal])];
+  for (const signal of signals) signal.addEventListener("abort", end);
+  try {
+    if (signals.some(({ aborted }) => aborted)) end();
+    return await act(unwanted.signal);
+  } finally {
+    mcpReq.signal.removeEventListener("abort", end);
+    // A request that nobody holds any more would stop to tell.
+    http?.req?.signal.removeEventListener("abort", end);
+  }
 }
 
 /** A refusal is a result that says so: a model that reads it can do something about it. */

@@ -8,17 +8,22 @@ const request: RunRequest = { command: ["make"], directory: null, input: "", tim
 const yes = { action: "accept", content: { approve: true } };
 
 /** A call that comes back with an answer, as the SDK hands it to a tool. */
-async function calling(approvals: Approvals, state: string | undefined, answer: unknown): Promise<ServerContext> {
-  const bare = { mcpReq: { inputResponses: { approve: answer } } };
+async function calling(
+  approvals: Approvals,
+  state: string | undefined,
+  answer: unknown,
+  client = "one",
+): Promise<ServerContext> {
+  const bare = { mcpReq: { inputResponses: { approve: answer } }, http: { authInfo: { clientId: client } } };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the part of a context that is looked at
   const context = bare as unknown as ServerContext;
   const asked = state === undefined ? undefined : await approvals.requestState.verify(state, context);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same
-  return { mcpReq: { ...bare.mcpReq, requestState: () => asked } } as unknown as ServerContext;
+  return { ...bare, mcpReq: { ...bare.mcpReq, requestState: () => asked } } as unknown as ServerContext;
 }
 
 const asking = async (approvals: Approvals): Promise<string> =>
-  (await approvals.question("Run it?", request)).requestState ?? "";
+  (await approvals.question("Run it?", request, await calling(approvals, undefined, null))).requestState ?? "";
 
 describe("an answer to a question about a run", () => {
   it.each<[what: string, answer: unknown, means: boolean | null]>([
@@ -43,6 +48,13 @@ describe("an answer to a question about a run", () => {
     expect(approvals.answer("Run it?", request, await calling(approvals, undefined, yes))).toBeNull();
     expect(approvals.answer("Run it?", request, context)).toBe(true);
     expect(approvals.answer("Run it?", request, await calling(approvals, state, yes))).toBeNull();
+  });
+
+  it("counts from the client that was asked alone", async () => {
+    const approvals = new Approvals(sdk);
+    const state = await asking(approvals);
+    await expect(calling(approvals, state, yes, "two")).rejects.toThrow("bind");
+    expect(approvals.answer("Run it?", request, await calling(approvals, state, yes))).toBe(true);
   });
 
   it("counts in the process that asked alone", async () => {

@@ -18,11 +18,49 @@ import { runOnce } from "./run-once.ts";
 /** At a time; a client that wants more has to wait. */
 const MOST_RUNS = 8;
 
-/** What the server's tools do under the options that it was started with. Files are read anew each time. */
-export function orchestrator(parsed: Parsed<RunOption>): Orchestrator {
+/** Of each client's sessions so many can be read. */
+const MOST_REMEMBERED = 10_000;
+
+export interface Orchestrators {
+  /** A client reads its own sessions and nobody else's. */
+  of(client: string): Orchestrator;
+  /** Ends the runs that are on, and takes no more. */
+  end(): Promise<void>;
+}
+
+/**
+ * What the server's tools do under the options that it was started with. Files are read anew each time. Nothing that runs
+ * here reads `hidden`, whatever its profile.
+ */
+export function orchestrators(given: Parsed<RunOption>, hidden: readonly string[]): Orchestrators {
+  const parsed = {
+    ...given,
+    given: [...given.given, ...hidden.map((value) => ({ id: "deny" as const, value }))],
+  };
   const own = surroundingsOf(parsed);
+  const runs: Runs = { on: new Set(), ending: new AbortController() };
+  const clients = new Map<string, Orchestrator>();
+  return {
+    of(client) {
+      const known = clients.get(client) ?? orchestrator(parsed, own, runs);
+      clients.set(client, known);
+      return known;
+    },
+    async end() {
+      runs.ending.abort();
+      await Promise.allSettled(runs.on);
+    },
+  };
+}
+
+/** Of all clients. */
+interface Runs {
+  readonly on: Set<Promise<unknown>>;
+  readonly ending: AbortController;
+}
+
+function orchestrator(parsed: Parsed<RunOption>, own: Surroundings, runs: Runs): Orchestrator {
   const opened: string[] = [];
-  let running = 0;
 
   const asking = (permissions: string | null): Promise<Asked> => askedFor(under(parsed, permissions), own);
   const isOwn = async (permissions: string | null): Promise<boolean> =>
@@ -45,19 +83,21 @@ export function orchestrator(parsed: Parsed<RunOption>): Orchestrator {
       return lines.join("\n");
     },
     async run(request, onOutput, signal) {
-      if (running >= MOST_RUNS) {
+      if (runs.ending.signal.aborted) throw new SandboxedError("mcp_server", "the server is about to end");
+      if (runs.on.size >= MOST_RUNS) {
         throw new SandboxedError("mcp_server", `${MOST_RUNS} runs are on already`, { hint: "wait for one to end" });
       }
-      running += 1;
+      const surroundings = directoryOf(request, parsed, own);
+      const session = newSessionId();
+      if (opened.push(session) > MOST_REMEMBERED) opened.shift();
+      const program = chooseProgram(request.command, surroundings.cwd, process.versions.node);
+      const asked = { parsed: under(parsed, request.permissions), surroundings, program, session, question: null };
+      const run = runOnce(asked, request, onOutput, AbortSignal.any([signal, runs.ending.signal]));
+      runs.on.add(run);
       try {
-        const surroundings = directoryOf(request, parsed, own);
-        const session = newSessionId();
-        opened.push(session);
-        const program = chooseProgram(request.command, surroundings.cwd, process.versions.node);
-        const asked = { parsed: under(parsed, request.permissions), surroundings, program, session, question: null };
-        return await runOnce(asked, request, onOutput, signal);
+        return await run;
       } finally {
-        running -= 1;
+        runs.on.delete(run);
       }
     },
     async explain(operation, subject, permissions) {
