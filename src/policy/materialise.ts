@@ -13,34 +13,42 @@ export interface Tree {
   readonly aboveVisible: ReadonlySet<AbsolutePath>;
 }
 
-/** Evaluates every path that some layer names, parents before children; steps that change nothing are left out. */
+/**
+ * Evaluates every path that some layer names or a pattern was found to match, parents before children; steps that change
+ * nothing are left out.
+ */
 export function growTree(policy: ResolvedPolicy, access: EffectiveAccess): Tree {
   const anchors = new Map<AbsolutePath, AbsolutePath>([[rootPath, rootPath]]);
   const privateRoots = new Set<AbsolutePath>();
+  const named = new Set<AbsolutePath>();
   for (const layer of policy.layers) {
     for (const entry of layer.entries) {
       const key = access.key(entry.path);
       anchors.set(key, anchors.get(key) ?? entry.path);
       if (entry.private) privateRoots.add(key);
+      else if (entry.access === "write") named.add(key);
     }
   }
-  const workspaces = new Set<AbsolutePath>();
   for (const root of policy.places.workspaceRoots) {
     const key = access.key(root);
     anchors.set(key, anchors.get(key) ?? root);
-    workspaces.add(key);
+    named.add(key);
   }
+  for (const path of policy.places.matches ?? []) anchors.set(access.key(path), path);
   const byPath = new Map<AbsolutePath, MaterialisedEntry>();
   for (const key of [...anchors.keys()].toSorted()) {
     const path = anchors.get(key) ?? key;
     const { access: left, where, verdict } = access.at(access.names(path), "write");
     const above = key === "/" ? null : governing(byPath, parentPath(key));
-    // What one layer grants of the host is just a part of the private place that another layer leaves of it.
-    const same = above?.where === where && (above.access === left || where === "private");
-    // A private place is one of its own, even inside another. And a workspace keeps its place inside a wider one: what
-    // is protected there is so by its path.
-    const isOwn =
-      where === "private" ? privateRoots.has(key) : where === "host" && left === "write" && workspaces.has(key);
+    // What one layer grants of the host is just a part of the private place that another layer leaves of it. But what
+    // stands alone in a directory that a pattern denies is no part of anything above.
+    const same =
+      above?.where === where &&
+      (above.access === left || where === "private") &&
+      access.at(access.names(parentPath(path)), "write").where === where;
+    // A private place is one of its own, even inside another. And what is named to be written keeps its place inside a
+    // wider one: what is protected there is so by its path.
+    const isOwn = where === "private" ? privateRoots.has(key) : where === "host" && left === "write" && named.has(key);
     if (same && !isOwn) continue;
     byPath.set(key, { path, access: left, where, entry: verdict.entry });
   }

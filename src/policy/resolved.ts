@@ -33,6 +33,8 @@ export interface Places {
   readonly folding?: readonly AbsolutePath[];
   /** Protected paths found under the writable roots, existing or not (see `sandbox/protection`). */
   readonly protectedPaths: readonly ProtectedPath[];
+  /** What stands there and matches a deny pattern, where a backend knows no patterns and holds each path by itself. */
+  readonly matches?: readonly AbsolutePath[];
   /**
    * Canonical form of any path: symlinks resolved through the deepest existing ancestor, the missing rest kept.
    * Null when it cannot be found out (loop, unreadable parent, too long): callers deny.

@@ -10,6 +10,13 @@ const runs = { numRuns: 300 };
 const names = ["a", "b", "ab", "c", ".env", "__proto__"] as const;
 const operations: readonly PathOperation[] = ["read", "write", "create", "list", "exec", "move"];
 
+/** Something granted by name in a directory that a pattern denies. */
+const nested: readonly Rule[] = [
+  { path: "/r/**/a?", access: "deny" },
+  { path: "/r/ab/a", access: "write" },
+  { path: "/r", access: "write" },
+];
+
 /** Few names, so that paths meet; away from what every run has of its own. */
 const path = fc.array(fc.constantFrom(...names), { maxLength: 4 }).map((parts) => `/${["r", ...parts].join("/")}`);
 const access = fc.constantFrom<Access>("deny", "read", "write");
@@ -74,7 +81,7 @@ describe("the oracle", () => {
             expect(before.decide({ op, path: at }).effect).toBe("allow");
         }
       }),
-      runs,
+      { ...runs, examples: [[[...nested], "/r", "/r/ab"]] },
     );
   });
 

@@ -57,7 +57,7 @@ function mountArguments(step: MountStep, provided: Provided): readonly string[] 
     case "mask":
       return step.kind === "file"
         ? ["--ro-bind", provided.emptyFile, step.to]
-        : ["--perms", step.open ? "0111" : "0000", "--size", "4096", "--tmpfs", step.to];
+        : ["--perms", step.open ? "0555" : "0000", "--size", "4096", "--tmpfs", step.to];
     case "directory":
       // Left to bwrap, its owner alone could enter it, and that is not who the program is when root started this.
       return ["--perms", "0755", "--dir", step.to];

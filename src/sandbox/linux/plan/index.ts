@@ -35,8 +35,6 @@ export interface PlanRequest {
   readonly backend: Backend;
   /** Where private homes are kept. */
   readonly homes: AbsolutePath;
-  /** Files that match a deny glob now, and the glob's entry. */
-  readonly denied: readonly MaterialisedEntry[];
   /** Directories to be made on the host for protected names that do not exist. */
   readonly placeholders: readonly AbsolutePath[];
   /** Directories of the tool's own that the launch makes where they do not exist. */
@@ -63,7 +61,7 @@ export interface PlannedLaunch {
 export function planLaunch(request: PlanRequest): PlannedLaunch {
   const { resolved, oracle, facts, backend } = request;
   requireNetworkHeld(resolved);
-  const steps = [...oracle.materialise(), ...request.denied];
+  const steps = oracle.materialise();
   const unheld = absentPaths(steps, facts);
   const made = request.made.filter((path) => unheld.includes(path));
   const absent = unheld.filter((path) => !made.includes(path));

@@ -1,5 +1,5 @@
 import { compileGlob, components, isWithin, joinPath, rootPath, SandboxedError } from "../../../policy/index.ts";
-import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedGlob, ResolvedPolicy } from "../../../policy/index.ts";
+import type { AbsolutePath, Oracle, ResolvedGlob, ResolvedPolicy } from "../../../policy/index.ts";
 import type { PathKind } from "../../facts.ts";
 import type { Disk } from "../facts/index.ts";
 
@@ -22,7 +22,7 @@ export function expandDenyGlobs(
   oracle: Oracle,
   writable: readonly AbsolutePath[],
   disk: Disk,
-): readonly MaterialisedEntry[] {
+): readonly AbsolutePath[] {
   const patterns = resolved.layers.flatMap(({ denyGlobs }) =>
     denyGlobs.map((glob): Pattern => ({ glob, compiled: compileGlob(glob.pattern) })),
   );
@@ -66,7 +66,7 @@ function isShown(path: AbsolutePath, oracle: Oracle): boolean {
 }
 
 class Search {
-  readonly found: MaterialisedEntry[] = [];
+  readonly found: AbsolutePath[] = [];
   readonly #patterns: readonly Pattern[];
   readonly #oracle: Oracle;
   readonly #disk: Disk;
@@ -109,7 +109,7 @@ class Search {
     const names = components(path);
     const matches = this.#patterns.some(({ compiled }) => compiled.matchDepth(names) > 0);
     if (matches && this.#oracle.decide({ op: "read", path }).effect === "deny") {
-      this.found.push({ path, access: "deny", where: "masked", entry: null });
+      this.found.push(path);
     } else if (kind === "directory" && isShown(path, this.#oracle)) this.walk(path);
   }
 }

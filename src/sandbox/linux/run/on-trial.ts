@@ -43,7 +43,7 @@ export function onTrial(
   const both: ResolvedPolicy = { ...resolved, layers: [...held, ...required], denyGlob: "snapshot" };
   const tried = compile(both);
   try {
-    const found = expandDenyGlobs(both, tried, writableRoots(oracle), disk).flatMap(({ path }) => {
+    const found = expandDenyGlobs(both, tried, writableRoots(oracle), disk).flatMap((path) => {
       const { rule } = tried.decide({ op: "read", path });
       const entry = patterns.find((one) => one.entry.text === rule?.text)?.entry;
       return entry !== undefined && isGranted("read", path) ? [{ target: path, entry }] : [];

@@ -92,7 +92,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   };
   // A linked work tree commits into the repository it belongs to.
   const metadata = surveyed.roots.filter((root) => !roots.includes(root));
-  const resolved =
+  const shielded =
     metadata.length === 0
       ? withProtectedPaths(first, policy, facts.protectedPaths)
       : resolve(policy, {
@@ -100,7 +100,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
           workspaceRoots: [...places.workspaceRoots, ...metadata],
           protectedPaths: facts.protectedPaths,
         });
-  const oracle = compile(resolved);
+  const { resolved, oracle } = withMatches(shielded, roots, disk);
   if (!open && asked === undefined && workspace.unsafe !== null) {
     const warning = withoutWorkspace(policy, oracle, host.cwd);
     if (warning !== null) warnings.push(`${workspace.path} ${workspace.unsafe}: ${warning} (-w . grants it)`);
@@ -116,7 +116,6 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     terminal: request.terminal === "auto" ? "inherit" : request.terminal === "always" ? "own" : "none",
     backend,
     homes: absolutePath(`${folders.cache}/homes`),
-    denied: expandDenyGlobs(resolved, oracle, roots, disk),
     placeholders: surveyed.protection.placeholders,
     list: disk.list,
     made: guarded,
@@ -232,6 +231,19 @@ function requireSafeRoots(roots: readonly AbsolutePath[], policy: Policy, facts:
       hint: `${owner} bounds what may be asked for; name a directory below it`,
     });
   }
+}
+
+/** Mounts know no patterns: what matches one now is denied path by path. */
+function withMatches(
+  policy: ResolvedPolicy,
+  roots: readonly AbsolutePath[],
+  disk: Disk,
+): { readonly resolved: ResolvedPolicy; readonly oracle: Oracle } {
+  const oracle = compile(policy);
+  const matches = expandDenyGlobs(policy, oracle, roots, disk);
+  if (matches.length === 0) return { resolved: policy, oracle };
+  const resolved = { ...policy, places: { ...policy.places, matches } };
+  return { resolved, oracle: compile(resolved) };
 }
 
 /** What somebody named of the host inside of those roots, and workspaces there, as far as it may be written. */

@@ -107,7 +107,6 @@ export function planOf(
     terminal: "inherit",
     backend: "bwrap",
     homes: absolutePath("/home/ann/.cache/sandboxed/homes"),
-    denied: [],
     placeholders: [],
     made: [],
     list: () => new Map(),
