@@ -1,4 +1,5 @@
 // Loaded before the conformance suite: lets it run on Node 20, and gives its requests the headers that a server wants.
+import http from "node:http";
 import { register } from "node:module";
 import { Agent, setGlobalDispatcher } from "undici";
 
@@ -19,6 +20,9 @@ if (Object.keys(headers).length > 0) {
     return dispatch({ ...options, headers: all }, handler);
   };
   setGlobalDispatcher(new Agent().compose(withHeaders));
+  const { request } = http;
+  http.request = (options, ...rest) =>
+    request(Object.assign({}, options, { headers: Object.assign({}, options.headers, headers) }), ...rest);
 }
 
 function moduleOf(source) {

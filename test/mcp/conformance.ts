@@ -67,6 +67,17 @@ export async function conformance(tried: Tried, chosen: Chosen, seconds = 60): P
   }
 }
 
+/** Every scenario for servers that the suite has, extensions of the protocol among them. */
+export async function serverScenarios(): Promise<readonly string[]> {
+  const child = spawn(process.execPath, ["--import", loader, suite, "list", "--server"], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
+  await once(child, "close");
+  return [...output.matchAll(/^ +- (\S+)/gm)].map(([, name = ""]) => name);
+}
+
 /** Scenario, check and how often it came out how: what two runs are compared by. */
 export function outcomes({ checks }: Outcome): readonly string[] {
   return checks.map(({ scenario, id, status }) => `${scenario} ${id} ${status}`);

@@ -32,7 +32,7 @@ export interface HttpServing {
 }
 
 const IDLE = 30 * 60_000;
-const SESSIONS_EACH = 16;
+const SESSIONS_EACH = 32;
 const MOST_CONNECTIONS = 256;
 const MOST_SUBSCRIPTIONS = 64;
 const HEAD_MS = 10_000;

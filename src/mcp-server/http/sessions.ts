@@ -20,7 +20,10 @@ export interface Exchange {
 interface Session {
   readonly client: string;
   readonly transport: WebStandardStreamableHTTPServerTransport;
+  /** Connections that it has, one for notices among them. */
   open: number;
+  /** Of those, the ones that wait for an answer. */
+  waiting: number;
   /** Set while nothing is open. */
   timer: NodeJS.Timeout | null;
 }
@@ -28,7 +31,7 @@ interface Session {
 export interface SessionLimits {
   /** Milliseconds without a request, after which a session ends. */
   readonly idle: number;
-  /** Sessions of one client; the one idle for longest makes room. */
+  /** Sessions of one client; the one that has waited for nothing for longest makes room. */
   readonly each: number;
 }
 
@@ -69,7 +72,7 @@ export class Sessions {
     if (!(await this.#makeRoom(auth.clientId))) return refusal(503, -32_000, "too many sessions are in use");
     const id = randomBytes(32).toString("base64url");
     const transport = new this.#sdk.WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
-    const session: Session = { client: auth.clientId, transport, open: 0, timer: null };
+    const session: Session = { client: auth.clientId, transport, open: 0, waiting: 0, timer: null };
     // oxlint-disable-next-line unicorn/prefer-add-event-listener -- a transport has one listener
     transport.onclose = () => {
       clearTimeout(session.timer ?? undefined);
@@ -81,15 +84,18 @@ export class Sessions {
     return transport.handleRequest(request, { authInfo: auth, parsedBody: body });
   }
 
-  /** No session ends while somebody waits for an answer in it. */
-  #hold(id: string, session: Session, { over }: Exchange): void {
+  /** A session with a connection does not end for being idle. */
+  #hold(id: string, session: Session, { request, over }: Exchange): void {
+    const waits = request.method === "POST" ? 1 : 0;
     clearTimeout(session.timer ?? undefined);
     session.timer = null;
     session.open += 1;
+    session.waiting += waits;
     this.#sessions.delete(id);
     this.#sessions.set(id, session);
     void over.then(() => {
       session.open -= 1;
+      session.waiting -= waits;
       if (session.open > 0 || this.#sessions.get(id) !== session) return;
       session.timer = setTimeout(() => void session.transport.close(), this.#limits.idle).unref();
     });
@@ -98,7 +104,7 @@ export class Sessions {
   async #makeRoom(client: string): Promise<boolean> {
     const own = [...this.#sessions.values()].filter((session) => session.client === client);
     if (own.length < this.#limits.each) return true;
-    const idle = own.find(({ open }) => open === 0);
+    const idle = own.find(({ waiting }) => waiting === 0);
     await idle?.transport.close();
     return idle !== undefined;
   }
