@@ -20,6 +20,7 @@ export type DoorReason =
   | "resolve_timed_out"
   | "connect_failed"
   | "connect_timed_out"
+  | "answer_timed_out"
   | "certificate_untrusted"
   | "sni_missing"
   | "sni_mismatch"

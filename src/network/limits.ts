@@ -11,6 +11,8 @@ export interface DoorLimits {
   readonly firstByteTime: number;
   /** For all addresses of a name together. */
   readonly connectTime: number;
+  /** From the last byte of a request to the head of its answer. */
+  readonly answerTime: number;
   /** Of the whole run, towards the world and back. */
   readonly sentBytes: number;
   readonly receivedBytes: number;
@@ -23,6 +25,7 @@ export const defaultLimits: DoorLimits = {
   headerTime: 15_000,
   firstByteTime: 60_000,
   connectTime: 15_000,
+  answerTime: 900_000,
   sentBytes: Number.POSITIVE_INFINITY,
   receivedBytes: Number.POSITIVE_INFINITY,
 };

@@ -12,6 +12,7 @@ const statusOf: { readonly [reason in DoorReason]?: Refusal["status"] } = {
   certificate_untrusted: 502,
   resolve_timed_out: 504,
   connect_timed_out: 504,
+  answer_timed_out: 504,
   limit: 503,
   draining: 503,
 };
@@ -69,6 +70,7 @@ export function socksReply({ status, reason }: Refusal): number {
     case "resolve_failed":
     case "resolve_timed_out":
     case "connect_timed_out":
+    case "answer_timed_out":
       return 0x04;
     case "connect_failed":
       return 0x05;
@@ -91,7 +93,14 @@ export function authorityOf({ host, port }: Target, defaultPort?: number): strin
 /** Asking again helps where the caller can change the rule, or where the world may answer differently. */
 export function isRetryable(reason: DoorReason, decision: Decision | null): boolean {
   if (decision === null || decision.effect === "allow") {
-    return ["resolve_failed", "resolve_timed_out", "connect_failed", "connect_timed_out", "limit"].includes(reason);
+    return [
+      "resolve_failed",
+      "resolve_timed_out",
+      "connect_failed",
+      "connect_timed_out",
+      "answer_timed_out",
+      "limit",
+    ].includes(reason);
   }
   if (["ceiling", "requirements", "invariant"].includes(decision.provenance?.layer ?? "")) return false;
   const { suggestion } = decision;

@@ -34,6 +34,7 @@ export async function decideFetch(
   const admitted = await gate.admit(target, "fetch");
   if (!admitted.ok) return admitted;
   const readings = readingsOf(method, path, overridesIn(request.headers));
+  if (readings === null) return refused(request, "bad_request", "The request has too many readings.");
   const permitted = permit(gate, admitted.value, readings);
   if (!permitted.ok) return permitted;
   const passage = permitted.value;

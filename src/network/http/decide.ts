@@ -6,7 +6,7 @@ import { findWay } from "../upstream/way.ts";
 import { isSecure, type HttpArrival } from "./arrival.ts";
 import type { Exchange } from "./forward.ts";
 import { readHead, type RequestHead } from "./head.ts";
-import { credentialsFor, permit, readingsOf } from "./override.ts";
+import { credentialsFor, permit, readingsOf, type Reading } from "./override.ts";
 import { readTarget, type RequestTarget } from "./target.ts";
 
 /** `fatal`: nothing that follows on this connection can be trusted. */
@@ -48,7 +48,10 @@ export async function decideRequest(
   const secure = isSecure(arrival) ? interception : null;
   const admitted = await gate.admit(asked.target, protocol);
   if (!admitted.ok) return { ...admitted, fatal: false };
-  const permitted = permit(gate, admitted.value, readingsOf(method, asked.path, head.overrides));
+  const readings = readingsOf(method, asked.path, head.overrides);
+  if (readings === null)
+    return fatal(refuse(protocol, asked.target, "bad_request", "The request has too many readings."));
+  const permitted = permit(gate, admitted.value, readings);
   if (!permitted.ok) return { ...permitted, fatal: false };
   const passage = permitted.value;
   if (!traffic.hasRoom()) {
@@ -61,20 +64,20 @@ export async function decideRequest(
   }
   const reached = secure === null ? way.value : secure.wayTo(asked.target, way.value, limits.connectTime);
   const exchange = { passage, protocol, way: reached, head, asked };
-  return { ok: true, value: addCredentials(parts, exchange, method, secure !== null) };
+  return { ok: true, value: addCredentials(parts, exchange, readings, secure !== null) };
 }
 
 /** Sets the headers that the policy of this moment binds to the request. */
 function addCredentials(
   { gate, interception }: DoorParts,
   exchange: Exchange,
-  method: string,
+  readings: readonly Reading[],
   isInTls: boolean,
 ): Exchange {
-  const { passage, way, head, asked } = exchange;
+  const { passage, way, head } = exchange;
   // No proxy on the way gets to see any of this.
   if (interception === null || way.absolute !== null) return exchange;
-  const rules = credentialsFor(gate, passage, readingsOf(method, asked.path, head.overrides), isInTls);
+  const rules = credentialsFor(gate, passage, readings, isInTls);
   if (rules.length === 0) return exchange;
   // A server may take a connection for that of whoever first said who they are on it.
   const key = `${way.key} with ${rules.map(({ name }) => name).join(" ")}`;

@@ -7,6 +7,7 @@ import { pump } from "../relay.ts";
 import { dialRefusal, type Way } from "../upstream/way.ts";
 import { answerRefusal } from "./answer.ts";
 import { answerHeaders, type RequestHead } from "./head.ts";
+import { withoutOverrides } from "./override.ts";
 import { DialError, type Pool, type PooledRequest } from "./pool.ts";
 import type { RequestTarget } from "./target.ts";
 
@@ -41,6 +42,7 @@ export function forward(
   const isRepeatable = head.body === "none" && repeatable.has(request.method ?? "");
   let current: ClientRequest | null = null;
   let counted: Counted | null = null;
+  let waiting: NodeJS.Timeout | undefined;
 
   const fail = (refusal: ReturnType<typeof refuse>): void => {
     parts.observe(refusedEvent(refusal));
@@ -57,21 +59,41 @@ export function forward(
   const release = parts.passages.hold({ passage, cut });
   response.once("close", () => {
     release();
+    clearTimeout(waiting);
     if (!response.writableFinished || !request.complete) current?.destroy();
     const { target, decision } = passage;
     const { sent, received } = counted?.now() ?? { sent: 0, received: 0 };
     parts.observe({ kind: "closed", protocol, target, refusal: null, decision, sent, received });
   });
 
+  /** Everything was sent. */
+  const wait = (): void => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      fail(refuse(protocol, passage.target, "answer_timed_out", "The server did not answer in time."));
+      current?.destroy();
+    }, parts.limits.answerTime);
+  };
+
   const send = (pool: Pool): void => {
-    const outgoing = begin(exchange, request.method ?? "GET", pool);
+    const outgoing = begin(exchange, request.method ?? "GET", pool, parts.limits.headerBytes);
     if (outgoing === null) return fail(refuse(protocol, passage.target, "bad_request", "The request is malformed."));
     current = outgoing;
     outgoing.on("socket", (socket: Socket) => (counted = countFrom(socket)));
-    outgoing.on("continue", () => response.writeContinue());
-    outgoing.on("response", (answer) => {
-      if (answerFrom(parts, answer, response, overLimit)) return;
+    // Once: who reads none of them would fill the memory with more.
+    outgoing.once("continue", () => response.writeContinue());
+    const malformed = (): void => {
+      clearTimeout(waiting);
       fail(refuse(protocol, passage.target, "connect_failed", "The server's answer is malformed."));
+    };
+    outgoing.on("response", (answer) => {
+      clearTimeout(waiting);
+      if (!answerFrom(parts, answer, response, overLimit)) malformed();
+    });
+    // Nobody asked for another protocol; node would close the connection and say nothing.
+    outgoing.on("upgrade", (_, socket: Socket) => {
+      socket.destroy();
+      malformed();
     });
     outgoing.on("error", (error: Error) => {
       if (response.headersSent || response.destroyed) return void response.destroy();
@@ -79,30 +101,41 @@ export function forward(
       if (isRepeatable && outgoing.reusedSocket && pool === pools.kept) return send(pools.fresh);
       fail(refuse(protocol, passage.target, "connect_failed", "The server broke off or answered malformed."));
     });
-    if (head.body === "none") return void outgoing.end();
+    if (head.body === "none") {
+      wait();
+      return void outgoing.end();
+    }
     if (head.expectsContinue) outgoing.flushHeaders();
     pump(request, outgoing, (bytes) => parts.traffic.send(bytes), overLimit);
     request.on("end", () => {
-      addTrailers(outgoing, request.rawTrailers);
+      addTrailers(outgoing, withoutOverrides(request.rawTrailers));
       outgoing.end();
+      wait();
     });
   };
   // A request that may not be repeated does not trust in a connection that may be closed meanwhile.
   send(isRepeatable ? pools.kept : pools.fresh);
 }
 
-export function requestOptions({ way, head, asked, passage }: Exchange, method: string, agent: Pool): PooledRequest {
+/** `headerBytes` bounds the head of the answer. */
+export function requestOptions(
+  { way, head, asked, passage }: Exchange,
+  method: string,
+  agent: Pool,
+  headerBytes: number,
+): PooledRequest {
   const headers = ["Host", asked.hostLine, ...head.headers];
   if (head.body === "chunked") headers.push("Transfer-Encoding", "chunked");
   if (way.absolute?.authorization) headers.push("Proxy-Authorization", way.absolute.authorization);
   const path = way.absolute === null ? asked.path : `http://${authorityOf(passage.target, 80)}${asked.path}`;
-  return { agent, way, method, path, headers, setHost: false, insecureHTTPParser: false };
+  const parsing = { insecureHTTPParser: false, maxHeaderSize: headerBytes };
+  return { agent, way, method, path, headers, setHost: false, ...parsing };
 }
 
 /** Null for a head that the parser let pass and that cannot be sent again. */
-function begin(exchange: Exchange, method: string, pool: Pool): ClientRequest | null {
+function begin(exchange: Exchange, method: string, pool: Pool, headerBytes: number): ClientRequest | null {
   try {
-    return sendRequest(requestOptions(exchange, method, pool));
+    return sendRequest(requestOptions(exchange, method, pool, headerBytes));
   } catch {
     return null;
   }
@@ -116,9 +149,14 @@ export function answerFrom(
   overLimit: () => void,
 ): boolean {
   if (response.destroyed) return true;
+  const headers = answerHeaders(answer.rawHeaders);
+  // The head of an answer that is still to come is no answer.
+  if (headers === null || (answer.statusCode ?? 0) < 200) {
+    answer.destroy();
+    return false;
+  }
   try {
     response.sendDate = false;
-    const headers = answerHeaders(answer.rawHeaders);
     const said = answer.statusMessage ?? "";
     response.writeHead(
       answer.statusCode ?? 502,

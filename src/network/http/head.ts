@@ -37,7 +37,7 @@ export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestH
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return `HTTP/${httpVersion} is not spoken here.`;
   const headers: string[] = [];
   const hosts: string[] = [];
-  const named: string[] = [];
+  const named = new Set<string>();
   let lengths = 0;
   let length = "";
   let encodings = 0;
@@ -62,12 +62,13 @@ export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestH
         if (value.toLowerCase() !== "chunked") return "No transfer encoding but chunked is taken.";
         break;
       case "connection":
-        named.push(...value.toLowerCase().split(/[ \t]*,[ \t]*/));
+        addNames(value, named);
         break;
       case "upgrade":
         upgrade = value.toLowerCase();
         break;
       case "expect":
+        if (value.toLowerCase() !== "100-continue") return "Nothing but 100-continue can be expected.";
         expectsContinue = true;
         break;
       case "proxy-authorization":
@@ -85,36 +86,41 @@ export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestH
   }
   if (encodings > 0 && httpVersion === "1.0") return "HTTP/1.0 has no chunked bodies.";
   if (hosts.length > 1) return "Host stands there more than once.";
-  if (named.some((name) => untouchable.has(name))) return "Connection names a header that is not the connection's.";
+  if ([...untouchable].some((name) => named.has(name)))
+    return "Connection names a header that is not the connection's.";
   return {
     headers: withoutNamed(headers, named),
     hosts,
     body: encodings > 0 ? "chunked" : lengths > 0 && !/^0+$/.test(length) ? "sized" : "none",
-    upgrade: named.includes("upgrade") ? upgrade : null,
+    upgrade: named.has("upgrade") ? upgrade : null,
     expectsContinue,
     proxyAuthorization,
     overrides,
   };
 }
 
-/** Headers of an answer, name and value in turn, without what ends at this hop. */
-export function answerHeaders(rawHeaders: readonly string[]): string[] {
+/** Headers of an answer, name and value in turn, without what ends at this hop. Null when its body is encoded for the hop. */
+export function answerHeaders(rawHeaders: readonly string[]): string[] | null {
   const headers: string[] = [];
-  let named: string[] = [];
+  const named = new Set<string>();
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
     const value = rawHeaders[index + 1] ?? "";
     const lower = name.toLowerCase();
-    if (lower === "connection") named = [...named, ...value.toLowerCase().split(/[ \t]*,[ \t]*/)];
+    if (lower === "connection") addNames(value, named);
+    else if (lower === "transfer-encoding" && value.toLowerCase() !== "chunked") return null;
     if (!hopByHop.has(lower)) headers.push(name, value);
   }
-  return withoutNamed(
-    headers,
-    named.filter((name) => !untouchable.has(name)),
-  );
+  for (const name of untouchable) named.delete(name);
+  return withoutNamed(headers, named);
 }
 
-function withoutNamed(headers: string[], named: readonly string[]): string[] {
-  if (named.every((name) => name === "keep-alive" || name === "close" || name === "upgrade")) return headers;
-  return headers.filter((_, index) => !named.includes((headers[index - (index % 2)] ?? "").toLowerCase()));
+/** The names in a `Connection` line. Without a pattern: one that takes the space before a comma goes through it n² times. */
+function addNames(value: string, named: Set<string>): void {
+  for (const name of value.toLowerCase().split(",")) named.add(name.trim());
+}
+
+function withoutNamed(headers: string[], named: ReadonlySet<string>): string[] {
+  if ([...named].every((name) => name === "keep-alive" || name === "close" || name === "upgrade")) return headers;
+  return headers.filter((_, index) => !named.has((headers[index - (index % 2)] ?? "").toLowerCase()));
 }

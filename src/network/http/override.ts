@@ -24,24 +24,35 @@ export function overrideOf(name: string, value: string): Override | null {
   return pathHeaders.has(plain) ? { kind: "path", path: value } : null;
 }
 
+/** Each is asked about; the methods and paths of one head, every one with every other, would be millions. */
+const mostReadings = 64;
+
 /**
- * All ways in which a server may read the request, the request as it stands last. A rule has to allow each: nobody here
- * knows which server heeds what. `_method` counts in a query; what stands in a body is not read.
+ * All ways in which a server may read the request, the request as it stands last; null for more than anybody means. A
+ * rule has to allow each: nobody here knows which server heeds what. `_method` counts in a query; what stands in a body
+ * is not read.
  */
-export function readingsOf(method: string, path: string, overrides: readonly Override[]): readonly Reading[] {
+export function readingsOf(method: string, path: string, overrides: readonly Override[]): readonly Reading[] | null {
   const plain = { method, path };
   const inQuery = path.includes("?") && /_method|%/.test(path) ? methodsInQuery(path) : [];
   if (overrides.length === 0 && inQuery.length === 0) return [plain];
   const written = overrides.flatMap((each) => (each.kind === "method" ? each.method.split(",") : []));
-  const methods = [...written, ...inQuery].map((each) => each.trim().toUpperCase());
-  const paths = overrides.flatMap((each) => (each.kind === "path" ? [each.path.trim()] : []));
-  const all = [path, ...paths].flatMap((at) => [method, ...methods].map((by) => ({ method: by, path: at })));
+  const methods = new Set([method, ...[...written, ...inQuery].map((each) => each.trim().toUpperCase())]);
+  const paths = new Set([path, ...overrides.flatMap((each) => (each.kind === "path" ? [each.path.trim()] : []))]);
+  if (methods.size * paths.size > mostReadings) return null;
+  const all = [...paths].flatMap((at) => [...methods].map((by) => ({ method: by, path: at })));
   return [...all.slice(1), plain];
 }
 
 function methodsInQuery(path: string): readonly string[] {
   // Some servers divide a query at `;` as well.
   return new URLSearchParams(path.slice(path.indexOf("?")).replaceAll(";", "&")).getAll("_method");
+}
+
+/** Trailers, name and value in turn, without what could make another request of it after it was decided. */
+export function withoutOverrides(trailers: readonly string[]): readonly string[] {
+  if (trailers.length === 0) return trailers;
+  return trailers.filter((_, index) => overrideOf((trailers[index - (index % 2)] ?? "").toLowerCase(), "") === null);
 }
 
 /** `Override`s among headers, name and value in turn. */

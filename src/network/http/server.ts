@@ -60,6 +60,7 @@ export class HttpDoor {
     this.#server.maxHeadersCount = 0;
     this.#server.on("request", (request, response) => this.#request(request, response));
     this.#server.on("checkContinue", (request, response) => this.#request(request, response));
+    this.#server.on("checkExpectation", (request, response) => this.#request(request, response));
     this.#server.on("upgrade", (request, stream, head) =>
       withSocket(stream, (socket) => this.#upgrade(request, socket, head)),
     );

@@ -21,7 +21,8 @@ export function forwardUpgrade(
 ): void {
   const { passage, protocol, head } = exchange;
   const headers = [...head.headers, "Connection", "Upgrade", "Upgrade", "websocket"];
-  const outgoing = sendRequest(requestOptions({ ...exchange, head: { ...head, headers } }, "GET", pools.fresh));
+  const upgrading = { ...exchange, head: { ...head, headers } };
+  const outgoing = sendRequest(requestOptions(upgrading, "GET", pools.fresh, parts.limits.headerBytes));
   const cut = (): void => {
     outgoing.destroy();
     sever(client);
@@ -40,7 +41,8 @@ export function forwardUpgrade(
     server.allowHalfOpen = true;
     if (serverHead.length > 0) server.unshift(serverHead);
     const { rawHeaders } = answer;
-    client.write(switchingProtocols(parts.interception?.vault.scrubHeaders(rawHeaders) ?? rawHeaders));
+    const answered = answerHeaders(parts.interception?.vault.scrubHeaders(rawHeaders) ?? rawHeaders) ?? [];
+    client.write(switchingProtocols(answered));
     splice(parts, { client, server, head: clientHead, passage, protocol });
   });
   outgoing.on("response", (answer) => {
@@ -61,8 +63,8 @@ export function forwardUpgrade(
   outgoing.end();
 }
 
-function switchingProtocols(rawHeaders: readonly string[]): string {
-  const headers = [...answerHeaders(rawHeaders), "Connection", "Upgrade", "Upgrade", "websocket"];
+function switchingProtocols(answered: readonly string[]): string {
+  const headers = [...answered, "Connection", "Upgrade", "Upgrade", "websocket"];
   let text = "HTTP/1.1 101 Switching Protocols\r\n";
   for (let index = 0; index + 1 < headers.length; index += 2) text += `${headers[index]}: ${headers[index + 1]}\r\n`;
   return `${text}\r\n`;

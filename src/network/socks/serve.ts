@@ -53,9 +53,12 @@ export async function serveSocks(parts: DoorParts, client: Socket, head: Buffer)
 
 async function answer(parts: DoorParts, client: Socket, request: SocksRequest, head: Buffer): Promise<void> {
   const { command, host, port } = request;
-  if (command !== connectCommand) return farewell(client, reply(0x07));
+  const target = host === null ? null : parts.parseTarget(authorityText(host, port), port);
+  if (command !== connectCommand) {
+    parts.observe(refusedEvent(refuse("socks5", target, "bad_request", "SOCKS goes no further than CONNECT here.")));
+    return farewell(client, reply(0x07));
+  }
   if (host === null) return farewell(client, reply(0x08));
-  const target = parts.parseTarget(authorityText(host, port), port);
   if (target === null) {
     parts.observe(refusedEvent(refuse("socks5", null, "bad_host", "The host of the request is malformed.")));
     return farewell(client, reply(0x02));

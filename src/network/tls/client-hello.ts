@@ -21,34 +21,40 @@ export function looksLikeTls(bytes: Buffer): boolean | undefined {
  */
 export function readClientHello(bytes: Buffer): ClientHello | "malformed" | undefined {
   const message = joinRecords(bytes);
-  if (message === "malformed" || message === undefined) return message;
-  if (message.length > 0 && message[0] !== clientHelloMessage) return "malformed";
-  if (message.length < 4) return undefined;
-  const length = message.readUIntBE(1, 3);
-  if (message.length < 4 + length) return undefined;
-  return readBody(new Fields(message.subarray(4, 4 + length)));
+  return Buffer.isBuffer(message) ? readBody(new Fields(message.subarray(4))) : message;
 }
 
-/** The handshake bytes of all whole records and of the part of the last one that is there. */
+/**
+ * The one message that the records hold, with its head of four bytes. Asked again at every byte that comes: nothing is
+ * copied before the message is whole, so that one cut into single bytes costs a glance at each.
+ */
 function joinRecords(bytes: Buffer): Buffer | "malformed" | undefined {
-  const parts: Buffer[] = [];
-  for (let at = 0; at < bytes.length;) {
-    if (bytes[at] !== handshakeRecord || (bytes.length > at + 1 && bytes[at + 1] !== 3)) return endOf(parts);
+  let head = 0;
+  let have = 0;
+  let needed = 4;
+  for (let at = 0; at < bytes.length && have < needed;) {
+    // Records of another kind may follow a whole ClientHello (early data), but not stand inside one.
+    if (bytes[at] !== handshakeRecord || (bytes.length > at + 1 && bytes[at + 1] !== 3)) return "malformed";
     if (bytes.length < at + 5) break;
-    const length = bytes.readUInt16BE(at + 3);
-    if (length === 0 || length > largestRecord) return endOf(parts);
-    parts.push(bytes.subarray(at + 5, at + 5 + length));
+    const length = (bytes[at + 3] ?? 0) * 256 + (bytes[at + 4] ?? 0);
+    if (length === 0 || length > largestRecord) return "malformed";
+    const end = Math.min(at + 5 + length, bytes.length);
+    for (let next = at + 5; next < end && next - at - 5 + have < 4; next += 1) head = head * 256 + (bytes[next] ?? 0);
+    have += end - at - 5;
+    if (have >= 4) needed = 4 + (head % 2 ** 24);
     at += 5 + length;
   }
-  if (parts.length === 0) return undefined;
-  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  if (have > 0 && bytes[5] !== clientHelloMessage) return "malformed";
+  return have < needed ? undefined : copied(bytes, needed);
 }
 
-/** Records of another kind may follow a whole ClientHello (early data), but not stand inside one. */
-function endOf(parts: readonly Buffer[]): Buffer | "malformed" {
-  const message = Buffer.concat(parts);
-  const isWhole = message.length >= 4 && message.length >= 4 + message.readUIntBE(1, 3);
-  return isWhole ? message : "malformed";
+/** `length` bytes of the records, which are all there. */
+function copied(bytes: Buffer, length: number): Buffer {
+  const message = Buffer.allocUnsafe(length);
+  for (let at = 0, filled = 0; filled < length; at += 5 + bytes.readUInt16BE(at + 3)) {
+    filled += bytes.copy(message, filled, at + 5, at + 5 + bytes.readUInt16BE(at + 3));
+  }
+  return message;
 }
 
 function readBody(fields: Fields): ClientHello | "malformed" {

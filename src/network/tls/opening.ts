@@ -14,9 +14,15 @@ export interface OpeningProblem {
   readonly message: string;
 }
 
-/** A word and a place, as a request line starts; blank lines before it are what servers pass over. */
-const requestLine = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[ \t]+[^\0\r\n]*$/;
-const requestStart = /^[\r\n]*[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}$/;
+/**
+ * A word and a place, as a request line starts, with all that some server takes for the space between them or passes
+ * over before them. No part can end where the next could begin in more than one place: what is read again at each byte
+ * has to be read in one go.
+ */
+// oxlint-disable-next-line no-control-regex -- Python divides words at them
+const requestLine = /^[\s\x1c-\x1f\x85]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[\s\x1c-\x1f\x85][^\0\r\n]*$/;
+// oxlint-disable-next-line no-control-regex -- Python divides words at them
+const requestStart = /^[\s\x1c-\x1f\x85]*[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}$/;
 const longestLine = 16_384;
 
 /** Recognises an opening, or asks for more. */
@@ -36,12 +42,13 @@ function readRequestLine(text: string): Opening | undefined {
   const end = start === -1 ? -1 : text.indexOf("\n", start);
   if (end !== -1) {
     const line = text.slice(start, end).replace(/\r$/, "");
-    if (!requestLine.test(line) || !/[ \t]HTTP\/[0-9.]+[ \t]*$/.test(line)) return { kind: "other" };
+    // However it is spelled, some server takes it for a request: the parser, which takes one spelling, shall judge.
+    if (!/http\/[0-9]/i.test(line)) return { kind: "other" };
     return { kind: line.startsWith("PRI ") ? "http2" : "http" };
   }
   const unfinished = text.replace(/\r$/, "");
-  const mayBecome = requestStart.test(unfinished) || requestLine.test(unfinished);
-  return mayBecome && text.length < longestLine ? undefined : { kind: "other" };
+  if (!requestStart.test(unfinished) && !requestLine.test(unfinished)) return { kind: "other" };
+  return text.length < longestLine ? undefined : { kind: "http" };
 }
 
 /**

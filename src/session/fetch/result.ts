@@ -39,6 +39,7 @@ const codes: { readonly [reason in Refusal["reason"]]?: SessionErrorCode } = {
   resolve_timed_out: "timed_out",
   connect_failed: "failed",
   connect_timed_out: "timed_out",
+  answer_timed_out: "timed_out",
   certificate_untrusted: "failed",
   limit: "overloaded",
   draining: "policy_denied",

@@ -88,6 +88,20 @@ describe("the name in a ClientHello", () => {
   });
 });
 
+describe("first bytes that are looked at again with each one that comes", () => {
+  const cut = Buffer.concat(Array.from({ length: 10_000 }, (_, at) => record(Buffer.from([[1, 0, 0xff][at] ?? 0]))));
+  it.each([
+    ["a hello cut into single bytes", 3000, cut],
+    ["spaces and then no line", 30, Buffer.from(`GET${" ".repeat(16_000)}\0`)],
+    ["a line that does not end", 300, Buffer.from(`GET ${"a /".repeat(5000)}`)],
+    ["blank lines", 300, Buffer.from("\r\n".repeat(8000))],
+  ])("cost little: %s", (_, times, bytes) => {
+    const began = Date.now();
+    for (let time = 0; time < times; time += 1) readOpening(bytes);
+    expect(Date.now() - began).toBeLessThan(1500);
+  });
+});
+
 describe("what may open a tunnel", () => {
   const named = { host: "good.test", isAddress: false };
   const tls = (name: string | null) => ({ kind: "tls", serverName: name }) as const;
@@ -125,6 +139,9 @@ describe("what may open a tunnel", () => {
     ["GET / HTTP/1.1\r\n", "http"],
     ["FOO\thttp://x/ HTTP/1.1\n", "http"],
     ["\r\n\r\nGET / HTTP/1.1\r\n", "http"],
+    ["GET / http/1.1\r\n", "http"],
+    ["GET\x0b/\x85HTTP/1.1;\r\n", "http"],
+    [`GET /${"a".repeat(20_000)}`, "http"],
     ["PRI * HTTP/2.0\r\n", "http2"],
     ["SSH-2.0-x\r\n", "other"],
     ["USER x\r\n", "other"],
