@@ -1,5 +1,6 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { everybody, remove, run, somebody, workFolder } from "./launch.ts";
@@ -36,6 +37,7 @@ int main(int n, char **a) {
     for (size_t i = 0; i < size >> 20; i++) if (write(fd, block, sizeof block) < 0) return 9;
   } else if (!strcmp(a[1], "bomb")) for (;;) fork();
   else if (!strcmp(a[1], "threads")) { pthread_t t; for (long i = 0; i < atol(a[2]); i++) pthread_create(&t, 0, nap, 0); }
+  else if (!strcmp(a[1], "waiting")) { for (long i = 0; i < atol(a[2]); i++) if (!fork()) { if (!vfork()) { sleep(30); _exit(0); } _exit(0); } sleep(20); }
   else if (!strcmp(a[1], "processes")) for (long i = 0; i < atol(a[2]); i++) if (!fork()) { sleep(30); _exit(0); }
   usleep(800000);
   puts("survived");
@@ -128,6 +130,19 @@ describe("tasks", () => {
     ]);
     expect(over.lines[2]).toMatch(/^limit tasks \d+$/);
     expect(below.lines.at(-1)).toBe("exit 0");
+  });
+
+  // Two each, one of which waits for the other in the kernel, where no signal reaches it.
+  it("that no signal reaches end the run when they are a crowd, below the limit too", async () => {
+    const crowd = 200 * availableParallelism() + 50;
+    const limit: readonly Words[] = [["tasks", String(crowd * 3)]];
+    const [waiting, asleep] = await Promise.all([
+      hog(["waiting", String(crowd)], limit),
+      hog(["processes", String(crowd * 2)], limit),
+    ]);
+    expect(waiting.lines[2]).toMatch(/^limit tasks \d+$/);
+    expect(Number(waiting.lines[2]?.split(" ")[2])).toBeLessThan(crowd * 3 * 0.9);
+    expect(asleep.lines.at(-1)).toBe("exit 0");
   });
 
   it("are held by the kernel too, for an ordinary user", async () => {

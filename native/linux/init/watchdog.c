@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +24,8 @@ enum {
 	SHARE = 25,
 	/* Looks in a row at the limit of tasks: a build may touch it, a fork bomb stays there. */
 	TASKS_PATIENCE = 3,
+	/* And at half of it, if they are all at work: fewer than the limit are not a bomb because they are many for once. */
+	CROWD_PATIENCE = 10,
 	/* After the numbers of a namespace went round once, its kernel leaves the first 300 free. */
 	TASKS_PERCENT = 90,
 	/* Waiting tasks a processor beyond which a turn of ours would take most of a second to come. */
@@ -35,7 +38,7 @@ enum {
 
 static const struct instructions *told;
 static long long next_look = -1; /* on the monotonic clock */
-static int at_task_limit;
+static int at_task_limit, at_work;
 static unsigned long long crowd;
 
 static long long clock_ms(clockid_t clock)
@@ -131,14 +134,36 @@ static bool were_ours(unsigned long long running)
 	return false;
 }
 
+static bool add_awake(pid_t pid, int directory, void *context)
+{
+	char text[512];
+	(void)pid;
+	/* `pid (command) S …`; the command may hold anything. */
+	const char *rest = read_text(directory, "stat", text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
+	if (rest != NULL && rest[1] == ' ' && (rest[2] == 'R' || rest[2] == 'D'))
+		++*(unsigned long long *)context;
+	return true;
+}
+
+/*
+ * Whether so many of ours are at work in the program or in the kernel that they are the crowd. A bomb of thousands may
+ * stay below the limit for minutes: its forks wait for each other in the kernel, where no signal reaches them.
+ */
+static bool are_awake(unsigned long long least)
+{
+	unsigned long long awake = 0;
+	processes_each(add_awake, &awake);
+	return awake >= least;
+}
+
 /* False: it was a crowd that could not be judged, and needs time to itself before it is stopped again. */
 static bool look_at_tasks(void)
 {
-	unsigned long long most = told->tasks * TASKS_PERCENT / 100, count = 0, running, all;
+	unsigned long long most = told->tasks * TASKS_PERCENT / 100, half = told->tasks / 2, count = 0, running, all;
 	machine_tasks(&running, &all);
 	/* While all tasks of the machine together are fewer, nobody is counted. */
-	if (all < most) {
-		at_task_limit = 0;
+	if (all < half) {
+		at_task_limit = at_work = 0;
 		return true;
 	}
 	/*
@@ -151,12 +176,13 @@ static bool look_at_tasks(void)
 		processes_signal(SIGSTOP);
 	processes_each(add_threads, &count);
 	if (crowded) {
-		if (count >= most || (count >= told->tasks / 2 && were_ours(running)))
+		if (count >= most || (count >= half && (were_ours(running) || are_awake(crowd / 2))))
 			end_all("tasks", count);
 		processes_signal(SIGCONT);
 	}
 	at_task_limit = count >= most ? at_task_limit + 1 : 0;
-	if (at_task_limit >= TASKS_PATIENCE)
+	at_work = count >= half && are_awake(crowd) ? at_work + 1 : 0;
+	if (at_task_limit >= TASKS_PATIENCE || at_work >= CROWD_PATIENCE)
 		end_all("tasks", count);
 	return !crowded;
 }
