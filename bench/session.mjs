@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
 
-const TURNS = 12;
+const TURNS = 24;
 /** A turn. */
 const ALONE = 250;
 const PIPELINED = 6000;
@@ -67,7 +67,9 @@ async function server() {
     );
   }
   console.log(`tool p50, journal / none: ×${(kept.tool.p50 / without.tool.p50).toFixed(2)} (goal ×1.2)`);
-  console.log(`calls/s, none / journal: ×${(without.rate / kept.rate).toFixed(2)} (goal ×1.2)`);
+  // Each turn against its neighbour: what else goes on on the machine changes from one to the next.
+  const slower = quantiles(seen[0].rate.map((rate, turn) => rate / seen[1].rate[turn])).p50;
+  console.log(`calls/s, none / journal: ×${slower.toFixed(2)} (goal ×1.2)`);
   console.log(
     `tool p50 with a journal: ${kept.tool.p50.toFixed(0)} µs (goal 150); ${Math.round(kept.rate)}/s (goal 15,000)`,
   );

@@ -13,53 +13,68 @@ export function canonicalJson(value: unknown): string {
   return encode(value, "", 0);
 }
 
-/** The members of an object without its braces, for a record that puts its own first. */
+/**
+ * The members of an object without its braces and without its `kind`, for a record that puts its own first. Each begins
+ * with its comma.
+ */
 export function canonicalMembers(value: object): string {
-  return members(value, 0);
+  return members(value, 0, "kind");
 }
 
 function encode(value: unknown, name: string, depth: number): string {
-  if (typeof value === "string") return encodeText(name, value);
+  if (typeof value === "string") return encodeText(isSecretMember(name), value);
   if (value === null || value === undefined) return "null";
-  if (typeof value === "number") return Number.isFinite(value) ? String(value) : "null";
+  if (typeof value === "number") return encodeNumber(value);
   if (typeof value === "boolean") return String(value);
   if (typeof value !== "object") return encodeString(`[${typeof value}]`);
   if (depth >= deepest) return encodeString("[too deep]");
   if (Array.isArray(value)) return `[${encodeList(value, name, depth).join(",")}]`;
-  return `{${members(value, depth)}}`;
+  return `{${members(value, depth).slice(1)}}`;
 }
 
 function encodeList(list: readonly unknown[], name: string, depth: number): readonly string[] {
-  if ((name === "" || !named(name).isSecret) && list.every((item) => typeof item === "string" && plain.test(item))) {
+  const isSecret = isSecretMember(name);
+  if (!isSecret && list.every((item) => typeof item === "string" && plain.test(item))) {
     return list.map((item) => `"${String(item)}"`);
   }
   if (!list.every((item) => typeof item === "string")) return list.map((item) => encode(item, name, depth + 1));
   // Other lists of words (`--read` and its path) are read like a command line too: a flag names what follows.
-  return redactArgv(list).map((item) => encodeText(name, item));
+  return redactArgv(list).map((item) => encodeText(isSecret, item));
 }
 
-function encodeText(name: string, value: string): string {
-  if (name !== "" && named(name).isSecret) return encodeString(redacted);
+/** Empty for what has no name of its own. */
+function isSecretMember(name: string): boolean {
+  return name !== "" && named(name).isSecret;
+}
+
+function encodeText(isSecret: boolean, value: string): string {
+  if (isSecret) return encodeString(redacted);
   return plain.test(value) ? `"${value}"` : encodeString(redactText(value));
 }
 
-function members(value: object, depth: number): string {
+function members(value: object, depth: number, without: string | null = null): string {
   let text = "";
   // Plain names and no list of pairs: most records are a handful of words, and there are thousands a second.
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- its own names are asked for, whatever it is
   const own = value as Readonly<Record<string, unknown>>;
-  for (const name of inOrder(Object.keys(own))) {
+  for (const name of inOrder(Object.keys(own), without)) {
     const member = own[name];
-    if (member === undefined) continue;
-    text += `${text === "" ? "" : ","}${named(name).start}${encode(member, name, depth + 1)}`;
+    if (member === undefined || name === without) continue;
+    const { start, isSecret } = named(name);
+    text += start + (typeof member === "string" ? encodeText(isSecret, member) : encode(member, name, depth + 1));
   }
   return text;
 }
 
-/** Whoever records often names members in their order. */
-function inOrder(given: readonly string[]): readonly string[] {
-  const isInOrder = given.every((name, at) => at === 0 || (given[at - 1] ?? "") < name);
-  return isInOrder ? given : given.toSorted(byCodeUnit);
+/** Whoever records often names members in their order, the one that is left out anywhere. */
+function inOrder(given: readonly string[], without: string | null): readonly string[] {
+  let before = "";
+  for (const name of given) {
+    if (name === without) continue;
+    if (name < before) return given.toSorted(byCodeUnit);
+    before = name;
+  }
+  return given;
 }
 
 function byCodeUnit(one: string, other: string): number {
@@ -67,7 +82,7 @@ function byCodeUnit(one: string, other: string): number {
 }
 
 interface MemberName {
-  /** Encoded, with the colon. */
+  /** Encoded, with a comma before and the colon. */
   readonly start: string;
   readonly isSecret: boolean;
 }
@@ -78,10 +93,25 @@ const names = new Map<string, MemberName>();
 function named(name: string): MemberName {
   let known = names.get(name);
   if (known === undefined) {
-    known = { start: `${encodeString(name)}:`, isSecret: isSecretName(name, ":") };
+    known = { start: `,${encodeString(name)}:`, isSecret: isSecretName(name, ":") };
     if (names.size < 256) names.set(name, known);
   }
   return known;
+}
+
+/** What follows the whole number of so many thousandths: `.05` for 50. */
+const thousandths: readonly string[] = Array.from({ length: 1000 }, (_, count) => String(count / 1000).slice(1));
+
+/** As `String` writes it. Times are most of the numbers, and writing a fraction in general is slow. */
+function encodeNumber(value: number): string {
+  if (Number.isInteger(value)) return String(value);
+  if (!Number.isFinite(value)) return "null";
+  const whole = Math.floor(value);
+  const count = Math.round((value - whole) * 1000);
+  // Equal only where this is the shortest text that reads back as the value.
+  return value > 0 && value < 1e9 && whole + count / 1000 === value
+    ? whole + (thousandths[count] ?? "")
+    : String(value);
 }
 
 /** Short and without anything that JSON writes otherwise or by which a secret shows. */

@@ -8,8 +8,13 @@ import { writeHead } from "./head.ts";
 /** How long a batched event may wait, in milliseconds. */
 const patience = 20;
 
-/** Waiting text that is written without waiting longer, in characters. */
+/** Waiting bytes that are written without waiting longer. */
 const enough = 64 * 1024;
+
+/** Room for waiting bytes at first: few sessions need more. */
+const usual = 16 * 1024;
+
+const lineFeed = 0x0a;
 
 /** What a journal goes on from. */
 export interface JournalFile {
@@ -47,18 +52,19 @@ function writeAll(): void {
 export class FileJournal implements Journal {
   readonly #target: JournalFile;
   #seq: number;
+  /** Of the last record, which may wait still. */
   #hash: string;
   #length: number;
-  /** Records without their last member, which needs the digest of the one before. */
-  #waiting: string[] = [];
-  #waitingSize = 0;
+  /** What waits is bytes already: thousands of texts that lived from one batch to the next would cost more than they do. */
+  #batch = Buffer.allocUnsafeSlow(usual);
+  #waiting = 0;
   #since = 0;
   #timer: NodeJS.Timeout | null = null;
   #failure: SandboxedError | null = null;
   #closed = false;
   #foldersSynced = false;
   #lastKind: JournalEvent["kind"] | null = null;
-  /** The last time that was written, and how. */
+  /** The last time that was written, and the members from it to the kind. */
   #stamped = Number.NaN;
   #stamp = "";
 
@@ -80,7 +86,7 @@ export class FileJournal implements Journal {
       this.flush();
       this.#attempt(() => this.#sync());
       this.#throwFailure();
-    } else if (this.#waitingSize >= enough || now - this.#since >= patience) {
+    } else if (this.#waiting >= enough || now - this.#since >= patience) {
       this.flush();
     } else {
       this.#timer ??= setTimeout(() => this.flush(), patience).unref();
@@ -91,20 +97,10 @@ export class FileJournal implements Journal {
   flush(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
-    if (this.#waiting.length === 0 || this.#failure !== null) return;
-    this.#attempt(() => {
-      let hash = this.#hash;
-      let text = "";
-      for (const start of this.#waiting) {
-        const line = `${start},"prev":"${hash}"}`;
-        hash = sha256(line);
-        text += `${line}\n`;
-      }
-      this.#waiting = [];
-      this.#waitingSize = 0;
-      this.#write(Buffer.from(text, "latin1"));
-      this.#hash = hash;
-    });
+    if (this.#waiting === 0 || this.#failure !== null) return;
+    const bytes = this.#batch.subarray(0, this.#waiting);
+    this.#waiting = 0;
+    this.#attempt(() => this.#write(bytes));
   }
 
   close(): void {
@@ -123,19 +119,31 @@ export class FileJournal implements Journal {
   }
 
   #push(event: JournalEvent, now: number): void {
-    const { kind, ...rest } = event;
+    const { kind } = event;
     if (now !== this.#stamped) {
       this.#stamped = now;
-      this.#stamp = new Date(now).toISOString();
+      const { session } = this.#target;
+      this.#stamp = `,"time":"${new Date(now).toISOString()}","session":"${session}","kind":`;
     }
-    const members = canonicalMembers(rest);
-    const start = `{"seq":${this.#seq},"time":"${this.#stamp}","session":"${this.#target.session}","kind":${canonicalJson(kind)}`;
-    const text = members === "" ? start : `${start},${members}`;
-    if (this.#waiting.length === 0) this.#since = now;
-    this.#waiting.push(text);
-    this.#waitingSize += text.length;
+    const line = `{"seq":${this.#seq}${this.#stamp}${canonicalJson(kind)}${canonicalMembers(event)},"prev":"${this.#hash}"}`;
+    this.#hash = sha256(line);
+    if (this.#waiting === 0) this.#since = now;
+    this.#keep(line);
     this.#seq += 1;
     this.#lastKind = kind;
+  }
+
+  /** Every character of a record is one byte. */
+  #keep(line: string): void {
+    const end = this.#waiting + line.length + 1;
+    if (end > this.#batch.length) {
+      const more = Buffer.allocUnsafeSlow(Math.max(end, enough + usual));
+      this.#batch.copy(more, 0, 0, this.#waiting);
+      this.#batch = more;
+    }
+    this.#batch.write(line, this.#waiting, "latin1");
+    this.#batch[end - 1] = lineFeed;
+    this.#waiting = end;
   }
 
   #write(bytes: Buffer): void {

@@ -206,7 +206,7 @@ export class Channel {
     isWithin: boolean,
     door: DoorOf | null = null,
   ) {
-    call.signal.throwIfAborted();
+    call.requireOpen();
     const waiting = call.asWaiting();
     const parent = waiting.grant;
     const within = isWithin ? waiting : parent.within;

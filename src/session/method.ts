@@ -24,6 +24,8 @@ export interface Call {
   readonly holder: Holder;
   /** Aborted with a `SessionError` as reason when the caller is gone, or its grant. Nothing is to be done after that. */
   readonly signal: AbortSignal;
+  /** Throws the reason of `signal`, if it is aborted: dearer to ask for is the signal itself. */
+  requireOpen(): void;
   /** Whether the holder may also do the same to this subject: where a symlink leads, what a glob found. Uses nothing up. */
   covers(subject: string): boolean;
   /** Whether the caller can take images in results. */

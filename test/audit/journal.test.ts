@@ -196,3 +196,28 @@ describe("a journal that cannot be kept", () => {
     );
   });
 });
+
+describe("records of any kind", () => {
+  it("are as JSON would write them, whatever their length, each chained to the one before", () => {
+    const { journal, path } = opened();
+    const texts = ["", "a", "b".repeat(10_000), "é".repeat(20_000), "c".repeat(100_000), "d"];
+    for (const message of texts) journal.append({ kind: "run.failed", code: "x", message }, "batched");
+    journal.close();
+    const failed = [...readJournal(path)].filter(({ kind }) => kind === "run.failed");
+    expect(failed.map(({ members }) => members.get("message"))).toEqual(texts);
+    expect(verifyJournal(path)).toMatchObject({ status: "ok", count: texts.length + 2, closed: true });
+  });
+
+  it("write every number as String does", () => {
+    const { journal, path } = opened();
+    const numbers = [0, -0, 0.5, 1.25, 12.345, 0.001, 999.999, 1.0005, 0.9996, -1.5, 1e-7, 1e21, 2 ** 53, 1e9 + 0.5];
+    for (let count = 0; count < 5000; count += 1) numbers.push(count / 1000, count / 1000 + count);
+    for (const took of numbers) {
+      const call = { call: "c", grant: "g", method: "m", subjects: [], outcome: "ok" };
+      journal.append({ kind: "session.called", ...call, took }, "batched");
+    }
+    journal.close();
+    const written = linesOf(path).flatMap((line) => /"took":([^,]*),/.exec(line)?.[1] ?? []);
+    expect(written).toEqual(numbers.map(String));
+  });
+});

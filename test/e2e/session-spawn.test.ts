@@ -143,15 +143,15 @@ it("the journal has it before it begins, and it has a journal of its own", () =>
   onStage("self", (stage) => {
     const [end] = answers(stage, ["--grant", "agents"], `told(spawn(["sh", "-c", "exit 4"])["session"])`);
     expect(records(stage, "session.spawning")).toMatchObject([
-      { session: expect.anything(), grant: "g1", argv: ["sh", "-c", "exit 4"], token: null },
+      { child: end, grant: "g1", argv: ["sh", "-c", "exit 4"], childGrant: null },
     ]);
-    expect(records(stage, "session.spawned")).toMatchObject([{ status: 4, message: null }]);
+    expect(records(stage, "session.spawned")).toMatchObject([{ child: end, status: 4, message: null }]);
     const opened = records(stage, "session.opened");
     const [own] = opened.filter(({ parent }) => parent === undefined);
     const [spawned] = opened.filter(({ parent }) => parent !== undefined);
     expect(opened).toHaveLength(2);
     expect(spawned).toMatchObject({ session: end, parent: own?.["session"], argv: ["sh", "-c", "exit 4"] });
-    expect(stage.sandboxed(["audit", "verify", String(end)]).status).toBe(0);
+    for (const id of [own?.["session"], end]) expect(stage.sandboxed(["audit", "verify", String(id)]).status).toBe(0);
     expect(new Set(records(stage, "run.ended").map(({ status }) => status))).toEqual(new Set([0, 4]));
     const last: unknown = JSON.parse(stage.sandboxed(["session", "show", "last", "--json"]).stdout);
     expect(last).toMatchObject({ session: own?.["session"] });

@@ -32,7 +32,9 @@ export class OpenCall implements Call, Within {
   subjects: readonly string[] = [];
   admission: Admission = nothing;
   readonly #support: CallSupport;
-  readonly #controller = new AbortController();
+  /** Made when somebody asks for it: most calls are over before, and it is the dearest part of one. */
+  #controller: AbortController | null = null;
+  #aborted: SessionError | null = null;
   #settle: { readonly resolve: (value: Json) => void; readonly reject: (error: SessionError) => void } | null = null;
 
   constructor(
@@ -63,7 +65,15 @@ export class OpenCall implements Call, Within {
   }
 
   get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.#aborted !== null) this.#controller.abort(this.#aborted);
+    }
     return this.#controller.signal;
+  }
+
+  requireOpen(): void {
+    if (this.#aborted !== null) throw this.#aborted;
   }
 
   get isOpen(): boolean {
@@ -96,7 +106,7 @@ export class OpenCall implements Call, Within {
     const asking = this.admission.asking.filter((held) => held.needsApproval);
     if (asking.length === 0) return;
     await this.#support.ask(this, act);
-    this.signal.throwIfAborted();
+    this.requireOpen();
     for (const held of asking) held.approve();
   }
 
@@ -118,7 +128,10 @@ export class OpenCall implements Call, Within {
   /** Answers it, and tells whoever works on it to stop. */
   end(why: SessionError): boolean {
     const isFirst = this.fail(why);
-    if (isFirst) this.#controller.abort(why);
+    if (isFirst) {
+      this.#aborted = why;
+      this.#controller?.abort(why);
+    }
     return isFirst;
   }
 }

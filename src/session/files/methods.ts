@@ -151,7 +151,7 @@ class Files {
     const [first] = files;
     const title = files.length === 1 && first !== undefined ? lineOf(first) : `Change ${files.length} files`;
     await call.approve({ title, data: files.map((file) => ({ ...file })), diff });
-    call.signal.throwIfAborted();
+    call.requireOpen();
     const seen = this.#seenBy(call);
     applyChanges(authority, changes);
     for (const { path, after } of changes) {

@@ -70,14 +70,14 @@ export class Agents {
     const { command, capabilities } = spawnParams(call.params);
     const spawner = await this.#spawner();
     if (spawner === null) throw new SessionError("unsupported", "this session cannot start programs");
-    call.signal.throwIfAborted();
+    call.requireOpen();
     const id = newSessionId();
     const ending = new AbortController();
     const stop = (): void => ending.abort();
     const enlisted = capabilities.length === 0 ? null : this.#enlist(call, capabilities, { name: id }, stop);
-    const token = enlisted?.id ?? null;
+    const childGrant = enlisted?.id ?? null;
     context.record(
-      { kind: "session.spawning", call: call.id, grant: call.holder.id, session: id, token, argv: command },
+      { kind: "session.spawning", call: call.id, grant: call.holder.id, child: id, childGrant, argv: command },
       "durable",
     );
     const before = context.clock.paused();
@@ -91,7 +91,7 @@ export class Agents {
     });
     call.signal.removeEventListener("abort", stop);
     const said = end.kind === "ended" ? { status: end.status, message: null } : { status: null, message: end.message };
-    context.record({ kind: "session.spawned", call: call.id, session: id, ...said }, "batched");
+    context.record({ kind: "session.spawned", call: call.id, child: id, ...said }, "batched");
     return answerOf(end, id, command[0]);
   }
 }

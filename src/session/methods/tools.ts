@@ -62,9 +62,11 @@ export function toolMethods(delegate: Delegate): readonly MethodDefinition[] {
         }
         const release = tool.isExclusive === true ? await waits.take(name, call.asWaiting(), call.signal) : null;
         try {
-          call.signal.throwIfAborted();
+          call.requireOpen();
           return await tools.call(name, given.object("arguments"), {
-            signal: call.signal,
+            get signal() {
+              return call.signal;
+            },
             session: context.id,
             call: call.id,
             holder: call.holder.id,

@@ -11,6 +11,8 @@ import type { Caller, Service } from "./service.ts";
 import { parseStrict } from "./strict-json.ts";
 
 const HELLO = "session.hello";
+/** Characters that go out without waiting for more. */
+const MOST_TOGETHER = 64 * 1024;
 
 /** Serves one connection: a token first, then requests, each with exactly one answer as long as there is somebody to read it. */
 export function serveLines(service: Service, socket: Socket, head: Buffer): void {
@@ -26,7 +28,8 @@ class LineConnection {
   #pending = 0;
   #isOver = false;
   #hasEnded = false;
-  #corked = false;
+  /** What is answered in one turn of the event loop: it goes out together. */
+  #answered = "";
   #greeting: NodeJS.Timeout | null = null;
 
   constructor(service: Service, socket: Socket) {
@@ -70,12 +73,14 @@ class LineConnection {
     if (this.#reader.unfinished > most) return this.#hangUp(tooLarge(most));
     if (this.#hasRoom()) this.#socket.resume();
     else this.#socket.pause();
-    if (this.#hasEnded && this.#pending === 0) this.#socket.end();
+    if (this.#hasEnded && this.#pending === 0) this.#end();
   }
 
   #hasRoom(): boolean {
     const { limits } = this.#service;
-    return this.#pending < limits.callsAtOnce && this.#socket.writableLength < limits.unreadBytes;
+    return (
+      this.#pending < limits.callsAtOnce && this.#socket.writableLength + this.#answered.length < limits.unreadBytes
+    );
   }
 
   #line(line: Buffer): void {
@@ -166,18 +171,21 @@ class LineConnection {
   }
 
   #write(text: string): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    // What is answered in one turn of the event loop goes out together.
-    if (!this.#corked) {
-      this.#corked = true;
-      socket.cork();
-      setImmediate(() => {
-        this.#corked = false;
-        socket.uncork();
-      });
-    }
-    socket.write(`${text}\n`);
+    if (!this.#socket.writable) return;
+    if (this.#answered === "") setImmediate(() => this.#send());
+    this.#answered += `${text}\n`;
+    if (this.#answered.length >= MOST_TOGETHER) this.#send();
+  }
+
+  #send(): void {
+    const text = this.#answered;
+    this.#answered = "";
+    if (text !== "" && this.#socket.writable) this.#socket.write(text);
+  }
+
+  #end(): void {
+    this.#send();
+    this.#socket.end();
   }
 
   /** Says why, and says no more. */
@@ -189,14 +197,14 @@ class LineConnection {
     const socket = this.#socket;
     // Read and thrown away until the other side has seen the answer: a reset would take it away.
     socket.resume();
-    socket.end();
+    this.#end();
     setTimeout(() => socket.destroy(), this.#service.limits.grace).unref();
   }
 
   /** It sends no more. Whether it still reads is not to be known: a call that takes long has lost its caller. */
   #ended(): void {
     this.#hasEnded = true;
-    if (this.#pending === 0) return void this.#socket.end();
+    if (this.#pending === 0) return this.#end();
     setTimeout(() => this.#gone(), this.#service.limits.grace).unref();
   }
 
@@ -205,6 +213,7 @@ class LineConnection {
     this.#reader.drop();
     this.#isOver = true;
     this.#giveUp(new SessionError("cancelled", "its caller is gone"));
+    this.#send();
     this.#socket.destroySoon();
   }
 
