@@ -63,7 +63,7 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
   const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };
   const { cwd, environment, workspaceRoots, workspace, backend } = request;
   const spawned = { policy, cwd, environment: new Map(environment), workspaceRoots, workspace, backend };
-  const launch = { ...prepared, plan: frozen(prepared.plan), ...told };
+  const launch = { ...prepared, ...told };
   return issue(launch, { managed, audit, events: managedEvents(managed, prepared), request: spawned });
 }
 
@@ -155,7 +155,7 @@ async function answerer(ask: AnswerQuestion): Promise<Answerer> {
 
 function issue<T extends object>(launch: T, known: Issued): T {
   issued.set(launch, known);
-  return Object.freeze(launch);
+  return frozen(launch);
 }
 
 function requireIssued(launch: object): Issued {
@@ -172,7 +172,7 @@ function foreign(): SandboxedError {
   });
 }
 
-/** All the way down, so that what was decided is what is started. */
+/** All the way down, so that what was decided is what is started, served at the door and asked when a program starts another. */
 function frozen<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   for (const member of Object.values(value)) frozen(member);

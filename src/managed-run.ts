@@ -19,11 +19,11 @@ export function managedEvents({ exceptions, reported }: Managed, prepared: Prepa
     exceptions: unique(exceptions.map(({ id, reason, approver, expires }) => ({ id, reason, approver, expires }))),
     reportOnly: unique(reported.flatMap(({ chosenBy }) => (chosenBy === undefined ? [] : [placeText(chosenBy)]))),
   };
-  const files = onTrial(reported, prepared).map(({ target, entry }): JournalEvent => ({
+  const files = onTrial(reported, prepared).map(({ target, rule, provenance }): JournalEvent => ({
     kind: "requirements.would_deny",
     target,
-    rule: entry.text,
-    place: placeText(entry.provenance),
+    rule,
+    place: placeText(provenance),
   }));
   return [applied, ...unique(files)];
 }

@@ -3,21 +3,21 @@ import { describe, expect, it } from "vitest";
 import { bindPolicy } from "../src/gate/index.ts";
 import { managedEvents, recordingManaged, reportingDoor } from "../src/managed-run.ts";
 import { builtinProfile, compile, entryFrom, resolve } from "../src/policy/index.ts";
-import type { JournalEvent, Provenance } from "../src/policy/index.ts";
+import type { JournalEvent, NetworkMode, Provenance } from "../src/policy/index.ts";
 import { put, stage } from "./config/stage.ts";
 import { machine } from "./policy/machine.ts";
 
 const said: Provenance = { layer: "api", file: null, line: null, column: null, owner: "you" };
 
 /** What a run that may read `/data` gets under these requirements. */
-async function managed(requirements: string) {
+async function managed(requirements: string, mode: NetworkMode = "restricted") {
   const base = builtinProfile(":isolated");
   if (base === null) throw new Error("no :isolated");
   const { root, paths } = stage({ user: "" });
   const file = join(root, "etc/requirements.toml");
   put(file, requirements);
   const entries = [...base.filesystem.entries, entryFrom("/data", "read", said, "/data")];
-  const profile = { ...base, filesystem: { ...base.filesystem, entries } };
+  const profile = { ...base, filesystem: { ...base.filesystem, entries }, network: { ...base.network, mode } };
   const bound = await bindPolicy(
     { layers: [{ layer: "api", profile }] },
     {
@@ -81,6 +81,19 @@ describe("what requirements say of a run beside its policy", () => {
     const would = events.filter(({ kind }) => kind === "requirements.would_deny");
     expect(would).toEqual(
       line === null ? [] : [expect.objectContaining({ target: "/data", place: `${file}:${line}` })],
+    );
+  });
+
+  it.each([
+    ["full", `denied_domains = ["trial.example"]`, 1],
+    ["full", `allowed_domains = ["trial.example"]\nmanaged_allowed_domains_only = true`, 0],
+    ["full", "managed_allowed_domains_only = true", 1],
+    ["restricted", `denied_domains = ["trial.example"]`, 0],
+  ] as const)("is recorded at the start of a network that is %s: %s", async (mode, rules, count) => {
+    const { events } = await managed(`[network]\n${until}${rules}\n`, mode);
+    const target = 'network.mode = "full"';
+    expect(events.filter((event) => event.kind === "requirements.would_deny" && event.target === target)).toHaveLength(
+      count,
     );
   });
 

@@ -31,7 +31,8 @@ export interface Bound {
  * Binds a policy that a program made. Its layers are the caller's own, with none of the names that stand for somebody
  * else. Errors: `policy_invalid`, those of `loadConfig` for the user's file, of `loadRequirements` and of `bindConfig`.
  */
-export async function bindPolicy(policy: Policy, request: BindRequest): Promise<Bound> {
+export async function bindPolicy(asked: Policy, request: BindRequest): Promise<Bound> {
+  const policy = ownCopy(asked);
   const [first] = policy.layers;
   const foreign = policy.layers.find(({ layer }) => reserved.has(layer));
   if (first === undefined || foreign !== undefined) {
@@ -46,7 +47,7 @@ export async function bindPolicy(policy: Policy, request: BindRequest): Promise<
   const [config] = configs;
   if (config === undefined) throw new SandboxedError("internal", "a program without an environment");
   const ceilings = configs.flatMap(({ policy: { layers } }) => layers.filter(({ layer }) => layer === "ceiling"));
-  const asked: Config = {
+  const wanted: Config = {
     ...config,
     profile: first.profile,
     chosenBy: first.chosenBy ?? byProgram,
@@ -65,7 +66,19 @@ export async function bindPolicy(policy: Policy, request: BindRequest): Promise<
       }),
     ),
   );
-  return bindConfig(asked, requirements);
+  return bindConfig(wanted, requirements);
+}
+
+/** What the caller changes later is not what was bound. */
+function ownCopy(policy: Policy): Policy {
+  try {
+    return structuredClone(policy);
+  } catch (cause) {
+    throw new SandboxedError("policy_invalid", "the policy holds something else than data", {
+      hint: "make it with readProfile and applyPatch",
+      cause,
+    });
+  }
 }
 
 /** Layers that speak for somebody else than the caller. */

@@ -173,7 +173,7 @@ export type JournalEvent = Apart &
         readonly reportOnly: readonly string[];
       }
     | {
-        /** A rule on trial would have refused it: a path that the run was granted, or `host:port`. */
+        /** A rule on trial would have refused it: a path that the run was granted, its full network, or `host:port`. */
         readonly kind: "requirements.would_deny";
         readonly target: string;
         readonly rule: string;

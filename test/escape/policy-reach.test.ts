@@ -126,6 +126,49 @@ describe("a program that uses the library", () => {
     expect(calling("echo ran", "").stdout).toBe("ran\n");
   });
 
+  /** `change` is done to what was prepared, before it is started. */
+  function changing(port: number, change: string): Result {
+    const library = join(process.env["SANDBOXED_TEST_TOOL"] ?? "", "dist/index.js");
+    const program = `
+      import { applyPatch, builtinProfile, equip, prepare, readProfile, start } from ${JSON.stringify(library)};
+      const said = { layer: "api", file: null, line: null, column: null, owner: "you" };
+      const more = readProfile("api", { network: { domains: { "127.0.0.1:${port}": "allow" } } }, () => said);
+      const profile = applyPatch(builtinProfile(":isolated"), more);
+      const prepared = await prepare({
+        policy: { layers: [{ layer: "api", profile }] }, program: "curl", arguments: ["-s", "-m", "5", "http://127.0.0.1:${port}/"],
+        script: null, cwd: process.cwd(), environment: new Map(Object.entries(process.env)), workspaceRoots: null,
+        workspace: "repo", backend: null, terminal: "never", session: { id: "x" },
+      });
+      try { ${change} } catch (error) { if (!(error instanceof TypeError)) throw error; }
+      const equipment = await equip(prepared);
+      const journal = { append() {}, close() {} };
+      const running = start({ ...equipment, streams: ["ignore", "inherit", "inherit"], explain: true, attended: false,
+        session: { id: "x", openJournal: () => journal } }, equipment.launchable);
+      await running.outcome;
+    `;
+    return machine.stage.plain(process.execPath, ["--input-type=module", "-e", program]);
+  }
+
+  it("cannot take a rule out of what was decided for it", async () => {
+    const { server, port } = await startHost();
+    const required = `[network]\ndenied_domains = ["127.0.0.1"]\n`;
+    try {
+      for (const change of [
+        "prepared.resolved.layers.length = 1",
+        "for (const layer of prepared.resolved.layers) if (layer.layer === 'requirements') layer.network.domains.length = 0",
+        "prepared.oracle.decide = () => ({ effect: 'allow' }); prepared.oracle.reach = () => null",
+        "profile.network.domains.push(...profile.network.domains)",
+      ]) {
+        machine.require(required);
+        expect([change, changing(port, change).stdout]).toEqual([change, ""]);
+      }
+      machine.require(null);
+      expect(changing(port, "").stdout).toBe("reached\n");
+    } finally {
+      server.kill();
+    }
+  });
+
   it("cannot offer a port to other machines", () => {
     const { stdout, stderr } = calling("echo ran", 'publish: [{ address: "0.0.0.0", hostPort: 45871, port: 3000 }]');
     expect([stdout, stderr]).toEqual(["", expect.stringContaining("no address of the loopback")]);

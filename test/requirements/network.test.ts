@@ -1,106 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { ConfigFlags } from "../../src/config/index.ts";
+import { baseline, hosts, usersHosts } from "./baseline.ts";
 import { asking, boundBy } from "./stage.ts";
 
-/** managed.test is allowed by the administrator, user.test by the user, both.test by both, other.test by nobody. */
-const hosts = ["managed.test", "user.test", "both.test", "other.test"] as const;
-
-const user = ["user.test", "both.test"];
-const managed = 'allowed_domains = ["managed.test", "both.test"]';
-
-/** For each row the hosts that are reached. */
-const table: readonly (readonly [
-  name: string,
-  system: string,
-  flags: Partial<ConfigFlags>,
-  reached: readonly string[],
-])[] = [
-  ["no requirements, restricted", "", { allowDomain: user }, ["user.test", "both.test"]],
-  ["managed and the user's", managed, { allowDomain: user }, ["managed.test", "user.test", "both.test"]],
-  ["managed alone, nothing of the user's", managed, {}, ["managed.test", "both.test"]],
-  [
-    "managed only",
-    `${managed}\nmanaged_allowed_domains_only = true`,
-    { allowDomain: user },
-    ["managed.test", "both.test"],
-  ],
-  ["managed only, of which there are none", "managed_allowed_domains_only = true", { allowDomain: user }, []],
-  ["full access, without a baseline", "", { network: "full" }, hosts],
-  ["full access is pinned to the managed ones", managed, { network: "full" }, ["managed.test", "both.test"]],
-  [
-    "full access and managed only",
-    `${managed}\nmanaged_allowed_domains_only = true`,
-    { network: "full" },
-    ["managed.test", "both.test"],
-  ],
-  ["no sandbox is pinned as well", managed, { permissions: ":danger-full-access" }, ["managed.test", "both.test"]],
-  ["off stays off", managed, { network: "off" }, []],
-  ["off for all", `enabled = false\n${managed}`, { network: "full" }, []],
-  [
-    "enabled changes nothing",
-    `enabled = true\n${managed}`,
-    { allowDomain: user },
-    ["managed.test", "user.test", "both.test"],
-  ],
-  ["denied, although the user allows it", 'denied_domains = ["user.test"]', { allowDomain: user }, ["both.test"]],
-  [
-    "denied, although it is managed as well",
-    `${managed}\ndenied_domains = ["both.test"]`,
-    { allowDomain: user },
-    ["managed.test", "user.test"],
-  ],
-  [
-    "denied under full access",
-    'denied_domains = ["**.other.test"]',
-    { network: "full" },
-    ["managed.test", "user.test", "both.test"],
-  ],
-  [
-    "the user's own denial of a managed one",
-    managed,
-    { allowDomain: user, denyDomain: ["managed.test"] },
-    ["user.test", "both.test"],
-  ],
-  [
-    "denied on trial, alone of two",
-    'denied_domains = [{ domain = "user.test", report_only_until = 2999-01-01T00:00:00Z }, "both.test"]',
-    { allowDomain: user },
-    ["user.test"],
-  ],
-  [
-    "denied, the trial over",
-    'denied_domains = [{ domain = "user.test", report_only_until = 2020-01-01T00:00:00Z }]',
-    { allowDomain: user },
-    ["both.test"],
-  ],
-  [
-    "managed only, on trial",
-    `${managed}\nmanaged_allowed_domains_only = true\nreport_only_until = 2999-01-01T00:00:00Z`,
-    { allowDomain: user },
-    ["managed.test", "user.test", "both.test"],
-  ],
-  [
-    "managed only of which there are none, on trial under full access",
-    "managed_allowed_domains_only = true\nreport_only_until = 2999-01-01T00:00:00Z",
-    { network: "full" },
-    hosts,
-  ],
-  [
-    "one table for both, a rule of it on trial",
-    'domains = { "both.test" = "deny", "user.test" = { access = "deny", report_only_until = 2999-01-01T00:00:00Z } }',
-    { allowDomain: user },
-    ["user.test"],
-  ],
-  [
-    "one table for both",
-    'domains = { "managed.test" = "allow", "both.test" = "allow", "user.test" = "deny" }',
-    { allowDomain: user },
-    ["managed.test", "both.test"],
-  ],
-];
-
 describe("the network baseline", () => {
-  it.each(table)("%s", async (_, system, flags, reached) => {
+  it.each(baseline)("%s", async (_, system, flags, reached) => {
     for (const name of ["network", "experimental_network"]) {
       const { policy } = await boundBy({ system: `[${name}]\n${system}` }, {}, flags);
       const decide = asking(policy);
@@ -110,11 +13,11 @@ describe("the network baseline", () => {
 
   it("names the requirement's line for what it denies, and offers no option", async () => {
     const { policy } = await boundBy(
-      { system: '[network]\ndenied_domains = ["user.test"]' },
+      { system: '[network]\ndenied_domains = ["user.wild.test"]' },
       {},
-      { allowDomain: user },
+      { allowDomain: usersHosts },
     );
-    const { provenance, suggestion } = asking(policy)({ op: "connect", host: "user.test", port: 443 });
+    const { provenance, suggestion } = asking(policy)({ op: "connect", host: "user.wild.test", port: 443 });
     expect([provenance?.layer, provenance?.line, suggestion?.argv]).toEqual(["requirements", 2, []]);
   });
 

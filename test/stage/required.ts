@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Stage } from "./index.ts";
 import type { Person, Result, RunOptions } from "./index.ts";
+import type { World } from "./world.ts";
 
 /** Where an administrator keeps requirements. */
 export const requirementsFile = "/etc/sandboxed/requirements.toml";
@@ -14,15 +15,24 @@ export class RequiringMachine {
   readonly stage: Stage;
   readonly #etc: string;
 
-  constructor(person: Person = "self") {
+  /** In a world, its network and its name servers are this machine's. */
+  constructor(person: Person = "self", world: World | null = null) {
     const root = mkdtempSync("/var/tmp/sandboxed-etc-");
     chmodSync(root, 0o755);
     this.#etc = join(root, "etc");
     mkdirSync(join(this.#etc, "sandboxed"), { recursive: true });
-    // The overlay makes the place where there is none; the bind mount lets changes be seen.
-    const overlay = `mount -t overlay overlay -o lowerdir=${this.#etc}:/etc /etc`;
+    // The overlay makes the place where there is none, as writable as ever; the bind mount lets changes be seen.
+    const upper = join(root, "upper");
+    mkdirSync(upper);
+    const memory = `mount -t tmpfs -o mode=755 tmpfs ${upper} && mkdir ${upper}/own ${upper}/work`;
+    const layers = `lowerdir=${this.#etc}:/etc,upperdir=${upper}/own,workdir=${upper}/work`;
+    const overlay = `${memory} && mount -t overlay overlay -o ${layers} /etc`;
     const mount = `${overlay} && mount --bind ${this.folder} /etc/sandboxed && exec "$@"`;
-    this.stage = new Stage(person, () => ["unshare", "-m", "sh", "-c", mount, "sh"]);
+    for (const name of world === null ? [] : ["resolv.conf", "hosts"]) {
+      copyFileSync(join(world?.folder ?? "", name), join(this.#etc, name));
+    }
+    const enter = (cwd: string): readonly string[] => world?.enter(cwd) ?? [];
+    this.stage = new Stage(person, (cwd) => [...enter(cwd), "unshare", "-m", "sh", "-c", mount, "sh"]);
   }
 
   /** The folder that programs on the stage know as `/etc/sandboxed`. */

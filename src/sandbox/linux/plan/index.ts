@@ -1,4 +1,4 @@
-import { isWithin, knownNormal, parentPath, SandboxedError } from "../../../policy/index.ts";
+import { escapeText, isWithin, knownNormal, parentPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, MaterialisedEntry, Oracle, ResolvedPolicy } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Backend, Expectation, LaunchPlan, Reduction } from "../../plan.ts";
@@ -171,7 +171,10 @@ function requireNetworkHeld({ networkMode, layers }: ResolvedPolicy): void {
   for (const { rule, provenance } of unheld) {
     const place = provenance.file === null ? "" : ` (${provenance.file}:${provenance.line ?? "?"})`;
     throw new SandboxedError("policy_unenforceable", `${rule}${place} cannot be held while the network is full`, {
-      hint: 'use mode = "restricted", or take the rule away',
+      hint:
+        provenance.layer === "requirements"
+          ? `use mode = "restricted" and name what is needed; the rule is up to ${escapeText(provenance.owner)}`
+          : 'use mode = "restricted", or take the rule away',
     });
   }
 }
