@@ -113,11 +113,12 @@ function keptSession(session: StartRequest["session"]): StartRequest["session"] 
 
 /** Runs the program to its end. What it handed to its session is in the outcome. */
 export async function run(request: RunOptions): Promise<RunOutcome> {
-  const { grants = [], onCheckpoint, tools, onSummary, maxPause, ephemeral } = request;
+  const { grants = [], onCheckpoint, tools, onClose, onSummary, maxPause, ephemeral } = request;
   const wanted: ChannelRequest = {
     grants,
     answerers: onCheckpoint === undefined ? [] : [await answerer(onCheckpoint)],
     ...(tools !== undefined && { tools }),
+    ...(onClose !== undefined && { onClose }),
     ...(onSummary !== undefined && { onSummary }),
     ...(maxPause !== undefined && { maxPause }),
     ...(ephemeral !== undefined && { ephemeral }),

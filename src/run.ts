@@ -22,6 +22,8 @@ export interface ChannelRequest {
   readonly grants: readonly CapabilityText[];
   /** What `session.tool` calls, beside the methods that are tools as well. */
   readonly tools?: readonly ToolRegistry[];
+  /** Called once, when nobody can call them any more: the run is not over before it settles. */
+  readonly onClose?: () => Promise<void>;
   /** Asked when a checkpoint or an approval is due, beside `sandboxed session reply`. */
   readonly answerers?: readonly Answerer[];
   /** Ask at the terminal as well; called with a question that cannot be put there. */

@@ -28,6 +28,8 @@ export interface SessionOptions {
   readonly environment: ReadonlyMap<string, string>;
   /** The session whose program asked for this one. */
   readonly parent?: string;
+  /** The MCP server whose program it is for. */
+  readonly mcpServer?: string;
 }
 
 /** A session as its folder names it. */
@@ -63,8 +65,9 @@ export function openSession(options: SessionOptions): Session {
   makeSessionFolder(folder);
   const journal = createJournal(folders, folder, id);
   kept.add(journal);
-  const { argv, cwd, version, parent } = options;
-  journal.append({ kind: "session.opened", argv, cwd, version, ...(parent !== undefined && { parent }) }, "batched");
+  const { argv, cwd, version, parent, mcpServer } = options;
+  const others = { ...(parent !== undefined && { parent }), ...(mcpServer !== undefined && { mcpServer }) };
+  journal.append({ kind: "session.opened", argv, cwd, version, ...others }, "batched");
   return { id, journal, folder };
 }
 

@@ -1,11 +1,12 @@
 import type { SessionEntry } from "./session.ts";
 import { readJournal } from "./verify.ts";
 
-/** Whether the program of another session asked for it. A journal that cannot be read says nothing. */
+/** Whether no person began it: the program of another session, or an MCP server's. A journal that cannot be read says nothing. */
 export function isSpawned({ journal }: SessionEntry): boolean {
   try {
     const { value, done } = readJournal(journal).next();
-    return done !== true && value.kind === "session.opened" && typeof value.members.get("parent") === "string";
+    if (done === true || value.kind !== "session.opened") return false;
+    return ["parent", "mcpServer"].some((name) => typeof value.members.get(name) === "string");
   } catch {
     return false;
   }

@@ -7,7 +7,6 @@ import { escapeText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend, RunSession } from "../sandbox/index.ts";
-import type { ToolRegistry } from "../session/index.ts";
 import { managedEvents, reportingDoor } from "../managed-run.ts";
 import { version } from "../generated/version.ts";
 import { equip } from "../run.ts";
@@ -17,6 +16,7 @@ import type { AskedRun, DecidedRun } from "./decided.ts";
 import { provenanceText } from "./outcome-text.ts";
 import { lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
+import type { RunTools } from "./mcp/run-tools.ts";
 import { askedFor, flagsOf } from "./policy-flags.ts";
 import type { Asked } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
@@ -83,9 +83,10 @@ export async function decideRun(
   grants?.refuseOwn(prepared.oracle);
   const voice = voiceOf("sandboxed-run", lastValue(parsed, "json") !== null);
   const isReal = trial === null && !isDry(parsed);
+  const tools = isReal ? await toolsOf({ ...surroundings, config }, asked, grants?.capabilities ?? []) : null;
   const wanted = {
     grants: grants?.capabilities ?? [],
-    tools: isReal ? await toolsOf({ ...surroundings, config }, grants?.capabilities ?? []) : [],
+    ...(tools !== null && { tools: [tools.registry], onClose: () => tools.close() }),
     ephemeral,
     atTerminal: ({ id, text }: { readonly id: string; readonly text: string }) => {
       // Of a run that keeps nothing there is nothing for a reply to find.
@@ -106,6 +107,8 @@ export async function decideRun(
     warnings,
     events,
     files,
+    tools,
+    mcpAllowlist: config.requirements.mcpAllowlist,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {
       const isKept = warnings.length === 0 && canBeAskedAgain(config);
@@ -134,9 +137,10 @@ async function askedGrants({ parsed, surroundings }: AskedRun) {
 }
 
 /** Of MCP servers, where there are some and tools were granted: else nothing is loaded for it. */
-async function toolsOf(asked: Asked, grants: readonly string[]): Promise<readonly ToolRegistry[]> {
-  if (asked.config.mcpServers.size === 0 || !grants.some((grant) => /^tools(?:[=:]|$)/.test(grant))) return [];
-  return (await import("./mcp/run-tools.ts")).toolsForRun(asked, grants);
+async function toolsOf(asked: Asked, run: AskedRun, grants: readonly string[]): Promise<RunTools | null> {
+  if (asked.config.mcpServers.size === 0 || !grants.some((grant) => /^tools(?:[=:]|$)/.test(grant))) return null;
+  const ephemeral = lastValue(run.parsed, "ephemeral") !== null;
+  return (await import("./mcp/run-tools.ts")).toolsForRun(asked, grants, { id: run.session, ephemeral });
 }
 
 /** As the run's own: a session, or none that is kept. */

@@ -1,7 +1,8 @@
 import type { Equipment } from "../run.ts";
-import type { JournalEvent } from "../policy/index.ts";
+import type { JournalEvent, McpAllowlist } from "../policy/index.ts";
 import type { Launchable } from "../sandbox/index.ts";
 import type { ChosenProgram } from "./interpreter.ts";
+import type { RunTools } from "./mcp/run-tools.ts";
 import type { Parsed } from "./parse.ts";
 import type { RunOption } from "./run-options.ts";
 import type { ConfigAnswer } from "./recall.ts";
@@ -31,6 +32,10 @@ export interface DecidedRun {
   readonly events: readonly JournalEvent[];
   /** What was read of configuration and requirements. */
   readonly files: readonly ConfigAnswer[];
+  /** Of the MCP servers that were started for it; null where none were. */
+  readonly tools: RunTools | null;
+  /** Null where the organisation has none. */
+  readonly mcpAllowlist: McpAllowlist | null;
   /** Kept for the next run of the same kind, once this one is under way. */
   readonly remember: () => void;
 }

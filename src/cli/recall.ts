@@ -62,6 +62,8 @@ export function recallRun(asked: AskedRun): DecidedRun | null {
     dropped: [],
     events: kept.events,
     files: kept.files,
+    tools: null,
+    mcpAllowlist: null,
     remember: () => {},
   };
 }

@@ -5,6 +5,7 @@ import type { Journal, JournalEvent, ResolvedPolicy } from "../policy/index.ts";
 import { planExcess } from "../sandbox/index.ts";
 import type { Running } from "../sandbox/index.ts";
 import type { AskedRun } from "./decided.ts";
+import type { RunTools } from "./mcp/run-tools.ts";
 import type { ConfigAnswer } from "./recall.ts";
 
 /** A run under way, and what its requirements were when it was decided. */
@@ -16,6 +17,8 @@ export interface LiveRun {
   readonly journal: () => Journal | null;
   /** Ends the program. */
   readonly end: () => void;
+  /** Of its MCP servers, if it has any. */
+  readonly tools: Pick<RunTools, "narrow"> | null;
   /** Closes the program's channel, if it has one, and the program goes on. */
   readonly revoke: () => void;
   readonly say: (text: string) => void;
@@ -110,6 +113,10 @@ async function apply(live: LiveRun): Promise<void> {
       live.end();
       return;
     }
+    const disabled = live.tools?.narrow(next.mcpAllowlist) ?? [];
+    for (const { error } of disabled) tell("narrowed", error.message);
+    const required = disabled.find(({ isRequired }) => isRequired);
+    if (required !== undefined) throw required.error;
     const [{ resolved: old }, { resolved: now }] = await Promise.all([
       before.launchable.known(),
       next.launchable.known(),

@@ -109,7 +109,7 @@ async function showPlan(asked: AskedRun, voice: Voice): Promise<number> {
 /** Errors: `StaleLaunch`, when it is time to decide afresh. `before` is the one that came before. */
 async function execute(
   asked: AskedRun,
-  { launchable, equipment, events, files, remember }: DecidedRun,
+  { launchable, equipment, events, files, tools, remember }: DecidedRun,
   before: StaleLaunch | null,
   voice: Voice,
 ): Promise<RunOutcome> {
@@ -126,12 +126,17 @@ async function execute(
       launchable,
     );
     remember();
+    void tools?.lost.then((error) => {
+      voice.warn(`a required MCP server is lost, so the run is ended: ${error.message}`);
+      ending.abort();
+    });
     const watching = watchLater({
       asked,
       running,
       files,
       journal: () => journal,
       end: () => ending.abort(),
+      tools,
       revoke: () => channel?.close(),
       say: (text) => voice.warn(text),
     });

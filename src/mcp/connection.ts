@@ -1,10 +1,12 @@
-import type { Client, ClientOptions, Progress, Transport } from "@modelcontextprotocol/client";
+import type { Client, ElicitRequestParams, ElicitResult, Progress, Transport } from "@modelcontextprotocol/client";
 import type { McpServer } from "../config/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
-import { version } from "../generated/version.ts";
 import { listEverything } from "./catalogue.ts";
 import type { ToolDefinition } from "./catalogue.ts";
+import { makeClient } from "./client.ts";
+import { addressesIn } from "./elicitation.ts";
 import type { Elicit } from "./elicitation.ts";
+import { Patience } from "./patience.ts";
 
 export type ServerState = "not_started" | "starting" | "connected" | "authentication_required" | "failed" | "closed";
 
@@ -32,6 +34,8 @@ export interface CallOptions {
 /** The first wait before a server is tried again; each failure in a row doubles it. */
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 30_000;
+/** The SDK's own clock does not stand still: it is not used. */
+const NEVER = 2 ** 31 - 1;
 
 /** One server: connected when first needed, and again after it was lost. */
 export class Connection {
@@ -45,6 +49,9 @@ export class Connection {
   #way: OpenedWay | null = null;
   #connecting: Promise<Client> | null = null;
   #tools: Promise<readonly ToolDefinition[]> | null = null;
+  readonly #patience = new Patience();
+  /** Aborted with why it may not be used any more. */
+  readonly #ended = new AbortController();
 
   constructor(options: ConnectionOptions) {
     this.server = options.server;
@@ -61,6 +68,7 @@ export class Connection {
 
   /** Errors: `mcp_server` with the cause; `mcp_auth`. */
   async connect(): Promise<Client> {
+    this.#isAllowed();
     if (this.#client !== null) return this.#client;
     this.#connecting ??= this.#connectOnce().finally(() => {
       this.#connecting = null;
@@ -84,22 +92,35 @@ export class Connection {
   /** The result exactly as it came. Errors: `mcp_server`, and JSON-RPC errors of the server's own. */
   async call(params: Readonly<Record<string, unknown>>, { signal, onProgress }: CallOptions): Promise<unknown> {
     await this.connect();
-    try {
-      return await this.#asked((client) =>
+    const { toolTimeout } = this.server;
+    const wait = this.#patience.begin(
+      toolTimeout,
+      () => new SandboxedError("mcp_server", `the call timed out after ${toolTimeout / 1000} s`),
+    );
+    const over = AbortSignal.any([signal, wait.signal, this.#ended.signal]);
+    const ask = (): Promise<unknown> =>
+      this.#asked((client) =>
         client.request({ method: "tools/call", params: { ...params } }, asItCame, {
-          signal,
-          timeout: this.server.toolTimeout,
-          ...(onProgress && {
-            onprogress: onProgress,
-            resetTimeoutOnProgress: true,
-            maxTotalTimeout: this.server.toolTimeout,
-          }),
+          signal: over,
+          timeout: NEVER,
+          ...(onProgress && { onprogress: onProgress }),
         }),
       );
+    try {
+      return await this.#afterAddresses(ask, over);
     } catch (error) {
       if (signal.aborted) throw error;
-      throw this.#named(error);
+      this.#isAllowed();
+      throw this.#named(wait.signal.aborted ? wait.signal.reason : error);
+    } finally {
+      wait.end();
     }
+  }
+
+  /** It may not be used any more: what is open is answered with `why`, and everything that comes. */
+  disable(why: SandboxedError): Promise<void> {
+    this.#ended.abort(why);
+    return this.close();
   }
 
   async close(): Promise<void> {
@@ -152,49 +173,63 @@ export class Connection {
     return client;
   }
 
-  async #makeClient(): Promise<Client> {
-    const { Client: Sdk } = await import("@modelcontextprotocol/client");
+  #makeClient(): Promise<Client> {
     const { elicit, onToolsChanged, onOdd } = this.#options;
-    const { protocol } = this.server;
-    const options: ClientOptions = {
-      capabilities: elicit === null ? {} : { elicitation: { form: {}, url: {} } },
-      versionNegotiation: {
-        mode: protocol === "2026-07-28" ? { pin: protocol } : protocol,
+    return makeClient({
+      protocol: this.server.protocol,
+      elicit: elicit === null ? null : (params, signal) => this.#elicited(elicit, params, signal),
+      onToolsChanged: () => {
+        this.#tools = null;
+        onToolsChanged();
       },
-      listChanged: {
-        tools: {
-          autoRefresh: false,
-          onChanged: () => {
-            this.#tools = null;
-            onToolsChanged();
-          },
-        },
+      onOdd: (message) => onOdd?.(message),
+      onClose: (client) => {
+        if (this.#client !== client) return;
+        this.#client = null;
+        this.#tools = null;
+        if (this.#state === "closed") return;
+        this.#state = "failed";
+        this.#failures += 1;
+        this.#notBefore = performance.now() + FIRST_DELAY;
+        onToolsChanged();
       },
-    };
-    const client = new Sdk({ name: "sandboxed-run", version }, options);
-    if (elicit !== null) {
-      client.setRequestHandler("elicitation/create", (request, context) =>
-        elicit(this.server.name, request.params, context.mcpReq.signal),
-      );
+    });
+  }
+
+  /** Whoever is waited for by the server is waited for by its calls. */
+  async #elicited(elicit: Elicit, params: ElicitRequestParams, signal: AbortSignal): Promise<ElicitResult> {
+    const goOn = this.#patience.pause();
+    try {
+      return await elicit(this.server.name, params, signal);
+    } finally {
+      goOn();
     }
-    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has callbacks and no events
-    client.onerror = (error) => {
-      onOdd?.(escapeText(error.message));
-      // Whoever waits for an answer on that stream would wait for it in vain.
-      if (isGivenUp(error)) void client.close().catch(ignore);
-    };
-    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the same
-    client.onclose = () => {
-      if (this.#client !== client) return;
-      this.#client = null;
-      this.#tools = null;
-      if (this.#state === "closed") return;
-      this.#state = "failed";
-      this.#failures += 1;
-      this.#notBefore = performance.now() + FIRST_DELAY;
-      onToolsChanged();
-    };
-    return client;
+  }
+
+  /**
+   * Once more, after the person has opened every address that the server wants opened first; then it may not want any
+   * again. Errors: `mcp_tool` when one was not opened.
+   */
+  async #afterAddresses<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      const { elicit } = this.#options;
+      const wanted = elicit === null ? [] : addressesIn(error);
+      if (elicit === null || wanted.length === 0) throw error;
+      for (const params of wanted) {
+        // oxlint-disable-next-line no-await-in-loop -- a person does one thing after the other
+        const { action } = await this.#elicited(elicit, params, signal);
+        if (action === "accept") continue;
+        throw new SandboxedError("mcp_tool", "it wants an address opened first, and nobody did", { cause: error });
+      }
+      return ask();
+    }
+  }
+
+  #isAllowed(): void {
+    const why: unknown = this.#ended.signal.reason;
+    if (why instanceof SandboxedError) throw why;
   }
 
   #isNotClosed(): void {
@@ -238,11 +273,6 @@ function isUnheard(error: unknown, transport: Transport | undefined): boolean {
 function isUnreached(error: unknown): boolean {
   const cause = error instanceof SandboxedError ? error.cause : null;
   return cause instanceof Error && "syscall" in cause && cause.syscall === "connect";
-}
-
-/** The SDK says so in words alone. */
-function isGivenUp({ message }: Error): boolean {
-  return message.startsWith("Maximum reconnection attempts");
 }
 
 /** The SDK's own schemas would take members away that they do not know. */

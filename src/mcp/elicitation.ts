@@ -1,4 +1,4 @@
-import type { ElicitRequestParams, ElicitResult } from "@modelcontextprotocol/client";
+import type { ElicitRequestParams, ElicitRequestURLParams, ElicitResult } from "@modelcontextprotocol/client";
 import { SessionError } from "../session/index.ts";
 import type { Json, JsonObject, ToolContext } from "../session/index.ts";
 import { isTable } from "./catalogue.ts";
@@ -42,12 +42,16 @@ export class SessionQuestions {
     // A server does not say which call it asks for. Nobody is asked in the name of somebody else.
     if (last === undefined || working.some(({ context }) => context.holder !== last.context.holder)) return cancelled;
     if (JSON.stringify(params).length > MOST_ASKED) return cancelled;
+    const question = questionOf(server, params);
+    if (question === null) return cancelled;
     const { context, over } = last;
     try {
       const withdraw = AbortSignal.any([signal, over.signal]);
-      const { approve, content } = await context.ask({ kind: "checkpoint", ...questionOf(server, params) }, withdraw);
+      const { approve, content } = await context.ask({ kind: "checkpoint", ...question }, withdraw);
+      if (!approve) return { action: "decline" };
+      if (question.schema === null) return { action: "accept" };
       // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it follows the schema that the server sent
-      return approve ? { action: "accept", content: content as AcceptedContent } : { action: "decline" };
+      return { action: "accept", content: content as AcceptedContent };
     } catch {
       return cancelled;
     }
@@ -56,11 +60,41 @@ export class SessionQuestions {
 
 type AcceptedContent = NonNullable<ElicitResult["content"]>;
 
+/** Null for what nobody should be asked. */
 function questionOf(server: string, params: ElicitRequestParams) {
   const text = `MCP server ${server} asks: ${params.message}`;
-  if ("url" in params) return { text, data: { "to open": params.url } };
+  if ("url" in params) {
+    const url = pageAt(params.url);
+    // The host as a resolver reads it: letters that look like others are spelled out.
+    return url === null ? null : { text, data: { "address to open": url.href, host: url.host }, schema: null };
+  }
   const { requestedSchema } = params;
   return { text, schema: isTable(requestedSchema) ? askable(requestedSchema) : null };
+}
+
+/** Of a page of the web. A file, a script or another program's address is nothing that a server has people open. */
+function pageAt(address: string): URL | null {
+  if (!URL.canParse(address)) return null;
+  const url = new URL(address);
+  const isPage = url.protocol === "https:" || url.protocol === "http:";
+  return isPage && url.username === "" && url.password === "" ? url : null;
+}
+
+const ADDRESSES_FIRST = -32_042;
+const MOST_ADDRESSES = 5;
+
+/** What a server wants people to open before it does what it was asked; empty for any other error. */
+export function addressesIn(error: unknown): readonly ElicitRequestURLParams[] {
+  if (!(error instanceof Error) || !("code" in error) || error.code !== ADDRESSES_FIRST || !("data" in error))
+    return [];
+  const listed = isTable(error.data) ? error.data["elicitations"] : null;
+  const all = Array.isArray(listed) ? listed.filter(isAddress) : [];
+  return all.length > MOST_ADDRESSES ? [] : all;
+}
+
+function isAddress(value: unknown): value is ElicitRequestURLParams {
+  if (!isTable(value) || value["mode"] !== "url") return false;
+  return ["message", "elicitationId", "url"].every((name) => typeof value[name] === "string");
 }
 
 /** The form without what nobody is asked by: formats, patterns and titles of choices, which the server looks at itself. */

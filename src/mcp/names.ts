@@ -70,6 +70,13 @@ export function resolveToolName(name: string, servers: ReadonlySet<string>, tool
   throw unknown(name, tools);
 }
 
+/** The server that a full name means, whether or not it has such a tool. */
+export function serverNamedIn(name: string, servers: ReadonlySet<string>): string | null {
+  const [, dotted, , plain] = /^mcp\.([^.]+)\.|^(mcp__)(.+?)__/.exec(name) ?? [];
+  const owner = dotted ?? plain ?? null;
+  return owner !== null && servers.has(owner) ? owner : null;
+}
+
 function unknown(name: string, tools: readonly ToolRef[]): SandboxedError {
   return new SandboxedError(
     "mcp_tool",

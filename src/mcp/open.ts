@@ -17,7 +17,7 @@ import type { McpSurroundings } from "./surroundings.ts";
 /** The token of a server's login; null where there is none. */
 export type AuthProviderOf = (server: McpServer, transport: McpHttp, fetch: DoorFetch) => Promise<AuthProvider | null>;
 
-/** A server that may be used, or why not. */
+/** A server that may be used. Errors: `mcp_disabled`. */
 export function admitted(server: McpServer, surroundings: McpSurroundings): Admission {
   if (!server.enabled) throw disabled(server, "enabled = false");
   const answer = admit(server, surroundings.allowlist);
@@ -26,7 +26,7 @@ export function admitted(server: McpServer, surroundings: McpSurroundings): Admi
 }
 
 function disabled({ name }: McpServer, reason: string): SandboxedError {
-  return new SandboxedError("mcp_server", `MCP server ${name} is disabled: ${reason}`, {
+  return new SandboxedError("mcp_disabled", `MCP server ${name} is disabled: ${reason}`, {
     hint: reason.startsWith("requirements")
       ? "name and identity both have to match what your organisation allows"
       : `enable it: -c mcp_servers.${name}.enabled=true`,

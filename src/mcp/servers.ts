@@ -1,17 +1,19 @@
 import type { McpServer } from "../config/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
-import type { ArgumentRules } from "../policy/index.ts";
+import type { McpAllowlist } from "../policy/index.ts";
+import { Admissions, refusalOf } from "./admissions.ts";
 import { Connection } from "./connection.ts";
 import type { CallOptions } from "./connection.ts";
 import type { ToolDefinition } from "./catalogue.ts";
 import type { Elicit } from "./elicitation.ts";
-import { resolveToolName, scriptName } from "./names.ts";
+import { resolveToolName, scriptName, serverNamedIn } from "./names.ts";
 import type { ToolRef } from "./names.ts";
-import { admitted, openWay } from "./open.ts";
+import { openWay } from "./open.ts";
 import type { AuthProviderOf } from "./open.ts";
-import type { Admission } from "./rules/identity.ts";
 import { isListed, needsApproval } from "./rules/approval.ts";
 import { brokenRule } from "./rules/arguments.ts";
+import { changed, missing } from "./member.ts";
+import type { Disabled, Member } from "./member.ts";
 import { digestOf } from "./rules/pins.ts";
 import type { Pins } from "./rules/pins.ts";
 import type { McpSurroundings } from "./surroundings.ts";
@@ -25,6 +27,8 @@ export interface McpServersOptions {
   /** How long optional servers are waited for in all, in milliseconds. */
   readonly grace?: number;
   readonly onOdd?: (server: string, message: string) => void;
+  /** A required server was there, is gone, and does not come back. */
+  readonly onLost?: (server: string, error: Error) => void;
 }
 
 /** A tool that can be called. */
@@ -36,22 +40,12 @@ export interface OfferedTool {
 
 const GRACE_MS = 1000;
 
-interface Member {
-  readonly server: McpServer;
-  readonly connection: Connection;
-  readonly arguments: readonly ArgumentRules[];
-  /** What it offers, once it has said so. */
-  offered: readonly ToolDefinition[] | null;
-  starting: Promise<void> | null;
-  /** Why it offers nothing, the last time it was tried. */
-  failure: Error | null;
-}
-
 /** All servers of one run: started when first needed, asked by the rules. */
 export class McpServers {
   readonly #options: McpServersOptions;
   readonly #members = new Map<string, Member>();
-  readonly #disabled = new Map<string, SandboxedError>();
+  readonly #disabled = new Map<string, Disabled>();
+  readonly #admissions: Admissions;
   /** Definitions that were compared with their pins. */
   readonly #unchanged = new WeakSet<ToolDefinition>();
   readonly #offers = new WeakMap<ToolDefinition, OfferedTool>();
@@ -63,6 +57,7 @@ export class McpServers {
   /** A server that may not be used is disabled, with the reason; a required one fails `start`. */
   constructor(options: McpServersOptions) {
     this.#options = options;
+    this.#admissions = new Admissions(options.surroundings);
     for (const server of options.servers) this.#add(server);
   }
 
@@ -78,7 +73,7 @@ export class McpServers {
 
   state(name: string): { readonly state: string; readonly reason: string | null } {
     const disabled = this.#disabled.get(name);
-    if (disabled !== undefined) return { state: "disabled", reason: disabled.message };
+    if (disabled !== undefined) return { state: "disabled", reason: disabled.error.message };
     const member = this.#members.get(name);
     return { state: member?.connection.state ?? "not_started", reason: member?.failure?.message ?? null };
   }
@@ -86,7 +81,7 @@ export class McpServers {
   /** Starts all; waits for those that are required. Errors: of the first required one that cannot start. */
   async start(): Promise<void> {
     this.#since ??= performance.now();
-    for (const error of this.#disabled.values()) if (error.cause === REQUIRED) throw error;
+    for (const { server, error } of this.#disabled.values()) if (server.required && server.enabled) throw error;
     const members = [...this.#members.values()];
     for (const member of members) void this.#starting(member);
     await Promise.all(
@@ -117,9 +112,9 @@ export class McpServers {
 
   /** The tool a name stands for. Errors: `mcp_tool`, `mcp_server`. */
   async find(name: string): Promise<OfferedTool> {
-    const owner = this.#ownerOf(name);
+    const owner = serverNamedIn(name, this.names);
     const disabled = owner === null ? undefined : this.#disabled.get(owner);
-    if (disabled !== undefined) throw disabled;
+    if (disabled !== undefined) throw disabled.error;
     const member = owner === null ? undefined : this.#members.get(owner);
     if (member === undefined) await this.#settled();
     else await this.#present(member);
@@ -146,7 +141,12 @@ export class McpServers {
     options: CallOptions,
   ): Promise<unknown> {
     const member = this.#members.get(ref.server);
-    if (member === undefined) throw new SandboxedError("mcp_server", `there is no MCP server ${ref.server}`);
+    if (member === undefined) {
+      throw (
+        this.#disabled.get(ref.server)?.error ??
+        new SandboxedError("mcp_server", `there is no MCP server ${ref.server}`)
+      );
+    }
     for (const rules of member.arguments) {
       const broken = brokenRule(rules, ref.tool, given);
       if (broken !== null)
@@ -163,10 +163,43 @@ export class McpServers {
   /** For looking at a server as it is, changed tools included. */
   async definitions(name: string): Promise<readonly ToolDefinition[]> {
     const disabled = this.#disabled.get(name);
-    if (disabled !== undefined) throw disabled;
+    if (disabled !== undefined) throw disabled.error;
     const member = this.#members.get(name);
     if (member === undefined) throw new SandboxedError("mcp_server", `there is no MCP server ${escapeText(name)}`);
     return member.connection.tools();
+  }
+
+  /**
+   * Holds the servers to one more list from now on. Those that it does not let be used are disabled at once, their open
+   * calls answered with the reason; what it has started otherwise is started anew. Returns those that were disabled.
+   */
+  narrow(allowlist: McpAllowlist | null): readonly Disabled[] {
+    if (!this.#admissions.narrow(allowlist)) return [];
+    const out: Disabled[] = [];
+    const before = [...this.#members.values()];
+    for (const member of before) {
+      const { server, connection, start } = member;
+      const answer = refusalOf(() => this.#admissions.of(server));
+      if ("value" in answer && answer.value.start === start) {
+        member.arguments = answer.value.arguments;
+        continue;
+      }
+      this.#generation += 1;
+      this.#members.delete(server.name);
+      if ("refusal" in answer) {
+        out.push({ server, error: answer.refusal });
+        this.#disabled.set(server.name, { server, error: answer.refusal });
+        connection.disable(answer.refusal).catch(() => {});
+        continue;
+      }
+      const why = new SandboxedError(
+        "mcp_disabled",
+        `MCP server ${server.name} is started anew: its requirements changed`,
+      );
+      connection.disable(why).catch(() => {});
+      this.#add(server);
+    }
+    return out;
   }
 
   async close(): Promise<void> {
@@ -174,29 +207,23 @@ export class McpServers {
   }
 
   #add(server: McpServer): void {
-    const { surroundings, elicit, authProvider, onOdd } = this.#options;
-    let admission: Admission;
-    try {
-      admission = admitted(server, surroundings);
-    } catch (error) {
-      if (!(error instanceof SandboxedError)) throw error;
-      const hint = error.hint === null ? {} : { hint: error.hint };
-      const isFatal = server.required && server.enabled;
-      this.#disabled.set(
-        server.name,
-        new SandboxedError(error.code, error.message, { ...hint, ...(isFatal && { cause: REQUIRED }) }),
-      );
-      return;
-    }
+    const { elicit, authProvider, onOdd } = this.#options;
+    const admissions = this.#admissions;
+    const answer = refusalOf(() => admissions.of(server));
+    if ("refusal" in answer) return void this.#disabled.set(server.name, { server, error: answer.refusal });
     const member: Member = {
       server,
-      arguments: [server.arguments, admission.arguments],
+      ...answer.value,
       offered: null,
       starting: null,
       failure: null,
+      wasThere: false,
       connection: new Connection({
         server,
-        open: () => openWay(server, surroundings, authProvider),
+        open: () => {
+          admissions.of(server);
+          return openWay(server, admissions.surroundings, authProvider);
+        },
         elicit: elicit ?? null,
         onToolsChanged: () => {
           this.#generation += 1;
@@ -213,11 +240,14 @@ export class McpServers {
     member.starting ??= member.connection.tools().then(
       (tools) => {
         member.offered = tools;
+        member.wasThere = true;
         this.#generation += 1;
       },
       (error: unknown) => {
         member.failure = error instanceof Error ? error : new Error(String(error));
         member.starting = null; // it is tried again when it is needed
+        const isLost = member.wasThere && member.server.required && member.connection.state !== "closed";
+        if (isLost) this.#options.onLost?.(member.server.name, member.failure);
       },
     );
     return member.starting;
@@ -265,25 +295,4 @@ export class McpServers {
       return true; // what cannot be read is told when it is called
     }
   }
-
-  /** The server that a full name means, whether or not it is there. */
-  #ownerOf(name: string): string | null {
-    const [, dotted, , plain] = /^mcp\.([^.]+)\.|^(mcp__)(.+?)__/.exec(name) ?? [];
-    const owner = dotted ?? plain ?? null;
-    return owner !== null && this.names.has(owner) ? owner : null;
-  }
-}
-
-const REQUIRED = Symbol("the server is required");
-
-function missing({ server, failure }: Member): Error {
-  return failure ?? new SandboxedError("mcp_server", `MCP server ${server.name} is gone`);
-}
-
-function changed(ref: ToolRef, since: string): SandboxedError {
-  return new SandboxedError(
-    "mcp_tool",
-    `${escapeText(scriptName(ref))} is no longer what it was when it was first used or approved (${since})`,
-    { hint: `look at what has changed and approve it: sandboxed mcp approve ${ref.server} ${escapeText(ref.tool)}` },
-  );
 }

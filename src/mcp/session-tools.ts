@@ -105,12 +105,14 @@ function asSessionError(error: unknown): Error {
   if (error instanceof SessionError) return error;
   if (!(error instanceof Error)) return new SessionError("failed", String(error));
   if (error instanceof SandboxedError) {
-    const code =
-      error.code === "mcp_tool" ? "policy_denied" : error.code === "mcp_auth" ? "policy_denied" : "tool_failed";
+    const code = refusals.has(error.code) ? "policy_denied" : "tool_failed";
     return new SessionError(isAbsent(error) ? "not_found" : code, error.message, { hint: error.hint, cause: error });
   }
   return new SessionError("tool_failed", error.message, { cause: error });
 }
+
+/** Of the rules; anything else is the server's failure. */
+const refusals: ReadonlySet<string> = new Set(["mcp_tool", "mcp_auth", "mcp_disabled"]);
 
 function isAbsent({ code, message }: SandboxedError): boolean {
   return code === "mcp_tool" && message.startsWith("there is no tool");

@@ -30,6 +30,7 @@ export type ErrorCode =
   | "session_not_open"
   | "session_refused"
   | "mcp_server"
+  | "mcp_disabled"
   | "mcp_tool"
   | "mcp_auth"
   | "not_supported"

@@ -13,6 +13,8 @@ export type JournalEvent = Apart &
         readonly version: string;
         /** The session whose program asked for it. */
         readonly parent?: string;
+        /** Of the program of an MCP server: its name. */
+        readonly mcpServer?: string;
       }
     | {
         readonly kind: "run.launching";

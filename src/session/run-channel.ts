@@ -34,6 +34,8 @@ export interface RunChannelOptions {
   readonly environment?: ReadonlyMap<string, string>;
   readonly grants: readonly CapabilityText[];
   readonly tools?: readonly ToolRegistry[];
+  /** Called once, when nobody can call a tool any more. */
+  readonly onClose?: () => Promise<void>;
   readonly answerers?: readonly Answerer[];
   /**
    * Ask at the terminal that this process and the program share; told of a question where that cannot be done, so that
@@ -60,7 +62,7 @@ export interface RunChannel {
   readonly summaries: readonly Summary[];
   /** From now on the run's door is open, and fetches are its own. */
   reach(fetcher: Fetcher): void;
-  /** The programs that were started through it are gone. */
+  /** The programs that were started through it are gone, and whoever served its tools. */
   settled(): Promise<void>;
   /** Where nothing is started after all. */
   close(): void;
@@ -104,6 +106,7 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     record: (event, durability) => void early.push([event, durability]),
   });
   let stop: (() => void) | null = null;
+  let closing: Promise<void> = Promise.resolve();
   const token = channel.open(door, capabilities, () => stop?.());
   const protocol = channel.protocolAt(door);
   const own = options.doorPort === null ? await serveLoopbackSession(protocol) : null;
@@ -116,6 +119,8 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
     own?.close();
     direct?.close();
     files?.close();
+    // What the end of the calls makes them say to others is said first.
+    closing = new Promise(setImmediate).then(options.onClose).catch(() => {});
   };
   return {
     environment: channelVariables(own?.port ?? options.doorPort ?? 0, token, resolved.networkMode),
@@ -135,7 +140,10 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
       pausedFor: () => channel.clock.paused(),
       end: close,
     },
-    settled: () => channel.agents.settled(),
+    async settled() {
+      await channel.agents.settled();
+      await closing;
+    },
     close,
   };
 }

@@ -1,5 +1,7 @@
+import { once } from "node:events";
 import { cpSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { newSessionId } from "../../src/audit/index.ts";
 import type * as AuditPart from "../../src/audit/index.ts";
 import type * as ConfigPart from "../../src/config/index.ts";
@@ -88,4 +90,35 @@ export function fixture(stage: Stage, name = "docs", lines = "", mode = "good"):
 
 export function configure(stage: Stage, text: string): void {
   stage.write(join(stage.home, ".config/sandboxed/config.toml"), text);
+}
+
+/** A script in a sandbox, up to the question that one of its calls leads to. */
+export interface Asking {
+  readonly session: string;
+  readonly question: string;
+  readonly reply: (words: string) => void;
+  readonly ended: Promise<{ readonly status: number | null; readonly shown: string }>;
+}
+
+export async function askingRun(stage: Stage, words: readonly string[], script: string): Promise<Asking> {
+  const start = 'import os, sandboxed\nopen("session", "w").write(os.environ["SANDBOXED_SESSION_ID"])\n';
+  stage.write("main.py", start + script);
+  const child = stage.start([...words, "main.py"]);
+  let shown = "";
+  child.stdout?.on("data", (chunk) => (shown += String(chunk)));
+  const ended = once(child, "close").then(() => ({ status: child.exitCode, shown }));
+  const session = (): string => stage.read("session") ?? "";
+  let question = "";
+  await expect
+    .poll(() => (question = stage.sandboxed(["session", "show", session(), "--json"]).stdout), { timeout: 10_000 })
+    .toContain('"id": "q');
+  return {
+    session: session(),
+    question,
+    reply(said) {
+      const { status, stderr } = stage.sandboxed(["session", "reply", session(), said]);
+      expect([status, stderr]).toEqual([0, ""]);
+    },
+    ended,
+  };
 }

@@ -90,7 +90,7 @@ describe("a server", () => {
   it("is read page by page; results and _meta pass exactly", () =>
     onStage("self", (stage) =>
       good(stage, "", async (servers) => {
-        expect((await servers.tools()).length).toBe(8);
+        expect((await servers.tools()).length).toBe(9);
         const meta = { "example/mine": [1, { a: null }] };
         expect(await call(servers, "mcp.docs.meta", {}, meta)).toEqual({
           content: [],
@@ -145,7 +145,7 @@ describe("a server", () => {
         const path = join(stage.workspace, "README.md");
         await call(servers, "mcp.docs.read", { path });
         await call(servers, "mcp.docs.change");
-        await expect.poll(async () => (await servers.tools()).length, { timeout: 5000 }).toBe(7);
+        await expect.poll(async () => (await servers.tools()).length, { timeout: 5000 }).toBe(8);
         await expect(call(servers, "mcp.docs.read", { path })).rejects.toThrow("no longer what it was");
         expect((await call(servers, "mcp.docs.env")).isError).not.toBe(true);
       }).then(async () => {
@@ -371,6 +371,35 @@ except sandboxed.SessionError as error: print(error.code)`,
       expect(journals.join("\n")).toMatch(recorded);
     }),
   );
+
+  it("ends its servers, each with a session of its own that is nobody's last", () =>
+    onStage("self", (stage) => {
+      configure(stage, fixture(stage));
+      const script = 'import sandboxed\nsandboxed.connect().tool("mcp.docs.env", {})';
+      const words = ["--grant", "tools=mcp.docs.env"];
+      const sessions = join(stage.home, ".local/state/sandboxed/sessions");
+      const approved = fixture(stage, "docs", 'tools.env.approval_mode = "approve"');
+      configure(stage, approved);
+      expect(stage.python(script, ["--ephemeral", ...words]).stderr).toBe("");
+      expect(existsSync(sessions) ? readdirSync(sessions) : []).toEqual([]);
+
+      expect(stage.python(script, words).status).toBe(0);
+      // A look at a server comes after the run.
+      expect(stage.sandboxed(["mcp", "get", "docs", "--tools"]).status).toBe(0);
+      const opened = readdirSync(sessions).map((id) => {
+        const [first = ""] = readFileSync(join(sessions, id, "journal.jsonl"), "utf8").split("\n");
+        return {
+          ...JSON.parse(first),
+          state: JSON.parse(stage.sandboxed(["session", "show", id, "--json"]).stdout).state,
+        };
+      });
+      expect(opened.map(({ state }) => state)).toEqual(["ended", "ended", "ended"]);
+      const { session: run } = opened.find(({ mcpServer }) => mcpServer === undefined);
+      const servers = opened.filter(({ mcpServer }) => mcpServer === "docs");
+      expect(servers.map(({ parent }) => parent).toSorted()).toEqual([run, undefined]);
+      expect(JSON.parse(stage.sandboxed(["session", "show", "last", "--json"]).stdout).session).toBe(run);
+      expect(stage.sandboxed(["audit", "verify", "last"]).status).toBe(0);
+    }));
 
   it.each<[grant: string, status: number]>([
     ["tools=mcp.docs.*", 0],

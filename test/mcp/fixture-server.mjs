@@ -1,6 +1,6 @@
 // A server over standard streams that does as it is told: SERVER_MODE says how it misbehaves. No library, so that it can.
 import { createInterface } from "node:readline";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 const mode = process.env.SERVER_MODE ?? "good";
 const say = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
@@ -20,6 +20,7 @@ const tools = () => [
   },
   { name: "image", description: "Draws.", inputSchema: schema, annotations: { readOnlyHint: true } },
   { name: "change", description: "Changes another tool.", inputSchema: schema, annotations: { readOnlyHint: true } },
+  { name: "long", description: "Takes long.", inputSchema: schema, annotations: { readOnlyHint: true } },
   { name: "odd", description: "Misbehaves.", inputSchema: schema, annotations: { readOnlyHint: true } },
 ];
 
@@ -52,15 +53,20 @@ const results = {
 
 let asking = null;
 let asked = 100;
+let isOpened = false;
+const form = { message: "Really?", requestedSchema: { type: "object", properties: { word: { type: "string" } } } };
 function call(id, { name, arguments: given = {}, _meta: meta }) {
   if (name === "ask") {
-    asking = id;
-    return say({
-      id: (asked += 1),
-      method: "elicitation/create",
-      params: { message: "Really?", requestedSchema: { type: "object", properties: { word: { type: "string" } } } },
-    });
+    const page = { mode: "url", message: "Sign in.", elicitationId: "e1", url: given.url };
+    if (given.how === "first" && !isOpened) {
+      isOpened = given.twice !== true;
+      return say({ id, error: { code: -32042, message: "sign in first", data: { elicitations: [page] } } });
+    }
+    if (given.how === "first") return say({ id, result: { content: [{ type: "text", text: "signed in" }] } });
+    asking = { id, path: given.path };
+    return say({ id: (asked += 1), method: "elicitation/create", params: given.how === "page" ? page : form });
   }
+  if (name === "long") return long(id, given, meta?.progressToken);
   if (name === "meta")
     return say({ id, result: { content: [], structuredContent: { meta }, _meta: { "example/kept": 7 } } });
   if (name === "change") {
@@ -73,6 +79,15 @@ function call(id, { name, arguments: given = {}, _meta: meta }) {
     id,
     result: results[name]?.(given) ?? { content: [{ type: "text", text: `no tool ${name}` }], isError: true },
   });
+}
+
+async function long(id, { steps = 3, pause = 30 }, token) {
+  for (let progress = 1; progress <= steps; progress++) {
+    await new Promise((done) => setTimeout(done, pause));
+    const params = { progressToken: token, progress, total: steps, message: `step ${progress}` };
+    if (token !== undefined) say({ method: "notifications/progress", params });
+  }
+  say({ id, result: { content: [{ type: "text", text: token === undefined ? "unasked" : "told" }] } });
 }
 
 function odd(id, how) {
@@ -118,7 +133,8 @@ createInterface({ input: process.stdin }).on("line", (line) => {
   } else if (method === "tools/call") call(id, params);
   else if (method === "ping") say({ id, result: {} });
   else if (method === undefined && result !== undefined && asking !== null) {
-    say({ id: asking, result: { content: [], structuredContent: result } });
+    if (asking.path !== undefined) writeFileSync(asking.path, JSON.stringify(result));
+    say({ id: asking.id, result: { content: [], structuredContent: result } });
     asking = null;
   }
 });

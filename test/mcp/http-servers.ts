@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
-import { createMcpHandler, McpServer } from "@modelcontextprotocol/server";
+import { createMcpHandler, inputRequired, McpServer } from "@modelcontextprotocol/server";
 import { z } from "zod";
 
 export interface Listening {
@@ -45,6 +45,22 @@ export async function startModern(): Promise<Listening> {
         "echo",
         { description: "Says it again.", inputSchema: z.object({ message: z.string() }) },
         ({ message }) => ({ content: [{ type: "text", text: `Modern: ${message}` }] }),
+      );
+      server.registerTool(
+        "ask",
+        { description: "Asks two things.", annotations: { readOnlyHint: true } },
+        ({ mcpReq: { inputResponses } }) =>
+          inputResponses === undefined
+            ? inputRequired({
+                inputRequests: {
+                  word: inputRequired.elicit({
+                    message: "Which word?",
+                    requestedSchema: { type: "object", properties: { word: { type: "string" } } },
+                  }),
+                  page: inputRequired.elicitUrl({ message: "Sign in.", url: "https://login.example/" }),
+                },
+              })
+            : { content: [], structuredContent: { ...inputResponses } },
       );
       return server;
     },

@@ -31,7 +31,7 @@ async function attempt(
 ): Promise<RunReport> {
   const { session: id, program, surroundings } = asked;
   const { cwd, environment } = surroundings;
-  const { launchable, equipment, events, files, warnings } = await decideRun(asked);
+  const { launchable, equipment, events, files, tools, warnings } = await decideRun(asked);
   const { channel, ...rest } = equipment ?? {};
   const argv = [program.program, ...program.arguments];
   const opened = {
@@ -55,12 +55,17 @@ async function attempt(
   );
   running.outcome.catch(() => {}); // awaited below, once its streams were read
   const notices: string[] = [];
+  void tools?.lost.then((error) => {
+    notices.push(`a required MCP server is lost, so the run is ended: ${error.message}`);
+    ended.abort();
+  });
   const live = {
     asked,
     running,
     files,
     journal: () => journal,
     end: () => ended.abort(),
+    tools,
     revoke: () => channel?.close(),
     say: (text: string) => notices.push(text),
   };

@@ -9,8 +9,15 @@ import type { Asked } from "../policy-flags.ts";
 
 type More = Omit<McpServersOptions, "servers" | "surroundings" | "pins">;
 
+/** The run whose servers they are. */
+export interface ForRun {
+  /** Of its session. */
+  readonly id: string;
+  readonly ephemeral: boolean;
+}
+
 /** What servers are started from, as the command line and its files have it. Each program gets a session of its own. */
-export function mcpSurroundings(asked: Asked, ephemeral = false): McpSurroundings {
+export function mcpSurroundings(asked: Asked, run: ForRun | null = null): McpSurroundings {
   const { config, environment, cwd } = asked;
   return {
     policy: config.policy,
@@ -21,14 +28,20 @@ export function mcpSurroundings(asked: Asked, ephemeral = false): McpSurrounding
     allowlist: config.requirements.mcpAllowlist,
     openSession: (server) => {
       const id = newSessionId();
-      const argv = ["mcp", server];
-      return { id, openJournal: () => openSession({ id, ephemeral, argv, cwd, version, environment }).journal };
+      const of = { id, argv: ["mcp", server], mcpServer: server, ...(run !== null && { parent: run.id }) };
+      const ephemeral = run?.ephemeral ?? false;
+      return { id, openJournal: () => openSession({ ...of, ephemeral, cwd, version, environment }).journal };
     },
   };
 }
 
 /** The servers that were configured, nothing started yet. */
-export function openServers(asked: Asked, names: readonly string[] | null, more: More = {}): McpServers {
+export function openServers(
+  asked: Asked,
+  names: readonly string[] | null,
+  more: More = {},
+  run: ForRun | null = null,
+): McpServers {
   const all = asked.config.mcpServers;
   const servers = names === null ? [...all.values()] : names.map((name) => serverNamed(all, name));
   const { environment } = asked;
@@ -37,7 +50,7 @@ export function openServers(asked: Asked, names: readonly string[] | null, more:
     authProvider: ({ name }, transport, fetch) => bearerFor(name, transport, { credentials, environment, fetch }),
     ...more,
     servers,
-    surroundings: mcpSurroundings(asked),
+    surroundings: mcpSurroundings(asked, run),
     pins: pinsIn(toolFolders(environment).state),
   });
 }

@@ -1,0 +1,40 @@
+import type { McpServer } from "../config/index.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
+import type { ArgumentRules } from "../policy/index.ts";
+import type { ToolDefinition } from "./catalogue.ts";
+import type { Connection } from "./connection.ts";
+import { scriptName } from "./names.ts";
+import type { ToolRef } from "./names.ts";
+
+/** One server of a run that may be used. */
+export interface Member {
+  readonly server: McpServer;
+  readonly connection: Connection;
+  arguments: readonly ArgumentRules[];
+  /** See `Admissions`. */
+  readonly start: string;
+  /** What it offers, once it has said so. */
+  offered: readonly ToolDefinition[] | null;
+  starting: Promise<void> | null;
+  /** Why it offers nothing, the last time it was tried. */
+  failure: Error | null;
+  wasThere: boolean;
+}
+
+/** One that may not, and why. */
+export interface Disabled {
+  readonly server: McpServer;
+  readonly error: SandboxedError;
+}
+
+export function missing({ server, failure }: Member): Error {
+  return failure ?? new SandboxedError("mcp_server", `MCP server ${server.name} is gone`);
+}
+
+export function changed(ref: ToolRef, since: string): SandboxedError {
+  return new SandboxedError(
+    "mcp_tool",
+    `${escapeText(scriptName(ref))} is no longer what it was when it was first used or approved (${since})`,
+    { hint: `look at what has changed and approve it: sandboxed mcp approve ${ref.server} ${escapeText(ref.tool)}` },
+  );
+}
