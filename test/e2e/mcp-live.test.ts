@@ -10,9 +10,11 @@ beforeAll(() => {
 afterEach(() => machine.require(null));
 afterAll(() => machine.remove());
 
-const identity = (name: string, word = "server.mjs"): string => `
+const identity = (name: string): string => `
 [mcp_server_allowlist.${name}]
-command = { executable = "${process.execPath}", args = [{ match = "exact", value = "${machine.stage.workspace}/${word}" }], env = { SERVER_MODE = "good" }, cwd = ":session" }
+command = { executable = "${process.execPath}", args = [{ match = "exact", value = "${machine.stage.workspace}/server.mjs" }] }
+env = { SERVER_MODE = "good" }
+cwd = ":session"
 `;
 const entry = (name: string, lines = ""): string =>
   fixture(machine.stage, name, lines).replace('command = "node"', `command = "${process.execPath}"`);
@@ -37,10 +39,10 @@ session = sandboxed.connect()
 def call(name, **given):
     try: return session.tool(name, given) and "answered"
     except sandboxed.SessionError as error: return error.code + " " + str(error)
-print(call("mcp.docs.read", path="/etc/hostname"), flush=True)
+print(call("mcp.docs.read", path="/etc/passwd"), flush=True)
 print("begun", flush=True)
 print(call("mcp.docs.odd", path="hang"), flush=True)
-for server in "docs", "other": print(call("mcp." + server + ".read", path="/etc/hostname"), flush=True)
+for server in "docs", "other": print(call("mcp." + server + ".read", path="/etc/passwd"), flush=True)
 `,
   );
   const child = stage.start(["--grant", "tools=mcp.*", "main.py"]);
@@ -54,7 +56,7 @@ for server in "docs", "other": print(call("mcp." + server + ".read", path="/etc/
     if (changed > 0 && took === Infinity) took = performance.now() - changed;
     shown += String(chunk);
   });
-  await expect.poll(() => shown, { timeout: 10_000 }).toContain("begun");
+  await expect.poll(() => shown + said, { timeout: 10_000 }).toContain("begun");
   // By then the files are watched.
   await sleep(600);
   changed = performance.now();
