@@ -5,6 +5,8 @@ import type { ToolDefinition } from "./catalogue.ts";
 import type { Connection } from "./connection.ts";
 import { scriptName } from "./names.ts";
 import type { ToolRef } from "./names.ts";
+import { digestOf } from "./rules/pins.ts";
+import type { Pins } from "./rules/pins.ts";
 
 /** One server of a run that may be used. */
 export interface Member {
@@ -37,4 +39,14 @@ export function changed(ref: ToolRef, since: string): SandboxedError {
     `${escapeText(scriptName(ref))} is no longer what it was when it was first used or approved (${since})`,
     { hint: `look at what has changed and approve it: sandboxed mcp approve ${ref.server} ${escapeText(ref.tool)}` },
   );
+}
+
+/** Whether it is another than the one that was used or approved before. */
+export function isChanged(pins: Pins, server: McpServer, definition: ToolDefinition): boolean {
+  try {
+    const pin = pins.known(server.name, definition.name);
+    return pin !== null && pin.digest !== digestOf(definition);
+  } catch {
+    return true; // what cannot be read is told when it is called
+  }
 }

@@ -12,7 +12,7 @@ import { openWay } from "./open.ts";
 import type { AuthProviderOf } from "./open.ts";
 import { isListed, needsApproval } from "./rules/approval.ts";
 import { brokenRule } from "./rules/arguments.ts";
-import { changed, missing } from "./member.ts";
+import { changed, isChanged, missing } from "./member.ts";
 import type { Disabled, Member } from "./member.ts";
 import { digestOf } from "./rules/pins.ts";
 import type { Pins } from "./rules/pins.ts";
@@ -104,17 +104,23 @@ export class McpServers {
         .map((definition) => ({ member, definition })),
     );
     const tools = listed
-      .filter(({ member, definition }) => !this.#isChanged(member.server, definition))
+      .filter(({ member, definition }) => !isChanged(this.#options.pins, member.server, definition))
       .map(({ member, definition }) => this.#offer(member, definition));
     this.#all = tools.length === listed.length ? { generation: this.#generation, tools } : null;
     return tools;
   }
 
+  /** Why a tool's server may not be used; null when it may, or the name is no server's. */
+  refusal(name: string): SandboxedError | null {
+    const owner = serverNamedIn(name, this.names);
+    return owner === null ? null : (this.#disabled.get(owner)?.error ?? null);
+  }
+
   /** The tool a name stands for. Errors: `mcp_tool`, `mcp_server`. */
   async find(name: string): Promise<OfferedTool> {
+    const refusal = this.refusal(name);
+    if (refusal !== null) throw refusal;
     const owner = serverNamedIn(name, this.names);
-    const disabled = owner === null ? undefined : this.#disabled.get(owner);
-    if (disabled !== undefined) throw disabled.error;
     const member = owner === null ? undefined : this.#members.get(owner);
     if (member === undefined) await this.#settled();
     else await this.#present(member);
@@ -285,14 +291,5 @@ export class McpServers {
     const offer = { ref, definition, needsApproval: needsApproval(server, definition) };
     this.#offers.set(definition, offer);
     return offer;
-  }
-
-  #isChanged(server: McpServer, definition: ToolDefinition): boolean {
-    try {
-      const pin = this.#options.pins.known(server.name, definition.name);
-      return pin !== null && pin.digest !== digestOf(definition);
-    } catch {
-      return true; // what cannot be read is told when it is called
-    }
   }
 }

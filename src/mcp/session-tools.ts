@@ -35,6 +35,10 @@ export function sessionTools(servers: McpServers, questions: SessionQuestions | 
         throw asSessionError(error);
       }
     },
+    whyNot(name) {
+      const refusal = servers.refusal(name);
+      return refusal === null ? null : asSessionError(refusal);
+    },
     async call(name, given, context) {
       try {
         const tool = await servers.find(name);
@@ -101,7 +105,7 @@ function isJson(value: unknown): value is JsonObject {
   return isTable(value);
 }
 
-function asSessionError(error: unknown): Error {
+function asSessionError(error: unknown): SessionError {
   if (error instanceof SessionError) return error;
   if (!(error instanceof Error)) return new SessionError("failed", String(error));
   if (error instanceof SandboxedError) {

@@ -61,6 +61,7 @@ export function allTools(registries: readonly ToolRegistry[]): ToolRegistry {
       }
       return name;
     },
+    whyNot: (name) => registries.map((registry) => registry.whyNot?.(name) ?? null).find((why) => why !== null) ?? null,
     async call(name, given, context) {
       await look();
       const owner = owners.get(name);

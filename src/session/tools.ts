@@ -1,3 +1,4 @@
+import type { SessionError } from "./error.ts";
 import type { Json, JsonObject } from "./json.ts";
 import type { CapabilityText } from "./capability/text.ts";
 import type { Question, Reply } from "./question.ts";
@@ -51,6 +52,8 @@ export interface ToolRegistry {
   list(): Promise<readonly ToolDescription[]>;
   /** The listed name that another spelling stands for; without this names are taken as they are. Errors: `SessionError`. */
   resolve?(name: string): Promise<string>;
+  /** Why there is no such tool, where more is known than that. */
+  whyNot?(name: string): SessionError | null;
   /** Errors: `SessionError`. A tool that ran and failed is a result with `isError`. */
   call(name: string, given: JsonObject, context: ToolContext): Promise<ToolResult>;
 }
