@@ -130,7 +130,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
     const all = tools();
     const half = params?.cursor === "half" ? all.slice(4) : all.slice(0, 4);
     say({ id, result: { tools: half, ...(params?.cursor === undefined && { nextCursor: "half" }) } });
-  } else if (method === "tools/call") call(id, params);
+  } else if (method === "tools/call") void call(id, params);
   else if (method === "ping") say({ id, result: {} });
   else if (method === undefined && result !== undefined && asking !== null) {
     if (asking.path !== undefined) writeFileSync(asking.path, JSON.stringify(result));
