@@ -53,7 +53,8 @@ export async function decideRun(
   const noting = notingDisk();
   const request = {
     policy: config.policy,
-    cwd: surroundings.cwd,
+    cwd: asked.directory ?? surroundings.cwd,
+    workspaceFrom: surroundings.cwd,
     environment: surroundings.environment,
     workspaceRoots: null,
     workspace: config.profile.workspace,

@@ -12,6 +12,8 @@ import type { Surroundings } from "./surroundings.ts";
 export interface AskedRun {
   readonly parsed: Parsed<RunOption>;
   readonly surroundings: Surroundings;
+  /** Where the program starts, if not where it was asked for. What it may do does not depend on it. */
+  readonly directory?: string;
   readonly program: ChosenProgram;
   /** Of the session it will be. */
   readonly session: string;

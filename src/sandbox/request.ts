@@ -33,6 +33,8 @@ export interface PrepareRequest<P extends Policy = BoundPolicy> {
   readonly cwd: string;
   /** The caller's, unfiltered. */
   readonly environment: ReadonlyMap<string, string>;
+  /** Where the workspace is looked for, if not from `cwd`: then a program gains nothing by where it starts. */
+  readonly workspaceFrom?: string;
   /** What `:workspace_roots` stands for; null finds it from the working directory, as the command line does. */
   readonly workspaceRoots: readonly string[] | null;
   readonly workspace: "repo" | "cwd";

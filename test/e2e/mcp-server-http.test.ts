@@ -84,6 +84,63 @@ describe("sandboxed mcp-server --listen", () => {
       await end();
     }));
 
+  describe("gives a directory that a client chooses no meaning", () => {
+    const both = async (stage: Stage, words: readonly string[], script: string, cwd?: string) => {
+      const { url, token, end } = await serve(stage, words, cwd);
+      const client = await HttpClient.connect(url, token);
+      for (const from of [cwd === stage.home ? "work/project/sub" : "sub", undefined]) {
+        // oxlint-disable-next-line no-await-in-loop -- the second shows that it is the directory alone
+        await client.call("run_command", { command: ["sh", "-c", script], cwd: from });
+      }
+      await end();
+    };
+
+    it("as a workspace, where the server's own is none", () =>
+      onStage("self", async (stage) => {
+        stage.write("sub/kept", "");
+        await both(stage, [], `echo no > ${stage.workspace}/sub/made`, stage.home);
+        expect(stage.read("sub/made")).toBeNull();
+        await both(stage, [], `echo yes > ${stage.workspace}/sub/made`);
+        expect(stage.read("sub/made")).toBe("yes\n");
+      }));
+
+    it("for the files that the server's options name", () =>
+      onStage("self", async (stage) => {
+        const granting = (path: string): string =>
+          `default_permissions = "ci"\n[permissions.ci]\nextends = ":isolated"\n[permissions.ci.filesystem]\n"${path}" = "write"\n`;
+        const other = join(stage.folder, "other");
+        stage.write(join(other, "kept"), "");
+        stage.write("ci.toml", granting(other));
+        const script = `echo $PWD >> ${other}/log; echo no > ${stage.outside}/victim`;
+        stage.write("sub/ci.toml", granting(stage.outside));
+        await both(stage, ["--config", "ci.toml"], script);
+        expect(stage.read(join(stage.outside, "victim"))).toBe("untouched\n");
+        expect(stage.read(join(other, "log"))).toBe(`${stage.workspace}/sub\n${stage.workspace}\n`);
+      }));
+
+    it("for the paths that the server's options name", () =>
+      onStage("self", async (stage) => {
+        for (const path of ["out/kept", "sub/out/kept"]) stage.write(path, "");
+        const script = `echo $PWD >> ${stage.workspace}/out/log; echo no > ${stage.workspace}/sub/out/log`;
+        await both(stage, ["-P", ":read-only", "-w", "out"], script);
+        expect(stage.read("sub/out/log")).toBeNull();
+        expect(stage.read("out/log")).toBe(`${stage.workspace}/sub\n${stage.workspace}\n`);
+      }));
+
+    it("as a project of its own, free of what the server's denies", () =>
+      onStage("self", async (stage) => {
+        stage.write(
+          ".sandboxed/config.toml",
+          `default_permissions = "ci"\n[permissions.ci]\nextends = ":isolated"\n[permissions.ci.filesystem]\n":workspace_roots" = { "README.md" = "deny" }\n`,
+        );
+        stage.write("sub/.sandboxed/config.toml", "");
+        stage.write("sub/file", "x");
+        const script = `cat ${stage.workspace}/README.md ${stage.workspace}/sub/file >> ${stage.workspace}/log`;
+        await both(stage, [], script);
+        expect(stage.read("log")).toBe("xx");
+      }));
+  });
+
   it("shows a client its own sessions and nobody else's", () =>
     onStage("self", async (stage) => {
       const file = join(stage.folder, "tokens");

@@ -23,10 +23,14 @@ export interface Serving {
   readonly end: (signal?: NodeJS.Signals) => Promise<number | null>;
 }
 
-/** `sandboxed mcp-server --listen` in the stage's workspace, once it is ready. */
-export async function serve(stage: Stage, words: readonly string[] = []): Promise<Serving> {
+/** `sandboxed mcp-server --listen` in the stage's workspace or another directory, once it is ready. */
+export async function serve(
+  stage: Stage,
+  words: readonly string[] = [],
+  cwd: string = stage.workspace,
+): Promise<Serving> {
   const command = [stage.tool("sandboxed"), "mcp-server", "--listen", "127.0.0.1:0", "--json", ...words];
-  const child = stage.startPlain(process.execPath, command);
+  const child = stage.startPlain(process.execPath, command, { cwd });
   const { stderr, pid } = child;
   if (stderr === null || pid === undefined) throw new Error("not started");
   let said = "";

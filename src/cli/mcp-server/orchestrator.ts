@@ -75,7 +75,7 @@ function orchestrator(parsed: Parsed<RunOption>, own: Surroundings, runs: Runs):
         `Run this under the profile ${escapeText(permissions ?? "")}, which is not the server's own?`,
         "",
         `  ${showWords(command)}`,
-        `  in ${escapeText(directoryOf(request, parsed, own).cwd)}`,
+        `  in ${escapeText(directoryOf(request, parsed, own))}`,
         ...(input === ""
           ? []
           : ["", "Its standard input:", ...input.split("\n").map((line) => `  ${escapeText(line)}`)]),
@@ -87,11 +87,12 @@ function orchestrator(parsed: Parsed<RunOption>, own: Surroundings, runs: Runs):
       if (runs.on.size >= MOST_RUNS) {
         throw new SandboxedError("mcp_server", `${MOST_RUNS} runs are on already`, { hint: "wait for one to end" });
       }
-      const surroundings = directoryOf(request, parsed, own);
+      const directory = directoryOf(request, parsed, own);
       const session = newSessionId();
       if (opened.push(session) > MOST_REMEMBERED) opened.shift();
-      const program = chooseProgram(request.command, surroundings.cwd, process.versions.node);
-      const asked = { parsed: under(parsed, request.permissions), surroundings, program, session, question: null };
+      const program = chooseProgram(request.command, directory, process.versions.node);
+      const policy = under(parsed, request.permissions);
+      const asked = { parsed: policy, surroundings: own, directory, program, session, question: null };
       const run = runOnce(asked, request, onOutput, AbortSignal.any([signal, runs.ending.signal]));
       runs.on.add(run);
       try {
@@ -138,15 +139,13 @@ function under(parsed: Parsed<RunOption>, permissions: string | null): Parsed<Ru
   return { ...parsed, given: [...parsed.given, { id: "permissions", value: permissions }] };
 }
 
-/** What may be written depends on where a run starts: nowhere but where the server may. Errors: `usage`. */
-function directoryOf({ directory }: RunRequest, parsed: Parsed<RunOption>, own: Surroundings): Surroundings {
-  if (directory === null) return own;
+/** Where a run starts: nowhere but where the server may. Options, files and workspace stay the server's. Errors: `usage`. */
+function directoryOf({ directory }: RunRequest, parsed: Parsed<RunOption>, own: Surroundings): string {
+  if (directory === null) return own.cwd;
   const there = directory.startsWith("/") ? directory : `${own.cwd}/${directory}`;
   const given = [...parsed.given, { id: "cd" as const, value: there }];
-  const surroundings = { ...surroundingsOf({ ...parsed, given }), environment: own.environment };
-  if (surroundings.cwd === own.cwd || surroundings.cwd.startsWith(own.cwd === "/" ? "/" : `${own.cwd}/`)) {
-    return surroundings;
-  }
+  const { cwd } = surroundingsOf({ ...parsed, given });
+  if (cwd === own.cwd || cwd.startsWith(own.cwd === "/" ? "/" : `${own.cwd}/`)) return cwd;
   throw new SandboxedError("usage", `${escapeText(directory)} is outside of ${escapeText(own.cwd)}`, {
     hint: "the server runs commands in the directory where it was started, and below",
   });

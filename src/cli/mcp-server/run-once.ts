@@ -30,7 +30,8 @@ async function attempt(
   stale: StaleLaunch | null,
 ): Promise<RunReport> {
   const { session: id, program, surroundings } = asked;
-  const { cwd, environment } = surroundings;
+  const { environment } = surroundings;
+  const cwd = asked.directory ?? surroundings.cwd;
   const { launchable, equipment, events, files, tools, warnings } = await decideRun(asked);
   const { channel, ...rest } = equipment ?? {};
   const argv = [program.program, ...program.arguments];

@@ -24,7 +24,9 @@ export interface FactsRequest {
   readonly cwd: string;
   /** The caller's, unfiltered. */
   readonly environment: ReadonlyMap<string, string>;
-  /** How the workspace is found from `cwd`. */
+  /** From here the workspace is found, `cwd` by default. */
+  readonly workspaceFrom?: string;
+  /** How the workspace is found. */
   readonly workspace: "repo" | "cwd";
   /** The tool's cache folder; null keeps nothing between runs. */
   readonly cache: AbsolutePath | null;
@@ -56,7 +58,8 @@ export function readFacts(request: FactsRequest): Gathered {
   const platform = [...programs, ...certificateFiles(environment, programs, disk)];
   const tmpdir = directory(environment.get("TMPDIR"), disk);
   const known = { account, platform, tmpdir, toolchains: [] };
-  const path = workspaceOf(cwd, request.workspace, known, disk);
+  const from = request.workspaceFrom === undefined ? cwd : canonicalDirectory(request.workspaceFrom, disk);
+  const path = workspaceOf(from, request.workspace, known, disk);
   const toolchains = findToolchains({
     environment,
     home: account.home,

@@ -51,6 +51,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   const folders = toolFolders(environment);
   const { facts: host, workspace } = readFacts({
     cwd: request.cwd,
+    workspaceFrom: request.workspaceFrom ?? request.cwd,
     environment,
     workspace: request.workspace,
     cache: folders.cache,
