@@ -118,7 +118,7 @@ function hostsText(): string {
 }
 
 /** With secrets read now, from the variables that the entry names. Errors: `mcp_auth`. */
-function headersOf(
+export function headersOf(
   { name }: McpServer,
   { headers, variableHeaders, bearerTokenVariable }: McpHttp,
   environment: ReadonlyMap<string, string>,

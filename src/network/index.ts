@@ -24,6 +24,7 @@ export { makeResolver } from "./resolver.ts";
 export { makeSyntheticNames, targetAt } from "./synthetic.ts";
 export { makeGate } from "./policy-gate.ts";
 export { serveDns } from "./dns/service.ts";
+export { overridesIn } from "./http/override.ts";
 export { openDoor } from "./door.ts";
 export type { Door, DoorOptions } from "./door.ts";
 export { openFetcher, serveEntrances } from "./serve-door.ts";

@@ -186,9 +186,18 @@ export type JournalEvent = Apart &
         /** A call of an MCP server's tool, at the gateway. Its arguments are not kept. */
         readonly kind: "mcp.call";
         readonly server: string;
+        /** Empty where a message that was refused could not be read. */
         readonly tool: string;
         /** Null when it passed. */
         readonly refused: string | null;
+      }
+    | {
+        /** A tool that a gateway shows to its client has characters in its definition that a person does not see. */
+        readonly kind: "mcp.hidden";
+        readonly server: string;
+        readonly tool: string;
+        /** Paths in the definition: `description`, `inputSchema.properties.x`. */
+        readonly places: readonly string[];
       }
     | { readonly kind: "session.closed" }
   );

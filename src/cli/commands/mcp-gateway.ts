@@ -1,21 +1,21 @@
-import { basename } from "node:path";
 import { newSessionId, openSession } from "../../audit/index.ts";
-import { serverNameProblem } from "../../config/index.ts";
-import type { McpServer } from "../../config/index.ts";
 import { version } from "../../generated/version.ts";
 import { gateway, pinsIn } from "../../mcp/index.ts";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { escapeText } from "../../policy/index.ts";
+import type { JournalEvent } from "../../policy/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Command } from "../command.ts";
+import { addressedBy, listenAddress, programOf } from "../mcp/gateway-server.ts";
 import { mcpSurroundings } from "../mcp/open-servers.ts";
-import { allValues, lastValue } from "../parse.ts";
+import { serveGateway } from "../mcp/serve-gateway.ts";
+import { lastValue } from "../parse.ts";
 import type { Parsed } from "../parse.ts";
 import { askedFor } from "../policy-flags.ts";
-import type { Asked } from "../policy-flags.ts";
 import { configOptions, outputOptions } from "../run-options.ts";
+import { voiceOf } from "../voice.ts";
 
 export const mcpGateway: Command = {
-  operands: "-- COMMAND [ARG…]",
+  operands: "-- COMMAND [ARG…] | --upstream URL --listen HOST:PORT",
   options: [
     {
       id: "name",
@@ -50,31 +50,81 @@ export const mcpGateway: Command = {
       help: "let it reach a host",
       example: "--allow-domain api.example.com",
     },
+    {
+      id: "upstream",
+      long: "upstream",
+      short: null,
+      argument: "URL",
+      help: "stand before a server at an address; that of the entry called NAME by default",
+      example: "--upstream https://hub.example.com/mcp",
+    },
+    {
+      id: "listen",
+      long: "listen",
+      short: null,
+      argument: "HOST:PORT",
+      help: "where clients of this machine find it: a port of the loopback address, 0 for any",
+      example: "--listen 127.0.0.1:3902",
+    },
+    {
+      id: "new-token",
+      long: "new-token",
+      short: null,
+      argument: null,
+      help: "make another token; clients with the old one are refused",
+      example: "--new-token",
+    },
     ...configOptions,
     ...outputOptions,
   ],
   examples: [
     "sandboxed mcp gateway -- docs-mcp --root /srv/docs",
     "sandboxed mcp gateway --name docs -P ci -- node server.mjs",
+    "sandboxed mcp gateway --upstream https://hub.example.com/mcp --listen 127.0.0.1:3902",
+    "sandboxed mcp gateway --name hub --listen 127.0.0.1:3902",
   ],
   about: [
     "Stands between a client, on its own standard streams, and a server that it runs in a sandbox. Lists, rules on arguments",
     "and pins of the entry called NAME hold; calls go into the journal; everything else passes as it is.",
+    "With --listen it stands before a server at an address. Clients send Authorization: Bearer TOKEN, or have the token in",
+    "the address, http://127.0.0.1:PORT/TOKEN/mcp. What they need is shown when the token is made, and at a terminal.",
   ],
   async run(parsed) {
     const asked = await askedFor(without(parsed));
-    const server = serverOf(parsed, asked);
-    const surroundings = mcpSurroundings(asked);
     const { cwd, environment } = asked;
+    const listen = lastValue(parsed, "listen");
+    const isServed = listen !== null || lastValue(parsed, "upstream") !== null;
+    const fronted = isServed ? addressedBy(parsed, asked.config) : programOf(parsed, asked.config);
+    const address = isServed ? listenAddress(listen ?? "127.0.0.1:0") : null;
+    const json = lastValue(parsed, "json") !== null;
+    const voice = voiceOf("sandboxed", json);
     const id = newSessionId();
-    const argv = ["mcp", "gateway", ...parsed.rest];
+    const { server } = fronted;
+    const what = server.transport.kind === "stdio" ? parsed.rest : [withoutQuery(server.transport.url)];
+    const argv = ["mcp", "gateway", ...what];
     const { journal } = openSession({ id, ephemeral: false, argv, cwd, version, environment });
+    const record = (event: JournalEvent): void => {
+      journal.append(event, "batched");
+      if (event.kind !== "mcp.hidden") return;
+      const places = event.places.map((place) => escapeText(place)).join(", ");
+      voice.warn(`${event.server} hides characters in its tool ${escapeText(event.tool)}: ${places}`);
+    };
+    const surroundings = { ...mcpSurroundings(asked), openSession: () => ({ id, openJournal: () => journal }) };
+    if (address !== null) {
+      const newToken = lastValue(parsed, "new-token") !== null;
+      const serving = { ...fronted, surroundings, listen: address, newToken, record, voice, json };
+      try {
+        return await serveGateway(serving);
+      } finally {
+        journal.close();
+      }
+    }
     await gateway({
-      server,
-      surroundings: { ...surroundings, openSession: () => ({ id, openJournal: () => journal }) },
+      ...fronted,
+      surroundings,
       pins: pinsIn(toolFolders(environment).state),
       client: { input: process.stdin, output: process.stdout },
-      record: (event) => journal.append(event, "batched"),
+      record,
     });
     // A client that has not gone must not keep the command alive.
     process.stdin.destroy();
@@ -88,41 +138,7 @@ function without(parsed: Parsed<string>): Parsed<string> {
   return { ...parsed, given: parsed.given.filter(({ id }) => !own.has(id)) };
 }
 
-function serverOf(parsed: Parsed<string>, { config }: Asked): McpServer {
-  const [command, ...args] = parsed.rest;
-  if (command === undefined) {
-    throw new SandboxedError("usage", "no command was given", {
-      hint: "for example: sandboxed mcp gateway -- docs-mcp",
-    });
-  }
-  const name = lastValue(parsed, "name") ?? basename(command).replace(/[^A-Za-z0-9-]/g, "-");
-  const problem = serverNameProblem(name);
-  if (problem !== null)
-    throw new SandboxedError("usage", `${escapeText(name)}: ${problem.message}`, { hint: "write --name NAME" });
-  const entry = config.mcpServers.get(name);
-  return {
-    enabled: true,
-    required: true,
-    startupTimeout: 30_000,
-    toolTimeout: 300_000,
-    protocol: "legacy",
-    enabledTools: null,
-    disabledTools: [],
-    approvalMode: "auto",
-    toolApprovalModes: new Map(),
-    arguments: new Map(),
-    ...entry,
-    name,
-    provenance: { layer: "flag", file: null, line: null, column: null, owner: "you" },
-    transport: {
-      kind: "stdio",
-      command,
-      args,
-      env: new Map(),
-      envVars: allValues(parsed, "env"),
-      cwd: null,
-      permissions: lastValue(parsed, "permissions") ?? ":isolated",
-      allowedDomains: allValues(parsed, "allow-domain"),
-    },
-  };
+/** Some addresses carry a key there. */
+function withoutQuery(url: string): string {
+  return url.replace(/\?.*$/, "");
 }

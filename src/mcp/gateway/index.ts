@@ -1,23 +1,55 @@
 import type { Readable, Writable } from "node:stream";
 import type { McpServer } from "../../config/index.ts";
-import type { JournalEvent } from "../../policy/index.ts";
+import { SandboxedError } from "../../policy/index.ts";
+import type { JournalEvent, Provenance } from "../../policy/index.ts";
 import { admitted, processOf } from "../open.ts";
+import type { AuthProviderOf } from "../open.ts";
+import type { Admission } from "../rules/identity.ts";
 import type { Pins } from "../rules/pins.ts";
 import type { McpSurroundings } from "../surroundings.ts";
+import type { Listening as HttpGateway, ListenOptions } from "./http/serve.ts";
 import { relayLines } from "./line-relay.ts";
 import { RelayRules } from "./relay-rules.ts";
 
-export interface GatewayOptions {
+interface Parts {
   readonly server: McpServer;
   readonly surroundings: McpSurroundings;
   readonly pins: Pins;
-  readonly client: { readonly input: Readable; readonly output: Writable };
+  /** Of the entry whose lists of tools hold; null where there is none. */
+  readonly entry: Provenance | null;
   readonly record: (event: JournalEvent) => void;
 }
 
+export interface GatewayOptions extends Parts {
+  readonly client: { readonly input: Readable; readonly output: Writable };
+}
+
 /** Serves one client with one server's program until either has gone. Errors: `mcp_server`, those of `prepare`. */
-export async function gateway({ server, surroundings, pins, client, record }: GatewayOptions): Promise<void> {
+export async function gateway({ client, ...parts }: GatewayOptions): Promise<void> {
+  const { server, surroundings } = parts;
   const admission = admitted(server, surroundings);
-  const rules = new RelayRules({ server, arguments: [server.arguments, admission.arguments], pins, record });
-  await relayLines(client, processOf(server, admission, surroundings), rules);
+  await relayLines(client, processOf(server, admission, surroundings), rulesOf(parts, admission));
+}
+
+export interface HttpGatewayOptions extends Parts {
+  readonly authProvider: AuthProviderOf | null;
+  readonly listen: ListenOptions;
+}
+
+/** Serves clients on this machine with a server at an address. Errors: `mcp_server`, `mcp_auth`, those of `prepare`. */
+export async function httpGateway({ authProvider, listen, ...parts }: HttpGatewayOptions): Promise<HttpGateway> {
+  const { server, surroundings } = parts;
+  const { transport } = server;
+  if (transport.kind === "stdio") throw new SandboxedError("internal", `${server.name} has no address`);
+  const admission = admitted(server, surroundings);
+  const [{ openUpstream }, { serveGateway }] = await Promise.all([
+    import("./http/upstream.ts"),
+    import("./http/serve.ts"),
+  ]);
+  const upstream = await openUpstream(server, transport, surroundings, authProvider);
+  return serveGateway(listen, { upstream, rules: rulesOf(parts, admission), timeout: server.toolTimeout });
+}
+
+function rulesOf({ server, entry, pins, record }: Parts, admission: Admission): RelayRules {
+  return new RelayRules({ server, entry, arguments: [server.arguments, admission.arguments], pins, record });
 }

@@ -3,6 +3,7 @@ import { basename, dirname, join, normalize } from "node:path";
 import { at, escapeText } from "../../policy/index.ts";
 import type { ArgumentRule, ArgumentRules } from "../../policy/index.ts";
 import { isTable } from "../catalogue.ts";
+import { folded } from "./folded.ts";
 import { wholeMatch } from "./identity.ts";
 
 /** Which rule an argument breaks, in words; null when all hold. An argument that is not given breaks none. */
@@ -17,7 +18,10 @@ export function brokenRule(rules: ArgumentRules, tool: string, given: unknown): 
   return null;
 }
 
-/** Everything that a path reaches; a name with dots in it counts as well as the way through objects. */
+/**
+ * Everything that a path reaches; a name with dots in it counts as well as the way through objects, and so does a name
+ * that some servers do not tell from the rule's: `Path` for `path`.
+ */
 function valuesAt(given: unknown, path: readonly string[]): readonly unknown[] {
   if (Array.isArray(given)) return given.flatMap((member) => valuesAt(member, path));
   if (path.length === 0) return [given];
@@ -25,7 +29,9 @@ function valuesAt(given: unknown, path: readonly string[]): readonly unknown[] {
   const found: unknown[] = [];
   for (let length = 1; length <= path.length; length++) {
     const name = path.slice(0, length).join(".");
-    if (Object.hasOwn(given, name)) found.push(...valuesAt(given[name], path.slice(length)));
+    for (const [member, value] of Object.entries(given)) {
+      if (folded(member) === folded(name)) found.push(...valuesAt(value, path.slice(length)));
+    }
   }
   return found;
 }

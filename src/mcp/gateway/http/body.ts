@@ -1,0 +1,46 @@
+import type { IncomingMessage } from "node:http";
+import { LONGEST_LINE } from "../../stdio/lines.ts";
+import { code } from "../messages.ts";
+import { Refused } from "./refused.ts";
+
+/** The text of a POST, and the bytes that say exactly this text and nothing else. Errors: `Refused`. */
+export async function readBody(request: IncomingMessage): Promise<{ readonly bytes: Buffer; readonly text: string }> {
+  const { headers } = request;
+  const type = /^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
+  if (!type.test(headers["content-type"] ?? "")) throw unread(415, "a message is application/json in UTF-8");
+  if (!/^(?:identity)?$/i.test(headers["content-encoding"] ?? "")) throw unread(415, "a message is not encoded");
+  if (Number(headers["content-length"] ?? 0) > LONGEST_LINE) throw tooLong();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no encoding was set: the stream is of bytes
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length;
+    if (size > LONGEST_LINE) throw tooLong();
+    chunks.push(chunk);
+  }
+  const bytes = Buffer.concat(chunks);
+  return { bytes, text: decoded(bytes) };
+}
+
+/** Errors: `Refused` where anything follows the head. */
+export function refuseBody({ headers }: IncomingMessage): void {
+  if (headers["transfer-encoding"] === undefined && Number(headers["content-length"] ?? 0) === 0) return;
+  throw unread(400, "only POST has a body");
+}
+
+function decoded(bytes: Buffer): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    throw new Refused(400, code.parse, "it is not UTF-8");
+  }
+}
+
+function tooLong(): Refused {
+  return unread(413, `a message is longer than ${LONGEST_LINE} bytes`);
+}
+
+/** What is still to come is not read. */
+function unread(status: number, message: string): Refused {
+  return new Refused(status, code.invalidRequest, message, { headers: { connection: "close" } });
+}

@@ -1,0 +1,84 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { escapeText, SandboxedError } from "../../../policy/index.ts";
+import { relay } from "./relay.ts";
+import type { Behind } from "./relay.ts";
+import { admit } from "./guard.ts";
+import { answerRefused, Refused } from "./refused.ts";
+import { code } from "../messages.ts";
+
+/** At a time, streams that stay open among them. */
+const MOST_EXCHANGES = 128;
+const MOST_CONNECTIONS = 512;
+const HEAD_MS = 10_000;
+const REQUEST_MS = 60_000;
+const LONGEST_HEAD = 32 * 1024;
+
+export interface ListenOptions {
+  /** A loopback address. */
+  readonly host: string;
+  readonly port: number;
+  readonly token: string;
+}
+
+export interface Listening {
+  readonly port: number;
+  /** Ends every exchange. */
+  close(): Promise<void>;
+}
+
+/** Serves clients on this machine with the server behind. Errors: `mcp_server` when the port is taken. */
+export async function serveGateway({ host, port, token }: ListenOptions, behind: Behind): Promise<Listening> {
+  const shownHost = host.includes(":") ? `[${host}]` : host;
+  let open = 0;
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { authorization } = admit(request, shownHost, token);
+    if (open >= MOST_EXCHANGES) {
+      const more = { headers: { "retry-after": "1", connection: "close" } };
+      throw new Refused(503, code.internal, `${MOST_EXCHANGES} requests are open already`, more);
+    }
+    open += 1;
+    response.once("close", () => (open -= 1));
+    await relay(request, response, authorization, behind);
+  };
+  const server = createServer(
+    {
+      insecureHTTPParser: false,
+      requireHostHeader: true,
+      maxHeaderSize: LONGEST_HEAD,
+      headersTimeout: HEAD_MS,
+      requestTimeout: REQUEST_MS,
+    },
+    (request, response) => {
+      answer(request, response).catch((error: unknown) => answerRefused(response, asRefused(error)));
+    },
+  );
+  server.maxConnections = MOST_CONNECTIONS;
+  server.listen(port, host);
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    const why = cause instanceof Error && "code" in cause ? String(cause.code) : "it cannot be opened";
+    throw new SandboxedError("mcp_server", `${shownHost}:${port} cannot be listened on: ${why}`, {
+      hint: "choose another port; with :0 one is found",
+      cause,
+    });
+  }
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a listener on a port has such an address
+  const address = server.address() as AddressInfo;
+  return {
+    port: address.port,
+    async close() {
+      server.close();
+      server.closeAllConnections();
+      await once(server, "close");
+    },
+  };
+}
+
+function asRefused(error: unknown): Refused {
+  if (error instanceof Refused) return error;
+  return new Refused(500, code.internal, escapeText(error instanceof Error ? error.message : String(error)));
+}
