@@ -5,7 +5,8 @@ import { escapeText } from "../../policy/index.ts";
 import type { JournalEvent } from "../../policy/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Command } from "../command.ts";
-import { addressedBy, listenAddress, programOf } from "../mcp/gateway-server.ts";
+import { loopbackAddress } from "../loopback-address.ts";
+import { addressedBy, programOf } from "../mcp/gateway-server.ts";
 import { mcpSurroundings } from "../mcp/open-servers.ts";
 import { serveGateway } from "../mcp/serve-gateway.ts";
 import { lastValue } from "../parse.ts";
@@ -95,7 +96,7 @@ export const mcpGateway: Command = {
     const listen = lastValue(parsed, "listen");
     const isServed = listen !== null || lastValue(parsed, "upstream") !== null;
     const fronted = isServed ? addressedBy(parsed, asked.config) : programOf(parsed, asked.config);
-    const address = isServed ? listenAddress(listen ?? "127.0.0.1:0") : null;
+    const address = isServed ? loopbackAddress("--listen", listen ?? "127.0.0.1:0") : null;
     const json = lastValue(parsed, "json") !== null;
     const voice = voiceOf("sandboxed", json);
     const id = newSessionId();

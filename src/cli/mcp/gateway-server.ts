@@ -129,14 +129,3 @@ function checkedUrl(text: string): string {
     },
   );
 }
-
-/** Errors: `usage` for what others could reach. */
-export function listenAddress(text: string): { readonly host: string; readonly port: number } {
-  const [, name = "", digits = ""] = /^(localhost|127(?:\.\d{1,3}){3}|\[::1\]):(\d{1,5})$/.exec(text) ?? [];
-  const port = Number(digits);
-  if (name !== "" && port < 65_536)
-    return { host: name === "localhost" ? "127.0.0.1" : name.replace(/[[\]]/g, ""), port };
-  throw new SandboxedError("usage", `--listen ${escapeText(text)} is no port of this machine's loopback address`, {
-    hint: "for example: --listen 127.0.0.1:3902; from elsewhere, come through a tunnel that knows who you are",
-  });
-}

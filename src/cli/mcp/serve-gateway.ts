@@ -42,7 +42,8 @@ export async function serveGateway(serving: Serving): Promise<Result> {
   const configuration = { url: `${place}/mcp`, headers: { Authorization: `Bearer ${token.text}` } };
   const isSeen = token.isNew || process.stderr.isTTY;
   if (json) {
-    voice.report({ schemaVersion: 1, name: server.name, ...configuration, address: `${place}/${token.text}/mcp` });
+    const address = `${place}/${token.text}/mcp`;
+    voice.report({ listening: configuration.url, token: token.text, address, name: server.name });
   } else {
     voice.say(`${server.name} is at ${place}/mcp for clients of this machine that know the token`);
     if (isSeen) {
