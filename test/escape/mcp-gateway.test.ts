@@ -102,11 +102,7 @@ describe("a tool that may not be called", () => {
       { headers: { "mcp-param-path": "/etc/passwd" } },
     ],
     ["with a header twice", callText("read", { path: "/srv/a" }), { headers: { "mcp-name": ["read", "write"] } }],
-    [
-      "by a GET that says it is a POST",
-      null as unknown as string,
-      { method: "GET", headers: { "x-http-method-override": "POST" } },
-    ],
+    ["by a GET that says it is a POST", null, { method: "GET", headers: { "x-http-method-override": "POST" } }],
     ["by PUT", callText("write"), { method: "PUT" }],
     ["in what a GET brings along", callText("write"), { method: "GET", headers: { "transfer-encoding": "chunked" } }],
   ])("%s", async (_, body, asked) => {
