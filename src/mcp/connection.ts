@@ -13,6 +13,8 @@ export type ServerState = "not_started" | "starting" | "connected" | "authentica
 /** A way to a server, opened anew for each connection. */
 export interface OpenedWay {
   readonly transport: Transport;
+  /** What it did that ended the connection. */
+  readonly failure: () => Error | null;
   /** Why the other side went, as far as it said. */
   readonly lastWords: () => string;
 }
@@ -238,11 +240,7 @@ export class Connection {
 
   /** With the server's name, what went wrong, and what its program said last. */
   #named(error: unknown): SandboxedError {
-    const transport = this.#way?.transport;
-    const why =
-      transport !== undefined && "failure" in transport && transport.failure instanceof Error
-        ? transport.failure
-        : error;
+    const why = this.#way?.failure() ?? error;
     const isLogin = wantsLogin(error);
     const said = this.#way?.lastWords().trim().split("\n").at(-1) ?? "";
     const message = why instanceof Error ? why.message : String(why);
@@ -258,8 +256,7 @@ export class Connection {
 
 function wantsLogin(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  const isRefused = "status" in error && error.status === 401;
-  return isRefused || error.name === "UnauthorizedError" || /\b401\b|unauthorized/i.test(error.message);
+  return ("status" in error && error.status === 401) || error.name === "UnauthorizedError";
 }
 
 /** Not delivered; or refused over HTTP because the session is one that the server no longer knows. */

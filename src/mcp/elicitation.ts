@@ -9,6 +9,9 @@ import { isTable } from "./catalogue.ts";
  */
 export type Elicit = (server: string, params: ElicitRequestParams, signal: AbortSignal) => Promise<ElicitResult>;
 
+/** Questions of one server that wait at the same time: nobody answers more. */
+const MOST_OPEN = 8;
+
 /** Characters of a question: nobody reads more. */
 const MOST_ASKED = 20_000;
 
@@ -22,6 +25,7 @@ interface Working {
 /** Servers' questions, put to whoever answers for the session whose call they work on. */
 export class SessionQuestions {
   readonly #working = new Map<string, Set<Working>>();
+  readonly #open = new Map<string, number>();
 
   /** While `act` goes on, what the server asks is asked for this call. */
   async during<T>(server: string, context: ToolContext, act: () => Promise<T>): Promise<T> {
@@ -45,6 +49,9 @@ export class SessionQuestions {
     const question = questionOf(server, params);
     if (question === null) return cancelled;
     const { context, over } = last;
+    const open = this.#open.get(server) ?? 0;
+    if (open >= MOST_OPEN) return cancelled;
+    this.#open.set(server, open + 1);
     try {
       const withdraw = AbortSignal.any([signal, over.signal]);
       const { approve, content } = await context.ask({ kind: "checkpoint", ...question }, withdraw);
@@ -54,6 +61,8 @@ export class SessionQuestions {
       return { action: "accept", content: content as AcceptedContent };
     } catch {
       return cancelled;
+    } finally {
+      this.#open.set(server, (this.#open.get(server) ?? 1) - 1);
     }
   };
 }

@@ -49,7 +49,8 @@ async function openStdio(server: McpServer, admission: Admission, surroundings: 
   const { parseJSONRPCMessage } = await import("@modelcontextprotocol/client");
   const process = processOf(server, admission, surroundings);
   const parse = (value: unknown): JSONRPCMessage => parseJSONRPCMessage(value);
-  return { transport: new StdioTransport(process, parse), lastWords: () => process.lastWords() };
+  const transport = new StdioTransport(process, parse);
+  return { transport, failure: () => transport.failure, lastWords: () => process.lastWords() };
 }
 
 /** The program of an admitted server, to be started. Errors: `mcp_server`. */
@@ -75,7 +76,12 @@ async function openHttp(
 ): Promise<OpenedWay> {
   const { StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
   const url = new URL(transport.url);
-  const fetch = await fetchFor(server, transport, surroundings);
+  let failure: Error | null = null;
+  const fetch = await fetchFor(server, transport, surroundings, (error) => {
+    failure ??= error;
+    // Whoever waits for an answer on that stream would wait for it in vain.
+    void way.close().catch(() => {});
+  });
   // A token that the entry names is the one to send.
   const headers = headersOf(server, transport, surroundings.environment);
   const isNamed = Object.keys(headers).some((header) => header.toLowerCase() === "authorization");
@@ -91,7 +97,7 @@ async function openHttp(
       maxRetries: 5,
     },
   });
-  return { transport: way, lastWords: () => "" };
+  return { transport: way, failure: () => failure, lastWords: () => "" };
 }
 
 /** What reaches a server and, where its entry names one, the authorization server that goes with it. */
@@ -99,14 +105,17 @@ export async function fetchFor(
   server: McpServer,
   { url, oauth }: McpHttp,
   surroundings: McpSurroundings,
+  onBroken: (error: Error) => void = () => {},
 ): Promise<DoorFetch> {
-  const [{ makeGate, makeResolver, parseHosts }, { doorFetch }] = await Promise.all([
+  const [{ makeGate, makeResolver, parseHosts }, { doorFetch }, { boundedFetch }] = await Promise.all([
     import("../network/index.ts"),
     import("./http/door-fetch.ts"),
+    import("./http/bounded.ts"),
   ]);
   const places = [url, ...(oauth.issuer === null ? [] : [oauth.issuer])].map((place) => new URL(place));
   const { resolved } = prepare({ ...httpRequest(server, places, surroundings), session: { id: "" } });
-  return doorFetch(makeGate({ policy: resolved, resolver: makeResolver({ hosts: parseHosts(hostsText()) }) }));
+  const gate = makeGate({ policy: resolved, resolver: makeResolver({ hosts: parseHosts(hostsText()) }) });
+  return boundedFetch(doorFetch(gate), onBroken);
 }
 
 function hostsText(): string {

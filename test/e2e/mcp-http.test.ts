@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { McpServers } from "../../src/mcp/index.ts";
+import { startBad } from "../mcp/bad-http-server.ts";
 import { listen, startEverything, startModern } from "../mcp/http-servers.ts";
 import type { Listening } from "../mcp/http-servers.ts";
 import { onStage } from "../stage/index.ts";
@@ -161,6 +162,38 @@ describe("a server that sends its client somewhere else", () => {
       expect(asked.length).toBeGreaterThan(0);
     } finally {
       await Promise.all([other.close(), server.close()]);
+    }
+  });
+});
+
+describe("a bad server at an address is bounded and named", () => {
+  it.each<[how: string, refused: RegExp | null]>([
+    ["good", null],
+    ["odd events", null],
+    ["hang", /MCP server hub: .*timed out/],
+    ["close", /MCP server hub: /],
+    ["cut", /MCP server hub: /],
+    ["deep", /MCP server hub: .*levels/],
+    ["twice", /MCP server hub: .*twice/],
+    ["large", /MCP server hub: a message is longer than 16777216 bytes/],
+    ["error page", /MCP server hub: a message is longer than 262144 bytes/],
+    ["large event", /MCP server hub: a message is longer than 16777216 bytes/],
+    ["flood of odd events", /MCP server hub: 100 events of the server's were no messages/],
+  ])("that answers: %s", async (how, refused) => {
+    const server = await startBad();
+    try {
+      await withServers(entry(server.url, "tool_timeout_sec = 3"), async (servers) => {
+        const still = { content: [{ text: "still here" }] };
+        const began = performance.now();
+        const answer = call(servers, "mcp.hub.odd", { how });
+        if (refused === null) expect(await answer).toMatchObject(still);
+        else await expect(answer).rejects.toThrow(refused);
+        expect(performance.now() - began).toBeLessThan(how === "hang" ? 4500 : 2500);
+        expect(server.taken()).toBeLessThan(40 * 1024 * 1024);
+        expect(await call(servers, "mcp.hub.odd", { how: "good" })).toMatchObject(still);
+      });
+    } finally {
+      await server.close();
     }
   });
 });
