@@ -223,7 +223,10 @@ export class Channel {
     const grant = this.grants.byId(id);
     const own = call.asWaiting().grant;
     if (grant === null || grant === own || !lineage(grant).includes(own)) return false;
-    this.grants.end(grant, new SessionError("revoked", "the token was taken back"));
+    this.grants.end(
+      grant,
+      new SessionError("revoked", "the token was taken back", { rule: `grant ${id} was revoked` }),
+    );
     return true;
   }
 

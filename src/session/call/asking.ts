@@ -22,7 +22,9 @@ export async function askQuestion(context: SessionContext, draft: Draft, signal:
   const onAbort = (): void => withdrawn.abort(signal.reason);
   if (signal.aborted) onAbort();
   else signal.addEventListener("abort", onAbort, { once: true });
-  const late = new SessionError("timed_out", "nobody answered in time");
+  const late = new SessionError("timed_out", "nobody answered in time", {
+    rule: timeout < context.maxPause ? `the question's own timeout: ${timeout} ms` : `limits.max_pause: ${timeout} ms`,
+  });
   const timer = setTimeout(() => withdrawn.abort(late), Math.min(timeout, LONGEST_TIMER)).unref();
   const goOn = context.clock.pause();
   let outcome: "approved" | "denied" | "timed_out" | "aborted" = "aborted";

@@ -1,7 +1,8 @@
 import type { Durability } from "../../policy/index.ts";
 import type { SessionContext } from "../context.ts";
 import { SessionError } from "../error.ts";
-import { admit, admitFree } from "../grant/admit.ts";
+import { formatCapability } from "../capability/text.ts";
+import { admit, admitFree, narrowest } from "../grant/admit.ts";
 import type { Grant } from "../grant/grant.ts";
 import type { Grants } from "../grant/grants.ts";
 import type { HeldCapability } from "../grant/held.ts";
@@ -61,7 +62,7 @@ export class Calls {
   end(grant: Grant | null, held: HeldCapability | null, why: SessionError): void {
     for (const call of this.#open) {
       const isMeant = grant === null || (held === null ? call.grant === grant : call.admission.used.includes(held));
-      if (isMeant && call.end(why)) this.#close(call, why.code);
+      if (isMeant && call.end(held === null ? why : wanting(why, call))) this.#close(call, why.code);
     }
   }
 
@@ -154,24 +155,35 @@ export class Calls {
     }
   }
 
-  async #ask(call: OpenCall, act: Act): Promise<void> {
-    const reply = await askQuestion(
-      this.#context,
-      {
-        kind: "approval",
-        text: act.title,
-        data: act.data ?? null,
-        diff: act.diff ?? null,
-        schema: null,
-        timeout: null,
-        holder: call.grant.id,
-        call: call.id,
-      },
-      call.signal,
-    );
-    if (reply.approve) return;
-    throw new SessionError("approval_denied", "it was not approved", { data: { by: reply.by } });
+  /** Errors: those of asking and `approval_denied`, with the capability that would have asked nobody. */
+  async #ask(call: OpenCall, { title, data, diff }: Act): Promise<void> {
+    const act = { kind: "approval", text: title, data: data ?? null, diff: diff ?? null, schema: null } as const;
+    const asker = { holder: call.grant.id, call: call.id };
+    try {
+      const reply = await askQuestion(this.#context, { ...act, ...asker, timeout: null }, call.signal);
+      if (reply.approve) return;
+      throw new SessionError("approval_denied", "it was not approved", { data: { by: reply.by } });
+    } catch (error) {
+      call.requireOpen();
+      throw error instanceof SessionError ? wanting(error, call, ruleOf(call)) : error;
+    }
   }
+}
+
+/** The same refusal with what the call would have to hold. */
+function wanting(
+  { code, message, detail }: SessionError,
+  call: OpenCall,
+  rule: string | null = detail.rule ?? null,
+): SessionError {
+  const { capability: kind } = call.definition;
+  const capability = kind === null ? null : narrowest(kind, call.subjects[0] ?? null);
+  return new SessionError(code, message, { ...detail, rule, capability });
+}
+
+/** What wanted somebody's yes. */
+function ruleOf({ grant, admission }: OpenCall): string {
+  return `grant ${grant.id}: ${admission.asking.map(({ capability }) => formatCapability(capability)).join(", ")}`;
 }
 
 function argumentsOf(params: JsonObject): JsonObject {

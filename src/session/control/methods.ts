@@ -34,7 +34,8 @@ export function controlCaller(channel: Channel, door: DoorOf, cancel: () => void
         const id = new Params("control.revoke", params, ["grant"]).text("grant", 100);
         const grant = channel.grants.byId(id);
         if (grant === null) throw new SessionError("not_found", `there is no grant ${id}`);
-        channel.grants.end(grant, new SessionError("revoked", "the session's owner took the token back"));
+        const rule = `grant ${id} was revoked`;
+        channel.grants.end(grant, new SessionError("revoked", "the session's owner took the token back", { rule }));
         return { revoked: true };
       },
     ],

@@ -107,6 +107,7 @@ export class QuestionRoom implements Questioner {
 
 function nobody(): SessionError {
   return new SessionError("nobody_to_ask", "nobody is there to answer", {
+    rule: "a question needs somebody who can answer it",
     hint: "start the run in a terminal, or answer with sandboxed session reply",
   });
 }
