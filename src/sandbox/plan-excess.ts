@@ -10,6 +10,7 @@ import type { LaunchPlan } from "./plan.ts";
 export function planExcess(built: LaunchPlan, allowed: LaunchPlan): string | null {
   if (built.backend !== allowed.backend) return `it is held by ${built.backend}, not by ${allowed.backend}`;
   if (built.network === "full" && allowed.network !== "full") return "it has the host's network";
+  if (allowed.landlock && !built.landlock) return "it has no second wall";
   const paths = [...built.mounts, ...allowed.mounts].map(({ to }) => to);
   const seen = paths.find((path) => accessAt(built, path) > accessAt(allowed, path));
   if (seen !== undefined) return seen;

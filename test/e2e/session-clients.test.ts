@@ -169,7 +169,39 @@ it("every recipe of docs/session.md for the shell works as it stands", () =>
     expect(stdout.replace(/\s/g, ""), stderr).toBe('{}{}{"found":true,"value":{"seen":3}}{}');
   }));
 
+/** What programs written against such a channel look like; the examples are these, and what they need before. */
+const programs = {
+  "investigate.py": `session = codex.connect(channel=os.environ["CODEX_CHANNEL"], token=os.environ["CODEX_TOKEN"])
+for page in range(0, 3):
+    rows = session.tool("mcp.Entity_List", {"from": page * 50, "pageSize": 50})
+    if suspicious(rows):
+        reply = session.checkpoint("Investigate these rows?", rows[:5])
+        if reply.approve:
+            session.tool("mcp.Entity_Get", {"id": reply.id})
+`,
+  "patch_all.py": `for path in session.glob("src/**/*.ts"):
+    before = session.read(path)
+    patch = make_patch(before)
+    if patch:
+        reply = session.checkpoint(f"Apply patch to {path}?", patch.summary)
+        if reply.approve:
+            session.tool("apply_patch", {"path": path, "patch": patch.text})
+`,
+  "orphans.py": `users = session.tool("mcp.Entity_List", {"entityType": "User"})
+schedules = session.tool("mcp.Entity_List", {"entityType": "Schedule"})
+session.summarize("Orphaned users", find_orphans(users, schedules)[:20])
+`,
+};
+
 describe("the programs of examples/session", () => {
+  it.each(Object.entries(programs))("%s is such a program, byte for byte", (name, text) => {
+    const example = readFileSync(join(tool(), "examples/session", name), "utf8");
+    const before = example.slice(0, -text.length);
+    expect(example).toBe(before + text);
+    // Imports, definitions and the connection: nothing of the program is done elsewhere.
+    expect(before).not.toMatch(/session\.|^(?:for|if|while) /m);
+  });
+
   const host = (stage: Stage, script: string, environment: Readonly<Record<string, string>> = {}) => {
     for (const name of [script]) stage.write(name, readFileSync(join(tool(), "examples/session", name), "utf8"));
     const { stdout, stderr, status } = stage.plain(

@@ -4,6 +4,7 @@ import { absolutePath } from "../../src/policy/index.ts";
 import { parseCapability } from "../../src/session/capability/text.ts";
 import { SessionError } from "../../src/session/error.ts";
 import { admit } from "../../src/session/grant/admit.ts";
+import type { Admission } from "../../src/session/grant/admit.ts";
 import type { Grant } from "../../src/session/grant/grant.ts";
 import { Grants } from "../../src/session/grant/grants.ts";
 
@@ -143,6 +144,20 @@ describe("a derived token", () => {
         `tools=${scope.join(",")}${calls === null ? "" : `:calls=${calls}`}${expires === null ? "" : `:expires=${expires}ms`}`,
     );
   const level = fc.array(capability, { minLength: 1, maxLength: 3 });
+  const path = fc.constantFrom("/w/a", "/w/src/a", "/w/src/b", "/w/src/deep/c", "/x/a");
+  const patching = fc
+    .record({
+      scope: fc.uniqueArray(fc.constantFrom("**", "src/**", "src/*", "a", "/x/*", "src/deep/c"), {
+        minLength: 1,
+        maxLength: 2,
+      }),
+      rate: fc.option(fc.integer({ min: 1, max: 3 })),
+      approval: fc.constantFrom("never", "once", "always"),
+    })
+    .map(
+      ({ scope, rate, approval }) =>
+        `patch=${scope.join(",")}${rate === null ? "" : `:rate=${rate}/20ms`}:approval=${approval}`,
+    );
 
   it("never does what its parents could not", () => {
     fc.assert(
@@ -160,6 +175,40 @@ describe("a derived token", () => {
             clock.now += later;
             if (derived === null || outcome(() => admit(derived, "tools", [tool], clock.now)) !== "ok") continue;
             for (const grant of alone) expect(outcome(() => admit(grant, "tools", [tool], clock.now))).toBe("ok");
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("is asked about wherever a parent would be, of several files at once too", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.array(patching, { minLength: 1, maxLength: 3 }), { minLength: 2, maxLength: 4 }),
+        fc.array(fc.tuple(fc.uniqueArray(path, { minLength: 1, maxLength: 3 }), fc.nat(8), fc.boolean()), {
+          maxLength: 20,
+        }),
+        (levels, calls) => {
+          const clock = { now: 0 };
+          const { make } = grantsAt(clock);
+          const alone = levels.map((texts) => make(texts).grant);
+          let derived = make(levels[0] ?? []).grant;
+          for (const texts of levels.slice(1)) derived = make(texts, derived).grant;
+          for (const [paths, later, isApproved] of calls) {
+            clock.now += later;
+            let own: Admission | null = null;
+            try {
+              own = admit(derived, "patch", paths, clock.now);
+            } catch {
+              continue;
+            }
+            for (const grant of alone) {
+              const theirs = admit(grant, "patch", paths, clock.now);
+              expect(own.asking.length).toBeGreaterThanOrEqual(theirs.asking.length);
+              if (isApproved) for (const held of theirs.asking) held.approve();
+            }
+            if (isApproved) for (const held of own.asking) held.approve();
           }
         },
       ),
