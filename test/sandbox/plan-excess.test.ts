@@ -51,11 +51,11 @@ const plan = fc
     landlock: fc.boolean(),
     limits,
   })
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a plan these are what one may have more of than another
-  .map(
-    ({ environment, ...rest }) =>
-      ({ backend: "bwrap", ...rest, environment: environment.map((name) => [name, "x"]) }) as unknown as LaunchPlan,
-  );
+  .map(({ environment, ...rest }) => {
+    const some = { backend: "bwrap", ...rest, environment: environment.map((name) => [name, "x"]) };
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- of a plan these are what one may have more of than another
+    return some as unknown as LaunchPlan;
+  });
 
 /** What each place is after all steps, done one by one: the host's to be written (2), to be read (1), or none of it. */
 function tree({ mounts }: LaunchPlan): ReadonlyMap<string, number> {
@@ -78,14 +78,14 @@ function isWider(one: LaunchPlan, other: LaunchPlan): boolean {
     writable.some((root) => isWithin(absolutePath(path), root)),
   ]);
   const reaches = universe.some((path) => open?.(path).some((is, at) => is && closed?.(path)[at] !== true) ?? false);
-  const names = Object.keys(one.limits) as readonly (keyof LaunchPlan["limits"])[];
+  const bounds = new Map(Object.entries(other.limits));
   return (
     universe.some((path) => (mine.get(path) ?? 0) > (theirs.get(path) ?? 0)) ||
     reaches ||
     (one.network === "full" && other.network !== "full") ||
     (other.landlock && !one.landlock) ||
     one.environment.some(([name]) => !other.environment.some(([known]) => known === name)) ||
-    names.some((name) => most(one.limits[name]) > most(other.limits[name]))
+    Object.entries(one.limits).some(([name, value]) => most(value) > most(bounds.get(name) ?? null))
   );
 }
 
