@@ -71,10 +71,14 @@ export async function serveHttp(
     if (body?.ok === false) {
       return send(refusal(body.status, body.status === 413 ? -32_000 : -32_700, body.message), outgoing);
     }
-    const fetch = async (request: Request): Promise<Response> =>
-      (await isLegacyRequest(request, body?.value))
-        ? sessions.serve({ request, body: body?.value, auth, over })
-        : modern.fetch(request, { authInfo: auth, parsedBody: body?.value });
+    const fetch = async (request: Request): Promise<Response> => {
+      const response = (await isLegacyRequest(request, body?.value))
+        ? await sessions.serve({ request, body: body?.value, auth, over })
+        : await modern.fetch(request, { authInfo: auth, parsedBody: body?.value });
+      // Node holds a head back until there is a body, which a stream of notices may not have for long.
+      setImmediate(() => outgoing.headersSent && outgoing.flushHeaders());
+      return response;
+    };
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the same, to who does not tell absent from undefined
     return toNodeHandler({ fetch })(incoming as NodeIncomingMessageLike, outgoing, body?.value);
   };
