@@ -17,7 +17,7 @@ const late = {
   "spawned-run": "src/spawned-run.ts",
   "summary-text": "src/cli/summary-text.ts",
   recover: "src/audit/recover.ts",
-  reload: "src/cli/reload.ts",
+  reload: "src/reload/reload.ts",
 };
 
 const loadedLate = {

@@ -25,7 +25,8 @@ export {
 } from "./policy/index.ts";
 export type * from "./policy/index.ts";
 export { equip, prepare, run, start } from "./library.ts";
-export type { LaunchRequest, RunOptions } from "./library.ts";
+export type { LaunchRequest, LaunchStart, RunOptions } from "./library.ts";
+export type { RequirementsChange } from "./reload/index.ts";
 export type { ChannelRequest, Equipment } from "./run.ts";
 export { allTools, localTools } from "./session/index.ts";
 export type {

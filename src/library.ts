@@ -1,9 +1,10 @@
 import { bindPolicy, checkPrepared } from "./gate/index.ts";
-import type { Managed } from "./gate/index.ts";
 import { isKept } from "./audit/index.ts";
 import { managedEvents, recordingManaged, reportingDoor } from "./managed-run.ts";
 import { SandboxedError } from "./policy/index.ts";
-import type { JournalEvent, Policy } from "./policy/index.ts";
+import type { Journal, JournalEvent, Policy } from "./policy/index.ts";
+import { guardedDoor, holdToRequirements, isUpToDate, latestOf, LiveTerms, noting } from "./reload/index.ts";
+import type { DecideAgain, FileAnswer, GuardedDoor, RequirementsChange, Terms } from "./reload/index.ts";
 import {
   equip as equipLaunch,
   MOST_ATTEMPTS,
@@ -17,7 +18,7 @@ import type { AnswerQuestion, Answerer } from "./session/index.ts";
 import { openSession } from "./audit/index.ts";
 import { version } from "./generated/version.ts";
 import type { Spawning } from "./spawned-run.ts";
-import { prepare as prepareLaunch } from "./sandbox/index.ts";
+import { prepare as prepareLaunch, StaleLaunch } from "./sandbox/index.ts";
 import type { Launchable, Prepared, PrepareRequest, Running, RunOutcome, StartRequest } from "./sandbox/index.ts";
 
 /** A run as a program asks for it; its policy is bound by the ceiling and the requirements of this machine. */
@@ -26,45 +27,61 @@ export interface LaunchRequest extends PrepareRequest<Policy> {
   readonly requirements?: string | null;
 }
 
+/** How a launch is started, and what its owner wants to hear. */
+export interface LaunchStart extends StartRequest {
+  /** Told when requirements change while the program runs; what they forbid is in force by then. */
+  readonly onRequirements?: (change: RequirementsChange) => void;
+}
+
 /** One run as a host asks for it. */
 export interface RunOptions
-  extends Omit<LaunchRequest, "session">, StartRequest, Partial<Omit<ChannelRequest, "answerers">> {
+  extends Omit<LaunchRequest, "session">, LaunchStart, Partial<Omit<ChannelRequest, "answerers">> {
   /** Asked for an answer when the program, or one of its capabilities, wants one; null leaves it to others. */
   readonly onCheckpoint?: AnswerQuestion;
 }
 
 /** What is known of a launch that came through the gate. */
 interface Issued {
-  readonly managed: Managed;
+  readonly terms: Terms;
   readonly audit: "default" | "required";
   /** For its journal. */
   readonly events: readonly JournalEvent[];
-  /** What programs are started from that it has besides. */
-  readonly request: Spawning["request"];
+  readonly request: Omit<PrepareRequest, "policy">;
+  /** What it was decided from, and when. */
+  readonly files: readonly FileAnswer[];
+  readonly decided: number;
+  readonly bind: (how: Partial<Parameters<DecideAgain>[0]>) => ReturnType<typeof bindPolicy>;
 }
 
 const issued = new WeakMap<object, Issued>();
 
-/** What `equip` returned besides: nobody else serves a door, or holds up a run's clock. */
-const equipped = new WeakSet<object>();
+/** What `equip` returned besides, and the terms it lives by: nobody else serves a door, or holds up a run's clock. */
+const equipped = new WeakMap<object, LiveTerms>();
 
 /**
  * Decides everything and starts nothing; `start` takes the result as it is. Errors: those of `bindPolicy`, of the
  * sandbox's `prepare`, `ceiling_exceeded`, `requirements_conflict`.
  */
 export async function prepare(request: LaunchRequest): Promise<Prepared> {
-  const { policy, managed, audit, warnings } = await bindPolicy(request.policy, {
-    environment: request.environment,
-    cwd: request.cwd,
-    requirementsFile: request.requirements ?? null,
-  });
-  const prepared = prepareLaunch({ ...request, policy });
+  const files: FileAnswer[] = [];
+  const decided = Date.now();
+  const { policy: asked, requirements: requirementsFile = null, ...rest } = request;
+  const about = { environment: new Map(request.environment), cwd: request.cwd, requirementsFile };
+  const bind: Issued["bind"] = (how) => bindPolicy(asked, { ...about, ...how });
+  const { policy, managed, audit, warnings, requirements } = await bind({ read: noting(files) });
+  const prepared = prepareLaunch({ ...rest, policy });
   const cut = checkPrepared(policy, prepared);
   const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };
-  const { cwd, environment, workspaceRoots, workspace, backend } = request;
-  const spawned = { policy, cwd, environment: new Map(environment), workspaceRoots, workspace, backend };
   const launch = { ...prepared, ...told };
-  return issue(launch, { managed, audit, events: managedEvents(managed, prepared), request: spawned });
+  return issue(launch, {
+    terms: { policy, managed, requirements },
+    audit,
+    events: managedEvents(managed, prepared),
+    request: { ...rest, environment: about.environment },
+    files: latestOf(files),
+    decided,
+    bind,
+  });
 }
 
 /**
@@ -77,23 +94,74 @@ export async function equip(
   session = "",
 ): Promise<Equipment> {
   const known = requireIssued(prepared);
-  const equipment = await equipLaunch(prepared, wanted, session, spawningOf(known, wanted));
+  const live = new LiveTerms(known.terms);
+  const equipment = await equipLaunch(prepared, wanted, session, spawningOf(known, live, wanted));
   issue(equipment.launchable, known);
-  const serveDoor = reportingDoor(equipment.serveDoor, known.managed);
-  for (const part of [serveDoor, equipment.companion]) if (part !== undefined) equipped.add(part);
+  const serveDoor = reportingDoor(equipment.serveDoor, known.terms.managed);
+  for (const part of [serveDoor, equipment.companion]) if (part !== undefined) equipped.set(part, live);
   return { ...equipment, serveDoor };
 }
 
 /**
- * Starts the program of a launch that was prepared; the result streams. `equip` it first. Errors: `policy_invalid` for
- * a launch, a door or a companion of somebody else's making.
+ * Starts the program of a launch that was prepared; the result streams. `equip` it first. While it runs it is held to
+ * its requirements. Errors: `policy_invalid` for a launch, a door or a companion of somebody else's making;
+ * `StaleLaunch` where requirements have changed since it was prepared.
  */
-export function start(request: StartRequest, launchable: Launchable): Running {
-  const { audit, events } = requireIssued(launchable);
-  const { serveDoor, companion } = request;
+export function start(request: LaunchStart, launchable: Launchable): Running {
+  const known = requireIssued(launchable);
+  const { files, decided, events, audit } = known;
+  const { serveDoor, companion, onRequirements = () => {}, ...rest } = request;
   for (const part of [serveDoor, companion]) if (part !== undefined && !equipped.has(part)) throw foreign();
-  const session = recordingManaged(audit === "required" ? keptSession(request.session) : request.session, events);
-  return startLaunch({ ...request, session }, launchable);
+  if (!isUpToDate(files)) throw new StaleLaunch();
+  const required = audit === "required" ? keptSession(request.session) : request.session;
+  const { session, isOnDisk } = watchedSession(recordingManaged(required, events));
+  const parts = { ...(serveDoor !== undefined && { serveDoor }), ...(companion !== undefined && { companion }) };
+  const running = startLaunch({ ...rest, ...parts, session }, launchable);
+  const door = doorOf(running, launchable);
+  const live = companion === undefined ? undefined : equipped.get(companion);
+  const held = holdToRequirements({
+    running: { ...running, door: async () => (await door())?.forRequirements ?? null },
+    files,
+    decided,
+    from: () =>
+      Promise.resolve({
+        terms: live ?? new LiveTerms(known.terms),
+        request: known.request,
+        decide: (how) => decideAgain(known, isOnDisk, how),
+      }),
+    tell: onRequirements,
+  });
+  const close = (): void => void held.close();
+  running.outcome.then(close, close);
+  return { ...running, door: async () => (await door())?.forHost ?? null };
+}
+
+/** Both views of the run's door, made when somebody asks first. */
+function doorOf({ door }: Running, { known }: Launchable): () => Promise<GuardedDoor | null> {
+  let made: Promise<GuardedDoor | null> | null = null;
+  return () => {
+    made ??= Promise.all([door(), known()]).then(([service, { resolved }]) =>
+      service === null ? null : guardedDoor(service, resolved),
+    );
+    return made;
+  };
+}
+
+async function decideAgain({ bind }: Issued, isOnDisk: () => boolean, how: Parameters<DecideAgain>[0]): Promise<Terms> {
+  const { policy, managed, requirements, audit } = await bind(how);
+  if (audit === "required" && !isOnDisk()) throw notKept();
+  return { policy, managed, requirements };
+}
+
+/** The session, and whether its journal is one that is kept. */
+function watchedSession(session: StartRequest["session"]) {
+  let journal: Journal | null = null;
+  const openJournal: typeof session.openJournal = () => {
+    const opened = session.openJournal();
+    journal = opened;
+    return opened;
+  };
+  return { session: { ...session, openJournal }, isOnDisk: () => journal !== null && isKept(journal) };
 }
 
 /** A session whose journal is on disk when the program starts. */
@@ -104,11 +172,15 @@ function keptSession(session: StartRequest["session"]): StartRequest["session"] 
       const journal = session.openJournal();
       if (isKept(journal)) return journal;
       journal.close();
-      throw new SandboxedError("requirements_conflict", 'audit = "required": the journal of this run is not kept', {
-        hint: "hand in the journal that openSession() returns, without ephemeral",
-      });
+      throw notKept();
     },
   };
+}
+
+function notKept(): SandboxedError {
+  return new SandboxedError("requirements_conflict", 'audit = "required": the journal of this run is not kept', {
+    hint: "hand in the journal that openSession() returns, without ephemeral",
+  });
 }
 
 /** Runs the program to its end. What it handed to its session is in the outcome. */
@@ -136,12 +208,12 @@ export async function run(request: RunOptions): Promise<RunOutcome> {
 }
 
 /** The sessions of programs that the program starts are the tool's own, as are those of its command line. */
-function spawningOf({ request, managed, audit }: Issued, wanted: ChannelRequest | null): Spawning {
+function spawningOf({ request, audit }: Issued, live: LiveTerms, wanted: ChannelRequest | null): Spawning {
   const { cwd, environment } = request;
   const ephemeral = wanted?.ephemeral === true && audit !== "required";
   return {
     request,
-    managed,
+    live,
     openSession: (opening) => ({
       id: opening.id,
       openJournal: () => openSession({ ...opening, ephemeral, cwd, version, environment }).journal,

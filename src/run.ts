@@ -78,7 +78,7 @@ async function openChannel(
   const { openRunChannel } = await import("./session/index.ts");
   const { resolved, oracle, plan, folders } = prepared;
   const { ephemeral = false, ...rest } = wanted;
-  return openRunChannel({
+  const channel = await openRunChannel({
     ...rest,
     ...(spawning !== null && {
       spawner: async () => (await import("./spawned-run.ts")).spawnerOf(spawning, { id, plan }),
@@ -90,6 +90,13 @@ async function openChannel(
     doorPort: plan.door?.proxyPort ?? null,
     state: ephemeral ? null : folders.state,
   });
+  await spawning?.live.join({
+    narrow: (_, narrower) => {
+      if (narrower !== null) channel.narrow(narrower);
+      return Promise.resolve([]);
+    },
+  });
+  return channel;
 }
 
 async function equipNetwork(prepared: Prepared, channel: ReadyChannel | null): Promise<Equipment> {

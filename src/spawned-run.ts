@@ -2,22 +2,33 @@
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { checkPrepared } from "./gate/index.ts";
-import type { Managed } from "./gate/index.ts";
 import { managedEvents, recordingManaged, reportingDoor } from "./managed-run.ts";
 import { serveLoopbackSession } from "./network/index.ts";
 import { SandboxedError } from "./policy/index.ts";
 import { streamsOf } from "./program-streams.ts";
+import type { LiveTerms, Part, Terms } from "./reload/index.ts";
 import { equipFor, MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "./run.ts";
 import type { ReadyChannel } from "./run.ts";
 import { planExcess, prepare } from "./sandbox/index.ts";
-import type { Companion, LaunchPlan, Prepared, PrepareRequest, RunSession, StaleLaunch } from "./sandbox/index.ts";
+import type {
+  Companion,
+  LaunchPlan,
+  Prepared,
+  PrepareRequest,
+  Running,
+  RunSession,
+  StaleLaunch,
+} from "./sandbox/index.ts";
 import type { AgentChannel, AgentEnd, AgentOutput, AgentRequest, Spawner } from "./session/index.ts";
 
 /** What a run was decided from, for programs that it is to have besides. */
 export interface Spawning {
-  /** Its policy has been through the gate, and bounds each of them as it bounds the run. */
-  readonly request: Pick<PrepareRequest, "policy" | "cwd" | "environment" | "workspaceRoots" | "workspace" | "backend">;
-  readonly managed: Managed;
+  readonly request: Pick<
+    PrepareRequest,
+    "cwd" | "environment" | "workspaceFrom" | "workspaceRoots" | "workspace" | "backend"
+  >;
+  /** Its policy has been through the gate, and bounds each of them as it bounds the run, now and when it becomes less. */
+  readonly live: LiveTerms;
   /** A session, with its journal, for one of them; `parent` is the run's. */
   readonly openSession: (opening: {
     readonly id: string;
@@ -55,21 +66,31 @@ async function runOnce(
   stale: StaleLaunch | null,
 ): Promise<AgentEnd> {
   const [program, ...words] = command;
-  const { managed, request } = spawning;
+  const { live } = spawning;
+  const { cwd, environment, workspaceFrom, workspaceRoots, workspace, backend } = spawning.request;
   if (signal.aborted) return stopped;
-  const prepared = prepare({
-    ...request,
+  const { terms, generation } = live;
+  const { policy, managed } = terms;
+  const asked: Omit<PrepareRequest, "policy"> = {
+    cwd,
+    environment,
+    workspaceRoots,
+    workspace,
+    backend,
+    ...(workspaceFrom !== undefined && { workspaceFrom }),
     program,
     arguments: words,
     script: null,
     terminal: "never",
     session: { id },
     channel: channel !== null,
-  });
-  checkPrepared(request.policy, prepared);
+  };
+  const prepared = prepare({ ...asked, policy });
+  checkPrepared(policy, prepared);
   const excess = planExcess(prepared.plan, own);
   if (excess !== null) return { kind: "wider", message: `it would have more than the run: ${excess}` };
   const way = channel === null ? null : await openWay(channel, prepared);
+  let leave = (): void => {};
   try {
     const { launchable, ...equipment } = await equipFor(prepared, way);
     if (signal.aborted) return stopped;
@@ -87,6 +108,8 @@ async function runOnce(
       },
       launchable,
     );
+    running.outcome.catch(() => {}); // awaited below, once its streams were read
+    leave = await live.join(partOf(running, asked, terms), generation);
     const streams = await streamsOf(running);
     const outputs = [collect(streams?.stdout ?? null), collect(streams?.stderr ?? null)] as const;
     const { status, exit, signal: endedBy } = await running.outcome;
@@ -94,8 +117,28 @@ async function runOnce(
     if (stdout === undefined || stderr === undefined) throw new SandboxedError("internal", "an output was lost");
     return { kind: "ended", status, exit, signal: endedBy, stdout, stderr };
   } finally {
+    leave();
     way?.close();
   }
+}
+
+/** A program under way, held to what becomes of the terms of its run. */
+function partOf(running: Running, asked: Omit<PrepareRequest, "policy">, began: Terms): Part {
+  let held = began;
+  return {
+    async narrow(terms) {
+      const { judge } = await import("./reload/judge.ts");
+      const judgement = judge(asked, held, terms);
+      held = terms;
+      if (judgement.kind === "ended") {
+        running.revoke();
+        return [`a program that it spawned is ended: ${judgement.message}`];
+      }
+      if (judgement.kind === "unchanged" || judgement.prepared === null) return [];
+      await (await running.door())?.update(judgement.prepared.resolved);
+      return [];
+    },
+  };
 }
 
 /** By the door of its network; on the host's, by one of its own. Errors: `setup_failed`. */

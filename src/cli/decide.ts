@@ -1,13 +1,14 @@
 import { openSession } from "../audit/index.ts";
-import { readConfigFile } from "../config/index.ts";
-import type { Config, Trust } from "../config/index.ts";
+import type { Config } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
 import type { GatedConfig } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
-import type { Backend, RunSession } from "../sandbox/index.ts";
+import type { Backend, PrepareRequest, RunSession } from "../sandbox/index.ts";
 import { managedEvents, reportingDoor } from "../managed-run.ts";
+import { answersOf, latestOf, LiveTerms, noting, replaying } from "../reload/index.ts";
+import type { DecidedFrom, FileAnswer, Part, Terms } from "../reload/index.ts";
 import { version } from "../generated/version.ts";
 import { equip } from "../run.ts";
 import type { Spawning } from "../spawned-run.ts";
@@ -22,57 +23,24 @@ import type { Asked } from "./policy-flags.ts";
 import { readPublication } from "./publication.ts";
 import { voiceOf } from "./voice.ts";
 import { accountName, rememberRun } from "./recall.ts";
-import type { ConfigAnswer } from "./recall.ts";
 
-/**
- * Decides a run from its configuration and the host. `trial`: only to see what it would be, with what files said at
- * another time instead of what they say now. Errors: those of `loadGated` and `prepare`, `usage`.
- */
-export async function decideRun(
-  asked: AskedRun,
-  trial: { readonly texts: readonly ConfigAnswer[] } | null = null,
-): Promise<DecidedRun> {
-  const { parsed, surroundings, program, session } = asked;
-  const files: ConfigAnswer[] = [];
+/** Decides a run from its configuration and the host. Errors: those of `loadGated` and `prepare`, `usage`. */
+export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
+  const { parsed, surroundings, session } = asked;
+  const files: FileAnswer[] = [];
   const decided = Date.now();
-  const read = (path: string, trust: Trust): string | null => {
-    const told = trial?.texts.find(([file, by]) => file === path && by === trust);
-    const text = told === undefined ? readConfigFile(path, trust) : told[2];
-    files.push([path, trust, text]);
-    return text;
-  };
+  const read = noting(files);
   const { config } = await askedFor(parsed, surroundings, { read });
   const allDomains = config.policy.layers.flatMap(({ profile }) => profile.network.domains);
   if (allDomains.some(({ pattern }) => pattern.startsWith("*"))) {
     await (await import("../network/index.ts")).refuseBroadPatterns(allDomains);
   }
-  const backend = backendOf(lastValue(parsed, "backend"));
   const ephemeral = lastValue(parsed, "ephemeral") !== null;
-  checkOptions(config, backend, ephemeral);
+  checkOptions(config, backendIn(parsed), ephemeral);
   const grants = await askedGrants(asked);
-  const noting = notingDisk();
-  const request = {
-    policy: config.policy,
-    cwd: asked.directory ?? surroundings.cwd,
-    workspaceFrom: surroundings.cwd,
-    environment: surroundings.environment,
-    workspaceRoots: null,
-    workspace: config.profile.workspace,
-    backend,
-  };
-  const prepared = prepare(
-    {
-      ...request,
-      program: program.program,
-      arguments: program.arguments,
-      script: program.script,
-      terminal: terminalOf(lastValue(parsed, "tty")),
-      session: { id: session },
-      channel: grants !== null,
-      publish: parsed.given.filter(({ id }) => id === "publish").map(({ value }) => readPublication(value)),
-    },
-    noting.disk,
-  );
+  const disk = notingDisk();
+  const request = requestOf(asked, config, grants !== null);
+  const prepared = prepare({ ...request, policy: config.policy }, disk.disk);
   const cancelled = cancelledOptions(config.policy, flagsOf(parsed), surroundings.home, prepared.oracle);
   if (config.tests.length + config.requirements.tests.length > 0) {
     const { refuseFailedTests } = await import("./policy-tests.ts");
@@ -83,8 +51,10 @@ export async function decideRun(
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];
   grants?.refuseOwn(prepared.oracle);
   const voice = voiceOf("sandboxed-run", lastValue(parsed, "json") !== null);
-  const isReal = trial === null && !isDry(parsed);
+  const isReal = !isDry(parsed);
   const tools = isReal ? await toolsOf({ ...surroundings, config }, asked, grants?.capabilities ?? []) : null;
+  const live = new LiveTerms(termsOf(config));
+  if (tools !== null) await live.join(partOf(tools));
   const wanted = {
     grants: grants?.capabilities ?? [],
     ...(tools !== null && { tools: [tools.registry], onClose: () => tools.close() }),
@@ -98,7 +68,7 @@ export async function decideRun(
   const events = managedEvents(config.managed, prepared);
   const spawning: Spawning = {
     request,
-    managed: config.managed,
+    live,
     openSession: (opening) => openAgent(asked, opening),
   };
   const { launchable, ...equipment } = await equip(prepared, isReal ? wanted : null, session, spawning);
@@ -107,19 +77,73 @@ export async function decideRun(
     equipment: { ...equipment, serveDoor: reportingDoor(equipment.serveDoor, config.managed) },
     warnings,
     events,
-    files,
+    files: latestOf(files),
+    decided,
+    from: () => Promise.resolve(fromOf(asked, request, live)),
     tools,
-    mcpAllowlist: config.requirements.mcpAllowlist,
     dropped: prepared.environment.dropped.map(({ name }) => name),
     remember: () => {
       const isKept = warnings.length === 0 && canBeAskedAgain(config);
-      const answers = isKept ? noting.answers(shownPlaces(prepared.plan)) : null;
+      const answers = isKept ? disk.answers(shownPlaces(prepared.plan)) : null;
       const launch = answers === null ? null : keep(prepared, answers);
       if (launch === null) return;
       const time = { decided, until: config.requirements.validUntil };
       const account = config.managed.exceptions.length > 0 ? accountName() : null;
-      rememberRun(asked, { files, time, events, account, launch });
+      rememberRun(asked, { files: latestOf(files), time, events, account, launch });
     },
+  };
+}
+
+/** What a run was decided from that was recalled: by what files said at the time. Errors: as `decideRun`. */
+export async function recalledFrom(
+  asked: AskedRun,
+  files: readonly FileAnswer[],
+  decided: number,
+): Promise<DecidedFrom> {
+  const read = replaying(answersOf(files));
+  const { config } = await askedFor(asked.parsed, asked.surroundings, {
+    read,
+    asking: { now: decided, renew: "never" },
+  });
+  return fromOf(asked, requestOf(asked, config, false), new LiveTerms(termsOf(config)));
+}
+
+function fromOf(asked: AskedRun, request: Omit<PrepareRequest, "policy">, terms: LiveTerms): DecidedFrom {
+  const { parsed, surroundings } = asked;
+  return {
+    terms,
+    request,
+    decide: async (how) => {
+      const { config } = await askedFor(parsed, surroundings, how);
+      checkOptions(config, backendIn(parsed), lastValue(parsed, "ephemeral") !== null);
+      return termsOf(config);
+    },
+  };
+}
+
+function termsOf({ policy, managed, requirements }: GatedConfig): Terms {
+  return { policy, managed, requirements: [requirements] };
+}
+
+function requestOf(
+  { parsed, surroundings, directory, program, session }: AskedRun,
+  { profile }: Config,
+  channel: boolean,
+): Omit<PrepareRequest, "policy"> {
+  return {
+    cwd: directory ?? surroundings.cwd,
+    workspaceFrom: surroundings.cwd,
+    environment: surroundings.environment,
+    workspaceRoots: null,
+    workspace: profile.workspace,
+    backend: backendIn(parsed),
+    program: program.program,
+    arguments: program.arguments,
+    script: program.script,
+    terminal: terminalOf(lastValue(parsed, "tty")),
+    session: { id: session },
+    channel,
+    publish: parsed.given.filter(({ id }) => id === "publish").map(({ value }) => readPublication(value)),
   };
 }
 
@@ -142,6 +166,19 @@ async function toolsOf(asked: Asked, run: AskedRun, grants: readonly string[]): 
   if (asked.config.mcpServers.size === 0 || !grants.some((grant) => /^tools(?:[=:]|$)/.test(grant))) return null;
   const ephemeral = lastValue(run.parsed, "ephemeral") !== null;
   return (await import("./mcp/run-tools.ts")).toolsForRun(asked, grants, { id: run.session, ephemeral });
+}
+
+/** MCP servers, held to what becomes of the organisation's lists. */
+function partOf(tools: RunTools): Part {
+  return {
+    narrow({ requirements }) {
+      const disabled = requirements.flatMap(({ mcpAllowlist }) => tools.narrow(mcpAllowlist));
+      const required = disabled.find(({ isRequired }) => isRequired);
+      return required === undefined
+        ? Promise.resolve(disabled.map(({ error }) => error.message))
+        : Promise.reject(required.error);
+    },
+  };
 }
 
 /** As the run's own: a session, or none that is kept. */
@@ -179,7 +216,8 @@ function checkOptions({ audit, features, origins }: Config, backend: Backend | n
 }
 
 /** The table allows these values alone. */
-function backendOf(value: string | null): Backend | null {
+function backendIn(parsed: Parsed<string>): Backend | null {
+  const value = lastValue(parsed, "backend");
   return value === "bwrap" || value === "bwrap-outer-proc" || value === "landlock" ? value : null;
 }
 

@@ -1,11 +1,11 @@
 import type { Equipment } from "../run.ts";
-import type { JournalEvent, McpAllowlist } from "../policy/index.ts";
+import type { JournalEvent } from "../policy/index.ts";
+import type { LiveRun } from "../reload/index.ts";
 import type { Launchable } from "../sandbox/index.ts";
 import type { ChosenProgram } from "./interpreter.ts";
 import type { RunTools } from "./mcp/run-tools.ts";
 import type { Parsed } from "./parse.ts";
 import type { RunOption } from "./run-options.ts";
-import type { ConfigAnswer } from "./recall.ts";
 import type { Surroundings } from "./surroundings.ts";
 
 /** A run as the command line asks for it. */
@@ -22,7 +22,7 @@ export interface AskedRun {
 }
 
 /** Everything is decided, nothing has happened. */
-export interface DecidedRun {
+export interface DecidedRun extends Pick<LiveRun, "files" | "decided" | "from"> {
   readonly launchable: Launchable;
   /** Serves its door, if it has one. */
   readonly equipment: Omit<Equipment, "launchable"> | null;
@@ -32,12 +32,8 @@ export interface DecidedRun {
   readonly dropped: readonly string[];
   /** For the journal, before the program starts. */
   readonly events: readonly JournalEvent[];
-  /** What was read of configuration and requirements. */
-  readonly files: readonly ConfigAnswer[];
   /** Of the MCP servers that were started for it; null where none were. */
   readonly tools: RunTools | null;
-  /** Null where the organisation has none. */
-  readonly mcpAllowlist: McpAllowlist | null;
   /** Kept for the next run of the same kind, once this one is under way. */
   readonly remember: () => void;
 }

@@ -51,6 +51,8 @@ function limitText({ limit }: RunOutcome): readonly string[] {
       return [`ended: its private home grew above the limit${amount} (limits.home_size)`];
     case "tampering":
       return ["ended: a protected file was changed"];
+    case "requirements":
+      return ["ended: what the organisation requires has changed, and it could not start any more"];
     default:
       return limit.name satisfies never;
   }

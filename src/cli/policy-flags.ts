@@ -1,6 +1,6 @@
-import type { ConfigFlags, ConfigRequest } from "../config/index.ts";
+import type { ConfigFlags } from "../config/index.ts";
 import { loadGated } from "../gate/index.ts";
-import type { GatedConfig } from "../gate/index.ts";
+import type { Asking, GatedConfig } from "../gate/index.ts";
 import type { NetworkMode } from "../policy/index.ts";
 import { allValues, lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
@@ -17,7 +17,7 @@ export interface Asked extends Surroundings {
 export async function askedFor(
   parsed: Parsed<string>,
   surroundings: Surroundings = surroundingsOf(parsed),
-  how: Pick<ConfigRequest, "read"> = {},
+  how: Asking = {},
 ): Promise<Asked> {
   const requirementsFile = last(parsed, "requirements");
   const config = await loadGated({ ...surroundings, ...how, flags: flagsOf(parsed), requirementsFile });

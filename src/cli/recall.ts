@@ -1,20 +1,17 @@
 import { statSync } from "node:fs";
 import { hostname, totalmem, userInfo } from "node:os";
 import { readConfigFile } from "../config/index.ts";
-import type { Trust } from "../config/index.ts";
 import { version } from "../generated/version.ts";
 import type { JournalEvent } from "../policy/index.ts";
+import type { FileAnswer } from "../reload/index.ts";
 import { keepOwnFile, readOwnFile, recall, toolFolders } from "../sandbox/index.ts";
 import type { KeptLaunch } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import type { RunOption } from "./run-options.ts";
 
-/** A configuration file that was asked for, and its text; null where there was none. */
-export type ConfigAnswer = readonly [path: string, trust: Trust, text: string | null];
-
 /** What a run came to, kept for the next one that asks the same. */
 export interface KeptRun {
-  readonly files: readonly ConfigAnswer[];
+  readonly files: readonly FileAnswer[];
   readonly time: KeptTime;
   /** For the journal: exceptions in use. */
   readonly events: readonly JournalEvent[];
@@ -62,8 +59,9 @@ export function recallRun(asked: AskedRun): DecidedRun | null {
     dropped: [],
     events: kept.events,
     files: kept.files,
+    decided: kept.time.decided,
+    from: async () => (await import("./decide.ts")).recalledFrom(asked, kept.files, kept.time.decided),
     tools: null,
-    mcpAllowlist: null,
     remember: () => {},
   };
 }
@@ -104,7 +102,7 @@ export function accountName(): string | null {
   }
 }
 
-function saysTheSame([path, trust, text]: ConfigAnswer): boolean {
+function saysTheSame([path, trust, text]: FileAnswer): boolean {
   try {
     return readConfigFile(path, trust) === text;
   } catch {

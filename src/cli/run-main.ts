@@ -2,8 +2,9 @@ import { areOthersOpen, newSessionId, openSession } from "../audit/index.ts";
 import type { Unfinished } from "../audit/index.ts";
 import { version } from "../generated/version.ts";
 import { SandboxedError } from "../policy/index.ts";
-import type { Journal } from "../policy/index.ts";
 import { recordingManaged } from "../managed-run.ts";
+import { holdToRequirements } from "../reload/index.ts";
+import type { RequirementsChange } from "../reload/index.ts";
 import { MOST_ATTEMPTS, sessionAfter, start, untilItFits, withSummaries } from "../run.ts";
 import type { RunOutcome, StaleLaunch, StartRequest } from "../sandbox/index.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
@@ -16,7 +17,6 @@ import { passingFolders } from "./passing-folders.ts";
 import { questionOf, recallRun } from "./recall.ts";
 import { openReport } from "./report-file.ts";
 import type { ReportFile } from "./report-file.ts";
-import type { LiveRun } from "./reload.ts";
 import { runOptions } from "./run-options.ts";
 import type { RunOption } from "./run-options.ts";
 import { surroundingsOf } from "./surroundings.ts";
@@ -109,7 +109,7 @@ async function showPlan(asked: AskedRun, voice: Voice): Promise<number> {
 /** Errors: `StaleLaunch`, when it is time to decide afresh. `before` is the one that came before. */
 async function execute(
   asked: AskedRun,
-  { launchable, equipment, events, files, tools, remember }: DecidedRun,
+  { launchable, equipment, events, files, decided, from, tools, remember }: DecidedRun,
   before: StaleLaunch | null,
   voice: Voice,
 ): Promise<RunOutcome> {
@@ -117,30 +117,19 @@ async function execute(
   const tidying = tidyLater(asked);
   const ending = new AbortController();
   const session = recordingManaged(sessionAfter(request.session, before), events);
-  let journal: Journal | null = null;
-  const openJournal = (): Journal => (journal = session.openJournal());
   try {
     const { channel, ...rest } = equipment ?? {};
-    const running = start(
-      { ...rest, ...request, cancel: ending.signal, session: { ...session, openJournal } },
-      launchable,
-    );
+    const running = start({ ...rest, ...request, cancel: ending.signal, session }, launchable);
     remember();
     void tools?.lost.then((error) => {
       voice.warn(`a required MCP server is lost, so the run is ended: ${error.message}`);
       ending.abort();
     });
-    const watching = watchLater({
-      asked,
-      running,
-      files,
-      journal: () => journal,
-      end: () => ending.abort(),
-      tools,
-      revoke: () => channel?.close(),
-      say: (text) => voice.warn(text),
-    });
-    const outcome = await running.outcome.finally(() => watching.close());
+    const tell = ({ effect, message }: RequirementsChange): void => {
+      if (effect !== "unchanged") voice.warn(message);
+    };
+    const held = holdToRequirements({ running, files, decided, from, tell });
+    const outcome = await running.outcome.finally(() => held.close());
     await tidying.now();
     return await withSummaries(outcome, channel);
   } catch (error) {
@@ -149,27 +138,6 @@ async function execute(
   } finally {
     equipment?.channel?.close();
   }
-}
-
-/** Where there are requirements the run is held to what becomes of them. Nobody waits for that to begin. */
-function watchLater(live: LiveRun): { close(): Promise<void> } {
-  if (!live.files.some(([, trust, text]) => text !== null && (trust === "administrator" || trust === "given"))) {
-    return { close: () => Promise.resolve() };
-  }
-  let watching: Promise<{ close(): Promise<void> }> | null = null;
-  const timer = setTimeout(() => {
-    watching = import("./reload.ts").then(({ watchRequirements }) => watchRequirements(live));
-    watching.catch((error: unknown) => live.say(`the requirements are not watched: ${String(error)}`));
-  }, SETTLED_MS);
-  return {
-    async close() {
-      clearTimeout(timer);
-      await watching?.then(
-        (watcher) => watcher.close(),
-        () => {},
-      );
-    },
-  };
 }
 
 /** By then nearly every program has started. */

@@ -5,10 +5,12 @@ import type { Config } from "../config/index.ts";
 import { SandboxedError } from "../policy/index.ts";
 import type { BoundPolicy, Layer, Policy, Provenance } from "../policy/index.ts";
 import { loadRequirements } from "../requirements/index.ts";
+import type { Requirements } from "../requirements/index.ts";
 import { bindConfig } from "./bind-config.ts";
 import type { Managed } from "./check-prepared.ts";
+import type { Asking } from "./load-gated.ts";
 
-export interface BindRequest {
+export interface BindRequest extends Asking {
   /** Of the one who asks. What this process was started with counts besides: nobody argues that away. */
   readonly environment: ReadonlyMap<string, string>;
   readonly cwd: string;
@@ -25,6 +27,8 @@ export interface Bound {
   readonly managed: Managed;
   readonly audit: Config["audit"];
   readonly warnings: readonly string[];
+  /** What bound it. */
+  readonly requirements: readonly Requirements[];
 }
 
 /**
@@ -55,7 +59,7 @@ export async function bindPolicy(asked: Policy, request: BindRequest): Promise<B
     policy: { layers: [...policy.layers, ...ceilings] },
     audit: configs.some(({ audit }) => audit === "required") ? "required" : "default",
   };
-  const { requirementsFile = null, systemRequirements, cwd } = request;
+  const { requirementsFile = null, systemRequirements, cwd, read, asking } = request;
   const requirements = await Promise.all(
     environments.map((environment) =>
       loadRequirements({
@@ -63,10 +67,12 @@ export async function bindPolicy(asked: Policy, request: BindRequest): Promise<B
         home: homeIn(environment),
         file: requirementsFile === null ? null : resolve(cwd, requirementsFile),
         ...(systemRequirements !== undefined && { systemFile: systemRequirements }),
+        ...(read !== undefined && { read }),
+        ...asking,
       }),
     ),
   );
-  return bindConfig(wanted, requirements);
+  return { ...bindConfig(wanted, requirements), requirements };
 }
 
 /** What the caller changes later is not what was bound. */
@@ -95,7 +101,7 @@ function isSameTool(one: ReadonlyMap<string, string>, other: ReadonlyMap<string,
 
 function usersConfig(
   environment: ReadonlyMap<string, string>,
-  { cwd, systemFile, accountFile }: BindRequest,
+  { cwd, systemFile, accountFile, read }: BindRequest,
 ): Promise<Config> {
   return loadConfig({
     environment,
@@ -105,6 +111,7 @@ function usersConfig(
     flags: noFlags,
     ...(systemFile !== undefined && { systemFile }),
     ...(accountFile !== undefined && { accountFile }),
+    ...(read !== undefined && { read }),
   });
 }
 

@@ -7,4 +7,5 @@ export type { BindRequest, Bound } from "./bind-policy.ts";
 export { checkPrepared } from "./check-prepared.ts";
 export type { Managed } from "./check-prepared.ts";
 export { loadGated } from "./load-gated.ts";
-export type { GatedConfig, GatedRequest } from "./load-gated.ts";
+export type { Asking, GatedConfig, GatedRequest } from "./load-gated.ts";
+export { meet } from "./meet.ts";

@@ -2,11 +2,17 @@ import { resolve } from "node:path";
 import { loadConfig } from "../config/index.ts";
 import type { ConfigRequest } from "../config/index.ts";
 import { loadRequirements } from "../requirements/index.ts";
-import type { Requirements } from "../requirements/index.ts";
+import type { Requirements, RequirementsRequest } from "../requirements/index.ts";
 import { bindConfig } from "./bind-config.ts";
 import type { SealedConfig } from "./bind-config.ts";
 
-export interface GatedRequest extends Omit<ConfigRequest, "managed"> {
+/** How files and requirements are asked for; plainly by default. */
+export interface Asking {
+  readonly read?: NonNullable<ConfigRequest["read"]>;
+  readonly asking?: Pick<RequirementsRequest, "now" | "renew" | "leastSerials">;
+}
+
+export interface GatedRequest extends Omit<ConfigRequest, "managed" | "read">, Asking {
   /** `--requirements FILE` */
   readonly requirementsFile: string | null;
   /** The administrator's requirements; another file for tests. */
@@ -20,13 +26,14 @@ export interface GatedConfig extends SealedConfig {
 
 /** Configuration and requirements, put together. Errors: those of `loadConfig`, `loadRequirements` and `bindConfig`. */
 export async function loadGated(request: GatedRequest): Promise<GatedConfig> {
-  const { requirementsFile, systemRequirements, environment, home, cwd, read } = request;
+  const { requirementsFile, systemRequirements, environment, home, cwd, read, asking } = request;
   const requirements = await loadRequirements({
     environment,
     home,
     file: requirementsFile === null ? null : resolve(cwd, requirementsFile),
     ...(systemRequirements !== undefined && { systemFile: systemRequirements }),
     ...(read !== undefined && { read }),
+    ...asking,
   });
   const config = await loadConfig({ ...request, managed: requirements });
   return { ...bindConfig(config, [requirements]), requirements };

@@ -51,6 +51,11 @@ export function withOwnProfile(policy: BoundPolicy, own: PolicyLayer): BoundPoli
   return policy[seal].rebind(own);
 }
 
+/** The ways to build a sandbox that may be used; null for all. */
+export function sealedBackends(policy: BoundPolicy): readonly string[] | null {
+  return policy[seal].backends;
+}
+
 function sealOf(policy: Policy & { readonly [seal]?: Seal }): Seal | undefined {
   return policy[seal];
 }

@@ -1,7 +1,7 @@
 import type { Denial } from "./decision.ts";
 
-/** What ended a run before its program did. */
-export type LimitName = "wall_time" | "memory" | "processes" | "home_size" | "tampering";
+/** What ended a run before its program did. The last two are no amounts: a protected file, or the requirements, changed. */
+export type LimitName = "wall_time" | "memory" | "processes" | "home_size" | "tampering" | "requirements";
 
 /** What a session did; `kind` tells them apart. Other parts add members as they are built. */
 export type JournalEvent = Apart &
@@ -155,9 +155,10 @@ export type JournalEvent = Apart &
         /**
          * Requirements changed during a run. `narrowed`: what they forbid holds for it, too. `ended`: it has what it could
          * not have been started with any more. `kept`: they cannot be used, and those of before stay in force.
+         * `unchanged`: they forbid it no more than before, and what they allow is for later runs.
          */
         readonly kind: "requirements.reloaded";
-        readonly effect: "narrowed" | "ended" | "kept";
+        readonly effect: "narrowed" | "ended" | "kept" | "unchanged";
         readonly message: string;
         /** Of the door's policy; null where there is no door, or nothing of it changed. */
         readonly generation: number | null;

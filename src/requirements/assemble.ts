@@ -40,10 +40,13 @@ export async function assemble(texts: readonly SourceText[], asker: Asker, now: 
   const exceptions = sources.map((source) => exceptionsOf(source, asker, now));
   const networks = sources.map((source) => renaming(() => networkOf(source, now)));
   const baseline = networks.find(({ isBaseline }) => isBaseline);
+  const changesAt = nextChange(sources, now);
   return {
     sources: sources.map(({ kind, name, owner, isAdministrators }) => ({ kind, name, owner, isAdministrators })),
     supportContact: contact,
-    validUntil: nextChange(sources, now),
+    changesAt,
+    validUntil: changesAt,
+    bundle: null,
     merged,
     kept: (key) => keptValues(sources, key),
     sandboxModes: constrained("allowed_sandbox_modes", merged, (value) => widestFirst(value ?? [])),

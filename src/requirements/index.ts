@@ -7,5 +7,13 @@ export { constrain, whyNot } from "./constrained.ts";
 export type { Combined, Constrained, Constraint } from "./constrained.ts";
 export type { Field } from "./fields.ts";
 export type { Exception } from "./exceptions.ts";
-export type { ApprovalPolicy, ApprovalReviewer, EnforcementLevel, Kept, PolicyTest, Requirements } from "./model.ts";
+export type {
+  ApprovalPolicy,
+  ApprovalReviewer,
+  BundleState,
+  EnforcementLevel,
+  Kept,
+  PolicyTest,
+  Requirements,
+} from "./model.ts";
 export type { SourceSummary } from "./source.ts";

@@ -25,6 +25,10 @@ export interface RequirementsRequest {
   /** Whose store of policies is asked, and how; those of this machine for default. */
   readonly platform?: NodeJS.Platform;
   readonly store?: PolicyStore;
+  /** When a bundle that is due is fetched anew, see `obtainBundle`; in the background by default. */
+  readonly renew?: ObtainRequest["renew"];
+  /** Of bundles that hold already, by their address: an older one does not count. */
+  readonly leastSerials?: ReadonlyMap<string, number>;
   /** Where fetched bundles are kept; below the account's home for default, whatever `HOME` says. */
   readonly stateFolder?: string;
 }
@@ -42,6 +46,8 @@ export const noRequirements: Requirements = {
   sources: [],
   supportContact: null,
   validUntil: null,
+  changesAt: null,
+  bundle: null,
   merged: () => null,
   kept: () => [],
   sandboxModes: free("allowed_sandbox_modes"),
@@ -81,15 +87,14 @@ export async function loadRequirements(request: RequirementsRequest): Promise<Re
   const asker = { hostname: request.hostname ?? hostname(), user: account().name };
   const now = request.now ?? Date.now();
   const [system] = texts;
-  const folder = request.stateFolder ?? join(account().home, ".local", "state", "sandboxed", "requirements");
-  const fetched = system?.kind === "system" ? await fetchedBundle(system, { folder, read, now }) : null;
+  const fetched = system?.kind === "system" ? await fetchedBundle(system, request, read, now) : null;
   if (fetched === null) return assemble(texts, asker, now);
-  const { source, due, warnings, refreshed } = fetched;
+  const { source, serial, expires, due, failure, warnings, refreshed } = fetched;
   const requirements = await assemble([...texts.slice(0, 1), source, ...texts.slice(1)], asker, now);
-  const { validUntil } = requirements;
   return {
     ...requirements,
-    validUntil: validUntil === null ? due : Math.min(validUntil, due),
+    validUntil: requirements.changesAt === null ? due : Math.min(requirements.changesAt, due),
+    bundle: { url: source.name, serial, expires, due, failure },
     warnings: [...requirements.warnings, ...warnings],
     refreshed,
   };
@@ -105,13 +110,16 @@ async function readPlatform({ platform = process.platform, store }: Requirements
 
 async function fetchedBundle(
   system: SourceText,
-  how: Pick<ObtainRequest, "folder" | "read" | "now">,
+  { stateFolder, renew = "later", leastSerials = new Map() }: RequirementsRequest,
+  read: ReadFile,
+  now: number,
 ): Promise<Obtained | null> {
   const { bundleSourceOf } = await import("./bundle/source.ts");
-  const from = await bundleSourceOf(system, how.read);
+  const from = await bundleSourceOf(system, read, leastSerials);
   if (from === null) return null;
   const { obtainBundle } = await import("./bundle/obtain.ts");
-  return obtainBundle({ from, ...how });
+  const folder = stateFolder ?? join(account().home, ".local", "state", "sandboxed", "requirements");
+  return obtainBundle({ from, folder, read, now, renew });
 }
 
 /** As the account database has them, not what a variable says; no name for an account without one, which no exception names. */

@@ -37,6 +37,17 @@ export interface PolicyTest {
   readonly provenance: Provenance;
 }
 
+/** Times in milliseconds since 1970. */
+export interface BundleState {
+  readonly url: string;
+  readonly serial: number;
+  readonly expires: number;
+  /** When a newer one is to be looked for. */
+  readonly due: number;
+  /** Why the last look for one failed; null when it did not. */
+  readonly failure: string | null;
+}
+
 /** What the organisation insists on: all sources together. */
 export interface Requirements {
   /** Lowest rank first; none where the machine has none. */
@@ -44,7 +55,11 @@ export interface Requirements {
   /** Whom refusals name; null where nobody says. */
   readonly supportContact: string | null;
   /** When something in it begins or ends to hold, in milliseconds since 1970: what was decided before holds no longer. */
+  readonly changesAt: number | null;
+  /** That time, or when a newer bundle is due if that is before it. */
   readonly validUntil: number | null;
+  /** The signed bundle among the sources; null where there is none. */
+  readonly bundle: BundleState | null;
   /** The value of a key in force; null where no source says anything. */
   readonly merged: <K extends MergedKey>(key: K) => Combined<RawValue<K>> | null;
   /** Every source's value for a key, lowest rank first. */

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Durability, JournalEvent, ResolvedPolicy } from "../policy/index.ts";
+import type { Decision, Durability, JournalEvent, Query, ResolvedPolicy } from "../policy/index.ts";
 import { absolutePath } from "../policy/index.ts";
 import type { SessionProtocol } from "../network/index.ts";
 import { authorityOf } from "./authority.ts";
@@ -71,6 +71,9 @@ export class Channel {
   readonly #programs = new Map<string, (why: SessionError) => void>();
   readonly #calls: Calls;
   readonly #service: Omit<Service, "authenticate">;
+  readonly #began: (query: Query) => Decision;
+  /** What the policy came to since; null while it is as it was. */
+  #narrowed: ((query: Query) => Decision) | null = null;
   #rootEnded: (why: SessionError) => void = () => {};
   #turnedAway = 0;
   /** Where records go. Errors: those of the journal, which end the run. */
@@ -81,6 +84,7 @@ export class Channel {
     const { workspaceRoots } = resolved.places;
     const [root = null] = workspaceRoots;
     this.record = options.record;
+    this.#began = authorityOf(resolved);
     this.clock = new RunClock(maxPause, now);
     this.questions = new QuestionRoom(options.answerers, options.mayReply);
     this.grants = new Grants(root, { ended: (grant, held, why) => this.#ended(grant, held, why) }, now);
@@ -88,7 +92,7 @@ export class Channel {
       id: options.id,
       version: options.version,
       networkMode: resolved.networkMode,
-      decide: authorityOf(resolved),
+      decide: (query) => this.#decide(query),
       workspaceRoots,
       locate: (path) => locate(path, root ?? null),
       tools: options.tools,
@@ -159,6 +163,11 @@ export class Channel {
     };
   }
 
+  /** Decides by this policy as well from now on, in the place of an earlier one that was put in force so. */
+  narrow(resolved: ResolvedPolicy): void {
+    this.#narrowed = authorityOf(resolved);
+  }
+
   /** Answers what is open, and every call that comes after. */
   shut(why: SessionError): void {
     this.#calls.shut(why);
@@ -178,6 +187,11 @@ export class Channel {
   /** Calls that have no answer yet. */
   get openCalls(): number {
     return this.#calls.open;
+  }
+
+  #decide(query: Query): Decision {
+    const decision = this.#began(query);
+    return decision.effect === "allow" && this.#narrowed !== null ? this.#narrowed(query) : decision;
   }
 
   #callerOf(grant: Grant, greeting: JsonObject): Caller {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { version } from "../generated/version.ts";
 import { openFetcher, serveLoopbackSession } from "../network/index.ts";
 import type { Fetcher, SessionProtocol } from "../network/index.ts";
+import { compile } from "../policy/index.ts";
 import type { AbsolutePath, Durability, JournalEvent, Oracle, ResolvedPolicy } from "../policy/index.ts";
 import type { Companion } from "../sandbox/index.ts";
 import { Channel } from "./channel.ts";
@@ -62,6 +63,8 @@ export interface RunChannel {
   readonly summaries: readonly Summary[];
   /** From now on the run's door is open, and fetches are its own. */
   reach(fetcher: Fetcher): void;
+  /** From now on it decides by this policy as well; see `Channel.narrow`. */
+  narrow(resolved: ResolvedPolicy): void;
   /** The programs that were started through it are gone, and whoever served its tools. */
   settled(): Promise<void>;
   /** Where nothing is started after all. */
@@ -78,13 +81,15 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
   let borrow: BorrowTerminal = () => Promise.resolve(null);
   let control: { readonly close: () => void } | null = null;
   const folder = state === null ? null : join(state, "sessions", id);
-  const files = openFiles(options);
+  let { oracle } = options;
+  const files = openFiles(options, () => oracle);
   let fetcher: Fetcher | null = null;
   let direct: ReturnType<typeof openFetcher> | null = null;
+  let policy = resolved;
   const openDirect = (): Fetcher | null => {
     if (options.doorPort !== null || isOver) return null;
     const { environment = new Map() } = options;
-    direct ??= openFetcher({ policy: resolved, environment, record: (event) => channel.record(event, "batched") });
+    direct ??= openFetcher({ policy, environment, record: (event) => channel.record(event, "batched") });
     return direct;
   };
   const channel: Channel = new Channel({
@@ -140,6 +145,14 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
       pausedFor: () => channel.clock.paused(),
       end: close,
     },
+    narrow(next) {
+      policy = next;
+      // What is open there ends; the next fetch opens another, by these rules.
+      direct?.close();
+      direct = null;
+      oracle = compile(next);
+      channel.narrow(next);
+    },
     async settled() {
       await channel.agents.settled();
       await closing;
@@ -149,10 +162,12 @@ export async function openRunChannel(options: RunChannelOptions): Promise<RunCha
 }
 
 /** Elsewhere directories cannot be held, and there are no such methods. */
-function openFiles({ resolved, oracle }: RunChannelOptions): SessionFiles | null {
+function openFiles({ resolved }: RunChannelOptions, oracle: () => Oracle): SessionFiles | null {
   if (process.platform !== "linux") return null;
   const denied = (): readonly AbsolutePath[] =>
-    oracle.materialise().flatMap(({ access, path }) => (access === "deny" ? [path] : []));
+    oracle()
+      .materialise()
+      .flatMap(({ access, path }) => (access === "deny" ? [path] : []));
   return sessionFiles({ workspaceRoots: resolved.places.workspaceRoots, denied });
 }
 

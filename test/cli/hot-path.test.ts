@@ -47,7 +47,7 @@ describe("what a start of sandboxed-run loads", () => {
     "src/config/wording.ts",
     "src/cli/help.ts",
     "src/cli/decide.ts",
-    "src/cli/reload.ts",
+    "src/reload/reload.ts",
     "src/config/load.ts",
     "src/network/index.ts",
     "src/sandbox/linux/run/prepare.ts",

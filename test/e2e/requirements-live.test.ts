@@ -121,23 +121,25 @@ except OSError: print('refused')"`;
     expect(broken.said).toContain("those of before stay in force");
   });
 
-  it("take what a program was granted of its session, and leave it running", async () => {
+  it("take of what a program was granted what they forbid, and leave it the rest", async () => {
     const { outside } = machine.stage;
-    const asking = (name: string): string =>
+    const asking = (path: string): string =>
       `python3 -c "
 import sandboxed
 try:
-  with sandboxed.connect() as session: session.call('session.write', path='${name}', content='x'); print('written')
-except Exception: print('refused')"`;
-    const words = ["--grant", "fs.write=**"];
-    const script = `${asking("one.txt")}; ${waiting(asking("two.txt"))}`;
+  with sandboxed.connect() as session: session.call('session.write', path='${path}', content='x'); print('written')
+except Exception as error: print(error.code)"`;
+    const words = ["--grant", `fs.write=**,${outside}/**`];
+    const script = (name: string): string =>
+      `${asking(`${outside}/1-${name}`)}; ${waiting(`${asking(`${outside}/2-${name}`)}; ${asking(`3-${name}`)}`)}`;
     machine.require("# nothing\n");
-    const free = await during(words, script, () => machine.require("# nothing either\n"));
-    expect([free.stdout, free.status]).toEqual(["written\nbegun\nwritten\n", 0]);
+    const free = await during(words, script("free"), () => machine.require("# nothing either\n"));
+    expect([free.stdout, free.status]).toEqual(["written\nbegun\nwritten\nwritten\n", 0]);
     machine.require("# nothing\n");
-    const { stdout, status, effects } = await during(words, script.replaceAll(".txt", ".md"), () =>
+    const { stdout, status, effects } = await during(words, script("cut"), () =>
       machine.require(`[permissions.filesystem]\ndeny_write = ["${outside}"]\n`),
     );
-    expect([stdout, status, effects]).toEqual(["written\nbegun\nrefused\n", 0, ["narrowed"]]);
+    expect([stdout, status, effects]).toEqual(["written\nbegun\npolicy_denied\nwritten\n", 0, ["narrowed"]]);
+    expect([machine.stage.read(`${outside}/2-free`), machine.stage.read(`${outside}/2-cut`)]).toEqual(["x", null]);
   });
 });

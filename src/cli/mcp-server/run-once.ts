@@ -3,13 +3,12 @@ import { version } from "../../generated/version.ts";
 import { recordingManaged } from "../../managed-run.ts";
 import type { OnOutput, RunReport, RunRequest } from "../../mcp-server/index.ts";
 import { streamsOf } from "../../program-streams.ts";
-import type { Journal } from "../../policy/index.ts";
+import { holdToRequirements } from "../../reload/index.ts";
 import { MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "../../run.ts";
 import type { StaleLaunch } from "../../sandbox/index.ts";
 import { decideRun } from "../decide.ts";
 import type { AskedRun } from "../decided.ts";
 import { outcomeText } from "../outcome-text.ts";
-import { requirementFiles, watchRequirements } from "../reload.ts";
 import { Captured } from "./captured.ts";
 
 /** One run, decided as on the command line and held to its requirements while it is on. Errors: those of `decideRun` and `start`. */
@@ -32,7 +31,7 @@ async function attempt(
   const { session: id, program, surroundings } = asked;
   const { environment } = surroundings;
   const cwd = asked.directory ?? surroundings.cwd;
-  const { launchable, equipment, events, files, tools, warnings } = await decideRun(asked);
+  const { launchable, equipment, events, warnings, tools, ...decided } = await decideRun(asked);
   const { channel, ...rest } = equipment ?? {};
   const argv = [program.program, ...program.arguments];
   const opened = {
@@ -40,14 +39,13 @@ async function attempt(
     openJournal: () => openSession({ id, ephemeral: false, argv, cwd, version, environment }).journal,
   };
   const session = recordingManaged(sessionAfter(opened, stale), events);
-  let journal: Journal | null = null;
   const late = new AbortController();
   const ended = new AbortController();
   const running = start(
     {
       ...rest,
       streams: ["pipe", "pipe", "pipe"],
-      session: { id, openJournal: () => (journal = session.openJournal()) },
+      session,
       explain: true,
       attended: false,
       cancel: AbortSignal.any([signal, late.signal, ended.signal]),
@@ -60,18 +58,13 @@ async function attempt(
     notices.push(`a required MCP server is lost, so the run is ended: ${error.message}`);
     ended.abort();
   });
-  const live = {
-    asked,
+  const held = holdToRequirements({
+    ...decided,
     running,
-    files,
-    journal: () => journal,
-    end: () => ended.abort(),
-    tools,
-    revoke: () => channel?.close(),
-    say: (text: string) => notices.push(text),
-  };
-  const watching = requirementFiles(files).length === 0 ? null : watchRequirements(live);
-  watching?.catch(() => ended.abort()); // a run that cannot be held to its requirements is none
+    tell: ({ effect, message }) => {
+      if (effect !== "unchanged") notices.push(message);
+    },
+  });
   const timer = timeout === null ? undefined : setTimeout(() => late.abort(), timeout);
   const captured = new Captured(onOutput);
   try {
@@ -93,6 +86,7 @@ async function attempt(
     };
   } finally {
     clearTimeout(timer);
-    await (await watching)?.close();
+    await held.close();
+    channel?.close();
   }
 }

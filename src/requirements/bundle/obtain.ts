@@ -14,10 +14,16 @@ export interface ObtainRequest {
   readonly folder: string;
   readonly read: ReadFile;
   readonly now: number;
+  /** When a newer one is asked for that is due: in the background, at once and waited for, or not this time. */
+  readonly renew: "later" | "now" | "never";
 }
 
 export interface Obtained {
   readonly source: SourceText;
+  readonly serial: number;
+  readonly expires: number;
+  /** Why the last look for a newer one failed; null when it did not. */
+  readonly failure: string | null;
   /** When a newer one is due; milliseconds since 1970. */
   readonly due: number;
   readonly warnings: readonly string[];
@@ -35,7 +41,7 @@ const soon = 60_000;
  * The bundle that counts now: the one that is kept while it is in date, else a new one. Errors: `requirements_fetch`
  * and `requirements_expired` without one that counts, `requirements_rollback`, and those of `verifyBundle`.
  */
-export async function obtainBundle({ from, folder, read, now }: ObtainRequest): Promise<Obtained> {
+export async function obtainBundle({ from, folder, read, now, renew }: ObtainRequest): Promise<Obtained> {
   const cache = new BundleCache(folder, from, read);
   const kept = cache.load();
   if (kept === null) return used(await update(cache, from, null, now, false), from, now);
@@ -53,17 +59,32 @@ export async function obtainBundle({ from, folder, read, now }: ObtainRequest): 
     }
   }
   const due = kept.asked + from.refresh;
-  const warnings = kept.failure === null ? [] : [`${kept.failure}; the bundle with serial ${bundle.serial} holds`];
-  if (now < due) return { source: bundle.source, due, warnings, refreshed: null };
+  if (now < due || renew === "never") return holding(bundle, due, kept.failure);
+  const noting = (error: unknown): string => {
+    // The next start says so, and looks again.
+    const failure = error instanceof Error ? error.message : String(error);
+    ignoring(() => cache.keep({ ...kept, seen: Math.max(now, kept.seen), failure }));
+    return failure;
+  };
+  const again = now + Math.min(from.refresh, soon);
+  if (renew === "now") {
+    try {
+      return used(await update(cache, from, kept, now, true), from, now);
+    } catch (error) {
+      return holding(bundle, again, noting(error));
+    }
+  }
   const refreshed = update(cache, from, kept, now, true).then(
     () => {},
-    (error: unknown) => {
-      // The next start says so, and looks again.
-      const failure = error instanceof Error ? error.message : String(error);
-      ignoring(() => cache.keep({ ...kept, seen: Math.max(now, kept.seen), failure }));
-    },
+    (error: unknown) => void noting(error),
   );
-  return { source: bundle.source, due: now + Math.min(from.refresh, soon), warnings, refreshed };
+  return { ...holding(bundle, again, kept.failure), refreshed };
+}
+
+/** What was kept goes on to count. */
+function holding({ source, serial, expires }: Bundle, due: number, failure: string | null): Obtained {
+  const warnings = failure === null ? [] : [`${failure}; the bundle with serial ${serial} holds`];
+  return { source, serial, expires, due, failure, warnings, refreshed: null };
 }
 
 /** What is kept, as it counts today: the system's file may ask for more than it did. */
@@ -104,7 +125,11 @@ async function update(
   const latest = cache.load() ?? known;
   if (latest !== null) await refuseOlder(bundle, next.bytes, latest, from);
   const kept: Kept = { ...next, asked: now, seen: Math.max(now, known?.seen ?? 0), failure: null };
-  if (bundle.expires > now) cache.keep(kept);
+  if (bundle.expires > now) {
+    cache.keep(kept);
+    // Whoever notes what was read knows what is there now.
+    cache.load();
+  }
   return { kept, bundle };
 }
 
@@ -121,7 +146,7 @@ async function refuseOlder(bundle: Bundle, bytes: Buffer, known: Kept, from: Bun
 
 function used({ bundle }: Updated, { refresh }: BundleSource, now: number): Obtained {
   if (bundle.expires <= now) throw expired(bundle);
-  return { source: bundle.source, due: now + refresh, warnings: [], refreshed: null };
+  return holding(bundle, now + refresh, null);
 }
 
 function expired({ source, serial, expires }: Bundle, cause?: SandboxedError): SandboxedError {

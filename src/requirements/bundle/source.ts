@@ -7,8 +7,15 @@ import type { BundleSource } from "./verify.ts";
 
 const hour = 3_600_000;
 
-/** Where the system's file says that more requirements come from; null when it does not. Errors: `requirements_schema`. */
-export async function bundleSourceOf(system: SourceText, read: ReadFile): Promise<BundleSource | null> {
+/**
+ * Where the system's file says that more requirements come from; null when it does not. `leastSerials`: by address,
+ * below which bundles do not count, whatever `min_serial` says. Errors: `requirements_schema`.
+ */
+export async function bundleSourceOf(
+  system: SourceText,
+  read: ReadFile,
+  leastSerials: ReadonlyMap<string, number>,
+): Promise<BundleSource | null> {
   const source = await readSource(system, null);
   const raw = source.get("requirements_source");
   if (raw === undefined) return null;
@@ -24,7 +31,7 @@ export async function bundleSourceOf(system: SourceText, read: ReadFile): Promis
         audience,
         refresh: refresh === undefined ? hour : parseDuration(refresh),
         authorities: file === undefined ? null : readAuthorities(file, read),
-        minSerial: source.get("min_serial") ?? 0,
+        minSerial: Math.max(source.get("min_serial") ?? 0, leastSerials.get(url) ?? 0),
       };
     }),
   );

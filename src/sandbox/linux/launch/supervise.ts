@@ -20,6 +20,8 @@ export interface Ending {
 
 /** How long a program may take to end after it was asked to. */
 const GRACE_MS = 5_000;
+/** The same where every moment is one too many. */
+const REVOKED_GRACE_MS = 500;
 
 /** Collects what init and guard report and carries out ends: time limit, signals, cancel. */
 export class Supervisor {
@@ -172,6 +174,7 @@ export class Supervisor {
   exceed(name: LimitName, used: number | null): void {
     this.#limit ??= { name, used };
     if (name === "wall_time") this.end(SIGTERM);
+    else if (name === "requirements") this.end(SIGTERM, REVOKED_GRACE_MS);
     else this.kill();
   }
 

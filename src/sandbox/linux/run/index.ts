@@ -1,6 +1,6 @@
 import { realpathSync } from "node:fs";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
-import type { AbsolutePath, Journal, JournalEvent } from "../../../policy/index.ts";
+import type { AbsolutePath, Durability, Journal, JournalEvent } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { removePlaceholders, startWatch } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
@@ -51,6 +51,10 @@ export interface Running {
    * What it settles with gives the terminal back and lets the tree go on.
    */
   readonly borrowTerminal: () => Promise<(() => void) | null>;
+  /** For its journal; nothing happens when the run is over. A journal that cannot be written ends the run. */
+  readonly record: (event: JournalEvent, durability: Durability) => void;
+  /** Ends a run that must not go on: asked to end, killed soon after. `requirements` is the limit in its outcome. */
+  readonly revoke: () => void;
   readonly outcome: Promise<RunOutcome>;
 }
 
@@ -89,13 +93,34 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   });
   // Whoever does not ask for it does not learn that it failed: the outcome says so too.
   door.catch(() => {});
+  let opened: Journal | null = null;
+  let isOver = false;
+  const early: [JournalEvent, Durability][] = [];
+  const record = (event: JournalEvent, durability: Durability): void => {
+    if (isOver) return;
+    try {
+      if (opened === null) early.push([event, durability]);
+      else opened.append(event, durability);
+    } catch (error) {
+      supervisor.fail(error);
+    }
+  };
   const outcome = complete();
-  return { launchable, launch: launched, door: () => door, borrowTerminal: () => supervisor.borrowTerminal(), outcome };
+  return {
+    launchable,
+    launch: launched,
+    door: () => door,
+    borrowTerminal: () => supervisor.borrowTerminal(),
+    record,
+    revoke: () => {
+      if (!isOver) supervisor.exceed("requirements", null);
+    },
+    outcome,
+  };
 
   async function complete(): Promise<RunOutcome> {
     const undo = bounds(request, launchable, supervisor);
     if (trust !== null) undo.push(() => removeTrust(trust.path));
-    let opened: Journal | null = null;
     try {
       // The kernel is busy with the sandbox meanwhile.
       const survey = await confirmed(launchable, launched);
@@ -107,14 +132,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       });
       undo.push(() => watch.close());
       // Listeners are served after `go`, when the journal is there, until it is closed.
-      let isOver = false;
-      const note = (event: JournalEvent): void => {
-        try {
-          if (!isOver) opened?.append(event, "batched");
-        } catch (error) {
-          supervisor.fail(error);
-        }
-      };
+      const note = (event: JournalEvent): void => record(event, "batched");
       const entrances = await openDoorOf(request, launchable, launched, supervisor, note);
       if (entrances !== null) undo.push(entrances.close);
       served(entrances?.service ?? null);
@@ -138,6 +156,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
           opened = held;
         },
       );
+      for (const [event, durability] of early.splice(0)) record(event, durability);
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
       request.companion?.end();
@@ -166,6 +185,8 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       if (opened !== null && !(error instanceof StaleLaunch)) recordFailure(opened, error);
       throw error;
     } finally {
+      isOver = true;
+      served(null);
       request.companion?.end();
       undo.forEach((step) => step());
     }

@@ -86,6 +86,7 @@ function allowed(limits: Limits, name: NonNullable<Ending["limit"]>["name"]): nu
     case "home_size":
       return limits.homeSize;
     case "tampering":
+    case "requirements":
       return null;
     default:
       return name satisfies never;

@@ -1,0 +1,39 @@
+/** The wall clock that never goes back while it is looked at: somebody who sets it back gains no time. */
+export class SteadyClock {
+  readonly #began = Date.now();
+  readonly #from = performance.now();
+
+  /** Milliseconds since 1970. */
+  now(): number {
+    return Math.max(Date.now(), this.#began + (performance.now() - this.#from));
+  }
+}
+
+/** Also after a machine was asleep, which timers do not count. */
+const LONGEST_SLEEP = 60_000;
+
+/** Calls at a time of the clock. Keeps no process alive. */
+export class Alarm {
+  readonly #clock: SteadyClock;
+  readonly #ring: () => void;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(clock: SteadyClock, ring: () => void) {
+    this.#clock = clock;
+    this.#ring = ring;
+  }
+
+  /** In the place of an earlier time; null for none. */
+  set(time: number | null): void {
+    this.clear();
+    if (time === null) return;
+    const left = time - this.#clock.now();
+    const act = left <= LONGEST_SLEEP ? this.#ring : () => this.set(time);
+    this.#timer = setTimeout(act, Math.min(Math.max(left, 0), LONGEST_SLEEP)).unref();
+  }
+
+  clear(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}

@@ -1,0 +1,40 @@
+import type { LiveRun, RequirementsChange } from "./live-run.ts";
+
+/** Of changes that come to nothing; beyond, somebody only wants to fill the journal. */
+const MOST_KEPT = 100;
+
+/** Tells a run's owner and its journal. The same is not told twice in a row. */
+export class Notices {
+  readonly #live: LiveRun;
+  #last = "";
+  #kept = 0;
+
+  constructor(live: LiveRun) {
+    this.#live = live;
+  }
+
+  narrowed(message: string, generation: number | null): void {
+    this.#tell({ effect: "narrowed", message, generation });
+  }
+
+  ended(message: string): void {
+    this.#tell({ effect: "ended", message, generation: null });
+  }
+
+  unchanged(message: string): void {
+    this.#tell({ effect: "unchanged", message, generation: null });
+  }
+
+  kept(message: string): void {
+    if (message === this.#last || this.#kept >= MOST_KEPT) return;
+    this.#kept += 1;
+    this.#tell({ effect: "kept", message, generation: null });
+  }
+
+  #tell({ effect, message, generation }: RequirementsChange): void {
+    this.#last = message;
+    const text = `the requirements changed: ${message}`;
+    this.#live.running.record({ kind: "requirements.reloaded", effect, message, generation }, "durable");
+    this.#live.tell({ effect, message: text, generation });
+  }
+}
