@@ -132,7 +132,7 @@ function partOf(running: Running, asked: Omit<PrepareRequest, "policy">, began: 
       held = terms;
       if (judgement.kind === "ended") {
         running.revoke();
-        return [`a program that it spawned is ended: ${judgement.message}`];
+        return [`a program that it spawned: ${judgement.message}`];
       }
       if (judgement.kind === "unchanged" || judgement.prepared === null) return [];
       await (await running.door())?.update(judgement.prepared.resolved);

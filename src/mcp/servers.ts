@@ -204,6 +204,8 @@ export class McpServers {
       );
       connection.disable(why).catch(() => {});
       this.#add(server);
+      // It is waited for like at the first start.
+      this.#since = null;
     }
     return out;
   }

@@ -40,7 +40,7 @@ export function isSameMeaning(one: Terms, other: Terms): boolean {
 }
 
 export function ended(why: string): Judgement & { readonly kind: "ended" } {
-  return { kind: "ended", message: `it could not start any more: ${why}` };
+  return { kind: "ended", message: `this run could not start any more and is ended: ${why}` };
 }
 
 /** By either policy on the machine as it is now, so that nothing but the policies makes a difference. */

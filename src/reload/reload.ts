@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { SandboxedError } from "../policy/index.ts";
 import { answersOf, isSame, isSource, readAgain, replaying } from "./answers.ts";
 import type { Answer, Answers } from "./answers.ts";
 import { Alarm, SteadyClock } from "./clock.ts";
@@ -74,9 +74,8 @@ class Reload {
       await this.#watchAll();
     } catch (error) {
       // Nobody knows any more whether the run is within its bounds.
-      this.#end(
-        `they cannot be applied, so the run is ended: ${error instanceof Error ? error.message : String(error)}`,
-      );
+      if (error instanceof SandboxedError) this.#end(ended(error.message).message);
+      else this.#end(`they cannot be applied, so this run is ended: ${String(error)}`);
     }
     if (!this.#isOver) this.#alarm.set(this.#renewal.next);
   }
@@ -92,8 +91,7 @@ class Reload {
       if (looks < MOST_CONFIRMING) await sleep(CONFIRMING_MS);
       if (this.#isOver) return;
       const again = readAgain(this.#seen);
-      if (looks === MOST_CONFIRMING || areSame(again, asked))
-        return this.#end(`this run is ended: ${found.judgement.message}`);
+      if (looks === MOST_CONFIRMING || areSame(again, asked)) return this.#end(found.judgement.message);
       asked = again;
     }
   }
@@ -157,8 +155,9 @@ class Reload {
     const generation = door === null || resolved === null ? null : await door.update(resolved);
     const taken = await this.#from.terms.narrow(judgement.terms, resolved);
     if (this.#isOver) return;
-    const besides = taken.length === 0 ? "" : `; ${taken.map(escapeText).join("; ")}`;
-    this.#notices.narrowed(`what they forbid now holds for this run, too${besides}`, generation);
+    for (const part of taken) this.#notices.narrowed(part, null);
+    if (taken.length === 0 || prepared !== null)
+      this.#notices.narrowed("what they forbid now holds for this run, too", generation);
   }
 
   #end(message: string): void {
