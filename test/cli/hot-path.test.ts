@@ -1,4 +1,4 @@
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeBundle } from "./bundle.ts";
@@ -55,6 +55,12 @@ describe("what a start of sandboxed-run loads", () => {
     "src/cli/command-list.ts",
   ])("is not %s, which is there for when it is needed", (path) => {
     expect(loadedAtStart(bundle)).not.toContain(path);
+  });
+
+  it("is not a global that loads modules when it is touched", () => {
+    const text = readFileSync(join(bundle.folder, "run.cjs"), "utf8");
+    expect(text).toMatch(/\bprocess\.hrtime\b/);
+    expect(text).not.toMatch(/\b(performance|crypto|fetch)\./);
   });
 
   it("finds what is loaded, so that the above means something", () => {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { monotonicMs } from "../../clock.ts";
 
 /**
  * Watches how much a private home holds: it stands on a disk, where no tmpfs size bounds it. Measuring takes at most
@@ -7,11 +8,11 @@ import { join } from "node:path";
 export function watchHomeSize(folder: string, allowed: number, onExceeded: (used: number) => void): () => void {
   let stopped = false;
   const check = async (): Promise<void> => {
-    const began = performance.now();
+    const began = monotonicMs();
     const used = await usedBytes(folder, allowed, () => stopped);
     if (stopped) return;
     if (used > allowed) return onExceeded(used);
-    next(Math.max(FIRST_CHECK_MS, 20 * (performance.now() - began)));
+    next(Math.max(FIRST_CHECK_MS, 20 * (monotonicMs() - began)));
   };
   let timer: NodeJS.Timeout;
   const next = (delay: number): void => {

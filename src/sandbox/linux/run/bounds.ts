@@ -1,3 +1,4 @@
+import { monotonicMs } from "../../clock.ts";
 import type { StartRequest } from "../../request.ts";
 import { watchHomeSize } from "../launch/home-size.ts";
 import { tieSignals } from "../launch/signals.ts";
@@ -29,9 +30,9 @@ const SHORTEST_LOOK = 50;
 
 /** Time for which the clock stood still does not count. Returns what stops watching. */
 function watchWallTime(most: number, companion: StartRequest["companion"], exceeded: () => void): () => void {
-  const began = performance.now();
+  const began = monotonicMs();
   const look = (): void => {
-    const left = most + (companion?.pausedFor() ?? 0) - (performance.now() - began);
+    const left = most + (companion?.pausedFor() ?? 0) - (monotonicMs() - began);
     if (left <= 0) exceeded();
     else timer = setTimeout(look, Math.max(left, SHORTEST_LOOK));
   };

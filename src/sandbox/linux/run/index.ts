@@ -1,6 +1,7 @@
 import { realpathSync } from "node:fs";
 import { absolutePath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Durability, Journal, JournalEvent } from "../../../policy/index.ts";
+import { monotonicMs } from "../../clock.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { removePlaceholders, startWatch } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
@@ -65,7 +66,7 @@ export interface Running {
 export function start(request: StartRequest, launchable: Launchable): Running {
   const { plan, home, folders } = launchable;
   const trust = requireServed(request, plan);
-  const began = performance.now();
+  const began = monotonicMs();
   const beganAt = Date.now();
   makeFolders(folders, plan);
   if (plan.door !== null) makeDoorFiles(folders);

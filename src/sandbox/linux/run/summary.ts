@@ -1,3 +1,4 @@
+import { monotonicMs } from "../../clock.ts";
 import { SandboxedError } from "../../../policy/index.ts";
 import type { Journal } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
@@ -15,7 +16,7 @@ interface Watching {
   readonly entrances: Entrances | null;
 }
 
-/** `began` in the time of `performance`, `beganAt` in milliseconds since the epoch. */
+/** `began` in the time of `monotonicMs`, `beganAt` in milliseconds since the epoch. */
 interface Clock {
   readonly began: number;
   readonly beganAt: number;
@@ -55,7 +56,7 @@ export async function summarise(
     timing: {
       started: new Date(clock.beganAt).toISOString(),
       setup: Math.max(0, ending.startedAt - clock.beganAt),
-      wall: Math.round(performance.now() - clock.began),
+      wall: Math.round(monotonicMs() - clock.began),
     },
     denials,
     repairs,
