@@ -11,6 +11,7 @@ import type { DoorParts, ParseTarget, SessionProtocol } from "./parts.ts";
 import { OpenPassages } from "./passages.ts";
 import { refuse, refusedEvent } from "./refusal.ts";
 import { remember } from "./remember.ts";
+import { roomForConnections, roomForIdle } from "./room.ts";
 import { sever } from "./relay.ts";
 import { Secret } from "./secret.ts";
 import { serveSocks } from "./socks/serve.ts";
@@ -50,9 +51,11 @@ export interface Door {
 
 /** Opens a door behind which `gate` decides. */
 export function openDoor(options: DoorOptions): Door {
-  const limits: DoorLimits = { ...defaultLimits, ...options.limits };
+  const limits: DoorLimits = { ...defaultLimits, connections: roomForConnections(), ...options.limits };
   const { gate, observe } = options;
   const clients = new Set<Socket>();
+  const mostLastWords = roomForIdle(limits.connections);
+  let lastWords = 0;
   keepMemory();
   const servers = new Map<Server, (socket: Socket) => void>();
   const parts: DoorParts = {
@@ -80,7 +83,10 @@ export function openDoor(options: DoorOptions): Door {
       const protocol = role === "proxy" ? "http" : "transparent";
       const refusal = refuse(protocol, null, "limit", "The run has too many connections open.");
       observe(refusedEvent(refusal));
-      return role === "proxy" ? sayRefusal(socket, refusal) : sever(socket);
+      if (role === "transparent" || lastWords >= mostLastWords) return sever(socket);
+      lastWords += 1;
+      socket.on("close", () => (lastWords -= 1));
+      return sayRefusal(socket, refusal);
     }
     clients.add(socket);
     socket.on("close", () => clients.delete(socket));

@@ -1,6 +1,9 @@
 /** What one run may take of the door. Times in milliseconds, sizes in bytes. */
 export interface DoorLimits {
-  /** Open connections to the door; one more is answered 503 or reset. */
+  /**
+   * Open connections to the door, and requests of all of them under way; one more is answered 503 or reset. By default
+   * as many as the process has room for.
+   */
   readonly connections: number;
   /** Requests of one connection that wait for their answer at the same time. */
   readonly pipelined: number;
@@ -18,8 +21,7 @@ export interface DoorLimits {
   readonly receivedBytes: number;
 }
 
-export const defaultLimits: DoorLimits = {
-  connections: 4096,
+export const defaultLimits: Omit<DoorLimits, "connections"> = {
   pipelined: 64,
   headerBytes: 64 * 1024,
   headerTime: 15_000,
@@ -35,6 +37,7 @@ export class Traffic {
   readonly #limits: DoorLimits;
   #sent = 0;
   #received = 0;
+  #requests = 0;
 
   constructor(limits: DoorLimits) {
     this.#limits = limits;
@@ -50,6 +53,17 @@ export class Traffic {
   receive(bytes: number): boolean {
     this.#received += bytes;
     return this.#received <= this.#limits.receivedBytes;
+  }
+
+  /** Whether one more request may be under way, which it is then until it leaves. */
+  enter(): boolean {
+    if (this.#requests >= this.#limits.connections) return false;
+    this.#requests += 1;
+    return true;
+  }
+
+  leave(): void {
+    this.#requests -= 1;
   }
 
   /** Whether anything more may be begun. */

@@ -10,7 +10,7 @@ const MOST_REDIRECTS = 5;
 
 /** A fetcher behind the gate of a door; `close` ends what is open. Each redirect is decided like a request of its own. */
 export function makeFetcher(parts: FetchParts): Fetcher & { readonly close: () => void } {
-  const pool = new Pool({ keepAlive: false });
+  const pool = new Pool(0);
   let isClosed = false;
   const secure = securing(parts);
 

@@ -56,8 +56,14 @@ export function forward(
     parts.observe(refusedEvent(refuse(protocol, passage.target, "limit", "The run's limit of bytes is used up.")));
     cut();
   };
+  if (!parts.traffic.enter()) {
+    const refusal = refuse(protocol, passage.target, "limit", "The run has too many requests under way.");
+    parts.observe(refusedEvent(refusal));
+    return answerRefusal(response, refusal, true);
+  }
   const release = parts.passages.hold({ passage, cut });
   response.once("close", () => {
+    parts.traffic.leave();
     release();
     clearTimeout(waiting);
     if (!response.writableFinished || !request.complete) current?.destroy();

@@ -21,6 +21,20 @@ export class DialError extends Error {
 /** Connections to servers, kept for requests that go the same way and for no others. */
 export class Pool extends Agent {
   #unused = new Map<Socket, number>();
+  readonly #mostIdle: number;
+
+  /** Of all connections that wait for a request, whoever they lead to, `mostIdle` are kept; with 0 each serves one. */
+  constructor(mostIdle: number) {
+    super({ keepAlive: mostIdle > 0, maxFreeSockets: Math.min(64, mostIdle) });
+    this.#mostIdle = mostIdle;
+  }
+
+  override keepSocketAlive(socket: Duplex): boolean {
+    let idle = 0;
+    for (const sockets of Object.values(this.freeSockets)) idle += sockets?.length ?? 0;
+    // Node's types forget that it says whether.
+    return idle < this.#mostIdle && Boolean(super.keepSocketAlive(socket));
+  }
 
   override getName(options?: RequestOptions): string {
     return wayOf(options).key;

@@ -4,6 +4,7 @@ import { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { DoorParts } from "../parts.ts";
 import { refuse, refusedEvent } from "../refusal.ts";
+import { roomForIdle } from "../room.ts";
 import { sever } from "../relay.ts";
 import { openTunnel } from "../tunnel.ts";
 import { answerRefusal, sayRefusal } from "./answer.ts";
@@ -35,15 +36,13 @@ export class HttpDoor {
   readonly #server: Server;
   readonly #lines = new WeakMap<Socket, Line>();
   readonly #clock: HeaderClock;
-  readonly #pools: Pools = {
-    kept: new Pool({ keepAlive: true, maxFreeSockets: 64 }),
-    fresh: new Pool({ keepAlive: false }),
-  };
-
+  readonly #pools: Pools;
   readonly #sweeping = setInterval(() => this.#pools.kept.sweep(), idleTime).unref();
 
   constructor(parts: DoorParts) {
     this.#parts = parts;
+    const mostIdle = roomForIdle(parts.limits.connections);
+    this.#pools = { kept: new Pool(mostIdle), fresh: new Pool(0) };
     this.#clock = new HeaderClock(parts.limits.headerTime, (socket) => this.#expire(socket));
     const options: ServerOptions & UpgradeChoice = {
       insecureHTTPParser: false,

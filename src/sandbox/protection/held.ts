@@ -12,7 +12,7 @@ const hold = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
  * Calls `act` with a spelling of `path` whose parent cannot be exchanged meanwhile: it is walked to from `/` one real
  * directory at a time and held open, so that nothing a run swaps in leads elsewhere. The last component is not
  * followed by `lstat`, `rename`, `unlink`, `rmdir`, nor by `open` with O_NOFOLLOW; `act` must use nothing else.
- * Null when a directory on the way is missing or is not a directory.
+ * Null when a directory on the way is missing or is not a directory. Throws what the system says, without descriptors left.
  *
  * A run may have closed its directories to us; those below `root` that are ours are opened up.
  */
@@ -61,6 +61,7 @@ export function listHeld(directory: AbsolutePath, root: AbsolutePath): readonly 
     try {
       return readHeld(place);
     } catch (error) {
+      if (isExhausted(error)) throw error;
       return codeOf(error) === "EACCES" && openUp(place) ? readHeld(place) : []; // anything else: not a directory, or gone
     }
   });
@@ -76,6 +77,11 @@ function readHeld(place: string): readonly string[] {
   }
 }
 
+/** Whether there was nothing left to look with, which says nothing about what is there. */
+export function isExhausted(error: unknown): boolean {
+  return ["EMFILE", "ENFILE", "ENOMEM"].includes(codeOf(error) ?? "");
+}
+
 /** The code of a system error, null for anything else. */
 export function codeOf(error: unknown): string | null {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
@@ -86,12 +92,14 @@ function descend(fd: number, name: string, mayOpenUp: boolean): number | null {
   try {
     return openSync(path, hold);
   } catch (error) {
+    if (isExhausted(error)) throw error;
     if (codeOf(error) !== "EACCES" || !mayOpenUp) return null;
   }
   try {
     chmodSync(`/proc/self/fd/${fd}`, (fstatSync(fd).mode & 0o7777) | 0o700);
     return openSync(path, hold);
-  } catch {
+  } catch (error) {
+    if (isExhausted(error)) throw error;
     return null;
   }
 }

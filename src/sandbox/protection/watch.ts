@@ -4,6 +4,7 @@ import { absolutePath, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import type { Reduction } from "../plan.ts";
 import { lookAt } from "./disk.ts";
+import { isExhausted } from "./held.ts";
 import { matchesName } from "./names.ts";
 import type { Protection } from "./protect.ts";
 import type { Finding } from "./quarantine.ts";
@@ -61,9 +62,14 @@ export function startWatch(options: WatchOptions): Watch {
   let live = 0;
   const check = (names: Watched, name: string | null): void => {
     if (live >= liveLimit) return;
-    for (const found of names.check(repairer, name)) {
-      live++;
-      onRepair(found);
+    try {
+      for (const found of names.check(repairer, name)) {
+        live++;
+        onRepair(found);
+      }
+    } catch (error) {
+      // The last look has what this one lacked.
+      if (!isExhausted(error)) throw error;
     }
   };
   const begin = (): void => {
@@ -106,22 +112,23 @@ class Watched {
   readonly links = new Map<string, Protection["links"][number]>();
   readonly patterns: Protection["patterns"][number][] = [];
 
-  /** `name` is null when the kernel did not say which. */
-  check(repairer: Repairer, name: string | null): readonly Finding[] {
-    const names = name === null ? [...this.missing.keys(), ...this.links.keys()] : [name];
-    const findings: (Finding | null)[] = names.flatMap((each) => {
+  /** `name` is null when the kernel did not say which. What was put right is told before the next is looked at. */
+  *check(repairer: Repairer, name: string | null): Generator<Finding> {
+    for (const each of name === null ? [...this.missing.keys(), ...this.links.keys()] : [name]) {
       const missing = this.missing.get(each);
       const link = this.links.get(each);
-      return [
-        missing === undefined ? null : repairer.appeared(missing, name !== null),
-        link === undefined ? null : repairer.relink(link),
-      ];
-    });
-    for (const pattern of this.patterns) {
-      if (name === null) findings.push(...repairer.matches(pattern));
-      else if (matchesName(name, pattern.pattern)) findings.push(repairer.match(pattern, name));
+      const appeared = missing === undefined ? null : repairer.appeared(missing, name !== null);
+      if (appeared !== null) yield appeared;
+      const relinked = link === undefined ? null : repairer.relink(link);
+      if (relinked !== null) yield relinked;
     }
-    return findings.filter((each) => each !== null);
+    for (const pattern of this.patterns) {
+      if (name === null) yield* repairer.matches(pattern);
+      else if (matchesName(name, pattern.pattern)) {
+        const matched = repairer.match(pattern, name);
+        if (matched !== null) yield matched;
+      }
+    }
   }
 }
 

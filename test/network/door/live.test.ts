@@ -106,6 +106,35 @@ describe("limits", () => {
     expect(origin.seen).toHaveLength(5);
   });
 
+  it("bound the requests of all connections together, and take more once they are answered", async () => {
+    const waiting: (() => void)[] = [];
+    const origin = await openOrigin((_, response) => void waiting.push(() => void response.end("ok")));
+    const { port } = await openStand({ limits: { connections: 8 } });
+    const wires = [0, 1].map(() => new Wire(port).send(get("good.test", origin.port).repeat(4)));
+    await wires[1]?.until(() => waiting.length === 8);
+    expect(await new Wire(port).send(get("good.test", origin.port)).untilClosed()).toMatch(
+      /^HTTP\/1.1 503 [^]*"limit"/,
+    );
+    for (const answer of waiting.splice(0)) answer();
+    await wires[0]?.until(({ text }) => text.match(/200 OK/g)?.length === 4);
+    const again = new Wire(port).send(get("good.test", origin.port));
+    await again.until(() => waiting.length === 1);
+    for (const answer of waiting) answer();
+    await again.untilText("200 OK");
+  });
+
+  it("bound the connections to servers that are kept for later, whoever they lead to", async () => {
+    const origin = await openOrigin();
+    const names = Array.from({ length: 12 }, (_, index) => `n${index}.test`);
+    const { port } = await openStand({ allow: names, limits: { connections: 32 } });
+    const wires = names.map((name) => new Wire(port).send(get(name, origin.port)));
+    for (const wire of wires) await wire.untilText("200 OK");
+    await pause(50);
+    const open = await new Promise<number>((resolve) => origin.server.getConnections((_, count) => resolve(count)));
+    expect(open).toBe(4);
+    await wires[0]?.send(get("n0.test", origin.port)).until(({ text }) => text.match(/200 OK/g)?.length === 2);
+  });
+
   it.each([
     ["tunnel", (port: number) => connect("good.test", port), { receivedBytes: 100_000 }],
     ["answer", (port: number) => get("good.test", port), { receivedBytes: 100_000 }],

@@ -25,6 +25,9 @@ export interface Entrances {
 /** Milliseconds in which a run whose channel has ended is over. */
 const PATIENCE = 1000;
 
+/** Connections to one published port at once: whoever is on the machine can open them, and each takes two descriptors. */
+const MOST_PUBLISHED = 512;
+
 /** As many different refusals as a person would read. */
 const MOST_REFUSALS = 100;
 
@@ -101,6 +104,7 @@ async function publish({ address, hostPort, port }: Publication, channel: DoorCh
     });
     server.listen({ host: address, port: hostPort, exclusive: true }, resolve);
   });
+  server.maxConnections = MOST_PUBLISHED;
   server.unref();
   return server;
 }

@@ -171,8 +171,9 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         })),
       );
       repairs.push(...ending.rebound.map((path): Repair => ({ path, action: "rebound", kept: null })));
-      repairs.push(...watch.sweep());
+      // First: what is open there may have taken the descriptors that the last look needs.
       entrances?.close();
+      repairs.push(...watch.sweep());
       const summary = await summarise(request, launchable, { survey, watch, entrances }, ending, repairs, {
         began,
         beganAt,
