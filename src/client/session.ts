@@ -1,7 +1,7 @@
 import { SessionError } from "./errors.ts";
 import { valueOf } from "./tool-value.ts";
 import { openWire } from "./wire.ts";
-import type { Wire } from "./wire.ts";
+import type { OnProgress, Wire } from "./wire.ts";
 
 export interface ConnectOptions {
   /** `tcp://127.0.0.1:PORT`; by default what the environment says. */
@@ -139,9 +139,9 @@ export class Session {
     return objectIn(await this.call("session.apply_patch", { patch, ...(path !== undefined && { path }) }));
   }
 
-  /** Calls a tool of the session's and returns what it returned. */
-  async tool(name: string, toolArguments: object = {}): Promise<unknown> {
-    return valueOf(await this.call("session.tool", { name, arguments: toolArguments }));
+  /** Calls a tool of the session's and returns what it returned; `onProgress` hears how far it is meanwhile. */
+  async tool(name: string, toolArguments: object = {}, onProgress?: OnProgress): Promise<unknown> {
+    return valueOf(await this.#wire.call("session.tool", { name, arguments: toolArguments }, onProgress));
   }
 
   async tools(): Promise<readonly Tool[]> {

@@ -5,9 +5,18 @@ import { errorFrom, isObject, SessionError } from "./errors.ts";
 /** Requests out, answers in: JSON-RPC 2.0, one object a line. */
 export interface Wire {
   /** Errors: the `SessionError` of the answer; `disconnected` when none came. */
-  call(method: string, params: object): Promise<unknown>;
+  call(method: string, params: object, onProgress?: OnProgress): Promise<unknown>;
   close(): void;
 }
+
+/** How far a tool has come. */
+export interface Progress {
+  readonly progress: number;
+  readonly total?: number;
+  readonly message?: string;
+}
+
+export type OnProgress = (report: Progress) => void;
 
 /** No answer is longer than this; a line that is comes from somebody else. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -15,6 +24,7 @@ const MOST_BYTES = 64 * 1024 * 1024;
 interface Waiting {
   readonly resolve: (result: unknown) => void;
   readonly reject: (error: SessionError) => void;
+  readonly onProgress: OnProgress | null;
 }
 
 /** Opens a connection and presents the token. Errors: `no_channel`, `unauthenticated`. */
@@ -57,7 +67,13 @@ function wireOver(socket: Socket): Wire {
       socket.destroy();
       return;
     }
-    if ("method" in answer) return; // notifications tell what this client does not follow
+    if ("method" in answer) {
+      const { params } = answer;
+      // Others tell what this client does not follow.
+      if (answer["method"] !== "session.progress" || !isObject(params) || !isProgress(params)) return;
+      waiting.get(Number(params["progressToken"]))?.onProgress?.(params);
+      return;
+    }
     const error = isObject(answer["error"]) ? errorFrom(answer["error"]) : null;
     const { id } = answer;
     if (typeof id !== "number") {
@@ -88,13 +104,14 @@ function wireOver(socket: Socket): Wire {
   socket.on("close", () => lose(new SessionError("disconnected", "the session ended")));
 
   return {
-    call(method, params) {
+    call(method, params, onProgress) {
       return new Promise((resolve, reject) => {
         if (lost !== null) return reject(lost);
         last += 1;
         // First, for it throws on what JSON cannot say.
-        const line = `${JSON.stringify({ jsonrpc: "2.0", id: last, method, params })}\n`;
-        waiting.set(last, { resolve, reject });
+        const asked = onProgress === undefined ? params : { ...params, _meta: { progressToken: last } };
+        const line = `${JSON.stringify({ jsonrpc: "2.0", id: last, method, params: asked })}\n`;
+        waiting.set(last, { resolve, reject, onProgress: onProgress ?? null });
         // An open connection alone does not keep a program alive; a call does.
         socket.ref();
         socket.write(line);
@@ -108,6 +125,10 @@ function wireOver(socket: Socket): Wire {
 }
 
 const LINE_FEED = 0x0a;
+
+function isProgress(params: object): params is Progress & { readonly progressToken?: unknown } {
+  return "progress" in params && typeof params.progress === "number";
+}
 
 function parseAnswer(line: string): Readonly<Record<string, unknown>> | null {
   try {

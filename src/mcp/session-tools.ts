@@ -43,7 +43,9 @@ export function sessionTools(servers: McpServers, questions: SessionQuestions | 
       try {
         const tool = await servers.find(name);
         if (tool.needsApproval) await ask(tool, given, context);
-        const act = (): Promise<unknown> => servers.call(tool, given, metaOf(context), { signal: context.signal });
+        const { signal, progress } = context;
+        const options = { signal, ...(progress !== null && { onProgress: progress }) };
+        const act = (): Promise<unknown> => servers.call(tool, given, metaOf(context), options);
         const result = await (questions?.during(tool.ref.server, context, act) ?? act());
         return asResult(context.acceptsImages ? result : withoutMedia(result));
       } catch (error) {

@@ -30,6 +30,8 @@ export interface Call {
   covers(subject: string): boolean;
   /** Whether the caller can take images in results. */
   readonly acceptsImages: boolean;
+  /** Tells the caller how far it is, where the way it came has a place for that and somebody reads it. */
+  progress(report: JsonObject): void;
   /** Whether so many bytes more may be stored by what covers it; notes them if so. A negative number gives back. */
   store(bytes: number): boolean;
   /** The call as others may have to wait for it; see `SessionContext.waits`. */

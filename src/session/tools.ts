@@ -26,6 +26,13 @@ export interface ToolResult extends JsonObject {
 export type ToolQuestion = Pick<Question, "kind" | "text"> &
   Partial<Pick<Question, "data" | "diff" | "schema" | "timeout">>;
 
+/** How far a tool has come. */
+export interface ToolProgress {
+  readonly progress: number;
+  readonly total?: number | undefined;
+  readonly message?: string | undefined;
+}
+
 export interface ToolContext {
   readonly signal: AbortSignal;
   readonly session: string;
@@ -36,6 +43,8 @@ export interface ToolContext {
   readonly acceptsImages: boolean;
   /** The caller's `_meta`, if any. */
   readonly meta: JsonObject | null;
+  /** Null where the caller did not ask for it. */
+  readonly progress: ((report: ToolProgress) => void) | null;
   /**
    * Puts a question to whoever answers those of this session: it is in the journal, and the run's clock stands still.
    * `withdraw` takes it away, as the end of the call does. Errors: `timed_out`, `nobody_to_ask`, `invalid_params` for a

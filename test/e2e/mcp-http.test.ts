@@ -59,6 +59,7 @@ describe("a real server over streamable HTTP", () => {
           holder: "h",
           acceptsImages,
           meta: null,
+          progress: null,
           ask,
           delegate: () => "",
         };

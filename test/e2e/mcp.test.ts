@@ -372,6 +372,47 @@ except sandboxed.SessionError as error: print(error.code)`,
     }),
   );
 
+  const threaded = `
+import sandboxed
+session, seen = sandboxed.connect(), []
+def follow(report):
+    session.ping()
+    seen.append([report.progress, report.total, report.message])
+    if report.progress == 2: raise ValueError("of the one who follows")
+print(session.tool("mcp.docs.long", {}, on_progress=follow), seen)
+print(session.tool("mcp.docs.long", {}))`;
+  const asynchronous = `
+import asyncio, sandboxed.aio
+async def main():
+    session, seen = await sandboxed.aio.connect(), []
+    follow = lambda report: seen.append([report.progress, report.total, report.message])
+    first, second = await asyncio.gather(session.tool("mcp.docs.long", {}, on_progress=follow), session.tool("mcp.docs.long", {}))
+    print(first, seen)
+    print(second)
+asyncio.run(main())`;
+  const node = (): string => `
+import { connect } from "${process.env["SANDBOXED_TEST_TOOL"] ?? ""}/dist/client/index.js";
+const session = await connect();
+const seen = [];
+const follow = ({ progress, total, message }) => seen.push([progress, total, message]);
+const told = await session.tool("mcp.docs.long", {}, follow);
+console.log(told, JSON.stringify(seen).replaceAll('"', "'").replaceAll(",", ", "));
+console.log(await session.tool("mcp.docs.long"));
+session.close();`;
+  it.each([
+    ["Python", "main.py", () => threaded],
+    ["asyncio", "main.py", () => asynchronous],
+    ["Node.js", "main.mjs", node],
+  ])("lets a script follow a tool's progress, if it asks: %s", (_, file, script) =>
+    onStage("self", (stage) => {
+      configure(stage, fixture(stage));
+      stage.write(file, script());
+      const tool = ["-r", process.env["SANDBOXED_TEST_TOOL"] ?? ""];
+      const { stdout, stderr } = stage.run([...tool, "--grant", "tools=mcp.docs.long", file]);
+      expect(stdout, stderr).toBe("told [[1, 3, 'step 1'], [2, 3, 'step 2'], [3, 3, 'step 3']]\nunasked\n");
+    }),
+  );
+
   it("ends its servers, each with a session of its own that is nobody's last", () =>
     onStage("self", (stage) => {
       configure(stage, fixture(stage));

@@ -12,7 +12,7 @@ from .calls import Call, Capabilities
 from .errors import Disconnected, NoChannel, SessionError
 from .session import CONNECT_TIMEOUT
 from .values import Answer, Fields, Reply
-from .wire import HELLO, Lines, Outcome, request_line
+from .wire import HELLO, Lines, Outcome, Progress, request_line
 
 
 async def connect(
@@ -32,6 +32,7 @@ async def connect(
 class _Wire(asyncio.Protocol):
     def __init__(self) -> None:
         self._waiting: Dict[int, "asyncio.Future[Outcome]"] = {}
+        self._progress: Dict[int, calls.OnProgress] = {}
         self._last = 0
         self._lines = Lines()
         self._lost: Optional[SessionError] = None
@@ -45,14 +46,17 @@ class _Wire(asyncio.Protocol):
             raise self._lost or Disconnected("not connected")
         self._last += 1
         number = self._last
-        line = request_line(number, call.method, call.params)
+        line = request_line(number, call)
         future: "asyncio.Future[Outcome]" = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
+        if call.on_progress is not None:
+            self._progress[number] = call.on_progress
         self._transport.write(line)
         try:
             outcome = await future
         finally:
             self._waiting.pop(number, None)
+            self._progress.pop(number, None)
         if outcome.error is not None:
             raise outcome.error
         return call.read(outcome.result)
@@ -84,7 +88,12 @@ class _Wire(asyncio.Protocol):
     def resume_writing(self) -> None:
         self._room.set()
 
-    def _deliver(self, outcome: Outcome) -> None:
+    def _deliver(self, outcome: Union[Outcome, Progress]) -> None:
+        if isinstance(outcome, Progress):
+            follow = self._progress.get(outcome.id)
+            if follow is not None:
+                asyncio.get_running_loop().call_soon(follow, outcome.report)
+            return
         if outcome.id is None and outcome.error is not None:
             return self._lose(outcome.error)
         future = self._waiting.get(outcome.id) if isinstance(outcome.id, int) else None
@@ -168,8 +177,14 @@ class AsyncSession:
         result: Fields = await self._run(calls.apply_patch(patch, path))
         return result
 
-    async def tool(self, name: str, arguments: Optional[Mapping[str, Any]] = None) -> Any:
-        return await self._run(calls.tool(name, arguments))
+    async def tool(
+        self,
+        name: str,
+        arguments: Optional[Mapping[str, Any]] = None,
+        *,
+        on_progress: Optional[calls.OnProgress] = None,
+    ) -> Any:
+        return await self._run(calls.tool(name, arguments, on_progress))
 
     async def tools(self) -> List[Fields]:
         result: List[Fields] = await self._run(calls.tools())

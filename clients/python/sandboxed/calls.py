@@ -12,10 +12,15 @@ from .values import Answer, Fields, Reply, with_fields
 Capabilities = Sequence[Union[str, Mapping[str, Any]]]
 
 
+#: Called with ``progress`` and, where known, ``total`` and ``message``.
+OnProgress = Callable[[Fields], None]
+
+
 class Call(NamedTuple):
     method: str
     params: Dict[str, Any]
     read: Callable[[Any], Any]
+    on_progress: Optional[OnProgress] = None
 
 
 def _as_it_is(result: Any) -> Any:
@@ -69,8 +74,8 @@ def apply_patch(patch: str, path: Optional[str]) -> Call:
     return Call("session.apply_patch", _given(patch=patch, path=None if path is None else str(path)), Fields)
 
 
-def tool(name: str, arguments: Optional[Mapping[str, Any]]) -> Call:
-    return Call("session.tool", {"name": name, "arguments": dict(arguments or {})}, _tool_value)
+def tool(name: str, arguments: Optional[Mapping[str, Any]], on_progress: Optional[OnProgress]) -> Call:
+    return Call("session.tool", {"name": name, "arguments": dict(arguments or {})}, _tool_value, on_progress)
 
 
 def _tool_value(result: Any) -> Any:

@@ -6,12 +6,15 @@ import os
 import select
 import socket
 import threading
-from typing import Any, Callable, Dict, Generic, List, Optional, TypeVar, cast
+import traceback
+from functools import partial
+from typing import Any, Callable, Dict, Generic, List, Optional, TypeVar, Union, cast
 
 from .address import Address
-from .calls import Call
+from .calls import Call, OnProgress
 from .errors import Disconnected, NoChannel, SessionError
-from .wire import HELLO, Lines, Outcome, request_line
+from .values import Fields
+from .wire import HELLO, Lines, Outcome, Progress, request_line
 
 Result = TypeVar("Result")
 
@@ -23,11 +26,14 @@ _AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
 class Pending(Generic[Result]):
     """A call that was sent. :meth:`result` waits for its answer."""
 
-    __slots__ = ("_connection", "_outcome", "_read")
+    __slots__ = ("_connection", "_on_progress", "_outcome", "_read")
 
-    def __init__(self, connection: "Connection", read: Callable[[Any], Result]) -> None:
+    def __init__(
+        self, connection: "Connection", read: Callable[[Any], Result], on_progress: Optional[OnProgress] = None
+    ) -> None:
         self._connection = connection
         self._read = read
+        self._on_progress = on_progress
         self._outcome: Optional[Outcome] = None
 
     @property
@@ -74,11 +80,11 @@ class Connection:
         """Sends a call; its answer is waited for later, so that many can be on their way."""
         if self._owner != os.getpid():
             self._open()  # a forked process would take its parent's answers
-        pending: Pending[Any] = Pending(self, call.read)
+        pending: Pending[Any] = Pending(self, call.read, call.on_progress)
         with self._turn:
             self._last += 1
             number = self._last
-            line = request_line(number, call.method, call.params)
+            line = request_line(number, call)
             self._waiting[number] = pending
         try:
             with self._sending:
@@ -111,7 +117,8 @@ class Connection:
 
     def _read_some(self) -> None:
         """Called by whoever has the turn to read."""
-        outcomes: List[Outcome] = []
+        outcomes: List[Union[Outcome, Progress]] = []
+        reports: List[Callable[[], None]] = []
         lost: Optional[SessionError] = None
         try:
             chunk = self._socket.recv(_CHUNK)
@@ -130,10 +137,21 @@ class Connection:
             with self._turn:
                 self._is_read = False
                 for outcome in outcomes:
-                    self._deliver(outcome)
+                    if isinstance(outcome, Progress):
+                        reports.extend(self._report(outcome))
+                    else:
+                        self._deliver(outcome)
                 self._turn.notify_all()
+        # Whoever hears of it may call the session.
+        for report in reports:
+            report()
         if lost is not None:
             self._lose(lost)
+
+    def _report(self, progress: Progress) -> List[Callable[[], None]]:
+        pending = self._waiting.get(progress.id)
+        follow = None if pending is None else pending._on_progress
+        return [] if follow is None else [partial(_safely, follow, progress.report)]
 
     def _deliver(self, outcome: Outcome) -> None:
         pending = self._waiting.pop(outcome.id, None) if isinstance(outcome.id, int) else None
@@ -183,3 +201,11 @@ class Connection:
                     self._turn.notify_all()
         if ready:
             self._read_some()
+
+
+def _safely(follow: OnProgress, report: Fields) -> None:
+    """The thread that reads may wait for another call: what goes wrong here is none of its answer's."""
+    try:
+        follow(report)
+    except Exception:
+        traceback.print_exc()

@@ -103,9 +103,18 @@ class Session:
         result: Fields = self._run(calls.apply_patch(patch, path))
         return result
 
-    def tool(self, name: str, arguments: Optional[Mapping[str, Any]] = None) -> Any:
-        """Calls a tool of the session's and returns what it returned."""
-        return self._run(calls.tool(name, arguments))
+    def tool(
+        self,
+        name: str,
+        arguments: Optional[Mapping[str, Any]] = None,
+        *,
+        on_progress: Optional[calls.OnProgress] = None,
+    ) -> Any:
+        """Calls a tool of the session's and returns what it returned.
+
+        ``on_progress`` hears how far it is meanwhile, in whichever thread reads: ``progress``, ``total``, ``message``.
+        """
+        return self._run(calls.tool(name, arguments, on_progress))
 
     def tools(self) -> List[Fields]:
         """The tools that the token may call: ``name``, ``description``, ``inputSchema``."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Union
 
+from .calls import Call
 from .errors import ProtocolError, SessionError, error_from
+from .values import Fields
 
 #: What this client calls itself, and what it can take.
 HELLO = {"client": "sandboxed-python", "accepts": {"images": False}}
@@ -22,9 +24,17 @@ class Outcome(NamedTuple):
     error: Optional[SessionError]
 
 
-def request_line(number: int, method: str, params: Mapping[str, Any]) -> bytes:
+class Progress(NamedTuple):
+    """How far the call with this number is."""
+
+    id: int
+    report: Fields
+
+
+def request_line(number: int, call: Call) -> bytes:
     """Raises ``TypeError`` or ``ValueError`` for what JSON cannot say; then nothing is sent."""
-    message: Dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+    asked = {} if call.on_progress is None else {"_meta": {"progressToken": number}}
+    message: Dict[str, Any] = {"jsonrpc": "2.0", "id": number, "method": call.method, "params": {**call.params, **asked}}
     return json.dumps(message, separators=(",", ":"), allow_nan=False).encode("utf-8") + b"\n"
 
 
@@ -35,7 +45,7 @@ class Lines:
         self._pending = bytearray()
         self._searched = 0
 
-    def feed(self, chunk: bytes) -> List[Outcome]:
+    def feed(self, chunk: bytes) -> List[Union[Outcome, Progress]]:
         self._pending += chunk
         end = self._pending.rfind(b"\n", self._searched)
         if end < 0:
@@ -49,7 +59,7 @@ class Lines:
         return [outcome for line in whole.split(b"\n") for outcome in _outcomes(line)]
 
 
-def _outcomes(line: bytes) -> List[Outcome]:
+def _outcomes(line: bytes) -> List[Union[Outcome, Progress]]:
     if not line.strip():
         return []
     try:
@@ -59,7 +69,7 @@ def _outcomes(line: bytes) -> List[Outcome]:
     if not isinstance(message, dict):
         raise ProtocolError("an answer is no JSON object")
     if "method" in message:
-        return []  # notifications tell what this client does not follow
+        return _progress(message.get("params")) if message["method"] == "session.progress" else []
     error = message.get("error")
     return [
         Outcome(
@@ -68,3 +78,11 @@ def _outcomes(line: bytes) -> List[Outcome]:
             error_from(error) if isinstance(error, dict) else None,
         )
     ]
+
+
+def _progress(params: Any) -> List[Union[Outcome, Progress]]:
+    if not isinstance(params, dict):
+        return []
+    number = params.get("progressToken")
+    report = Fields({name: params[name] for name in ("progress", "total", "message") if name in params})
+    return [Progress(number, report)] if isinstance(number, int) else []

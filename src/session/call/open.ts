@@ -31,6 +31,8 @@ export class OpenCall implements Call, Within {
   readonly acceptsImages: boolean;
   subjects: readonly string[] = [];
   admission: Admission = nothing;
+  /** What it came by hears of its progress. */
+  onProgress: (report: JsonObject) => void = () => {};
   readonly #support: CallSupport;
   /** Made when somebody asks for it: most calls are over before, and it is the dearest part of one. */
   #controller: AbortController | null = null;
@@ -83,6 +85,10 @@ export class OpenCall implements Call, Within {
   covers(subject: string): boolean {
     const { capability } = this.definition;
     return capability === null || alsoCovers(this.admission, this.grant, capability, subject, this.#support.now());
+  }
+
+  progress(report: JsonObject): void {
+    if (this.isOpen) this.onProgress(report);
   }
 
   store(bytes: number): boolean {

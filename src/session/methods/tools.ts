@@ -4,7 +4,7 @@ import { SessionError } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
 import type { Call, MethodDefinition } from "../method.ts";
 import { Params } from "../params.ts";
-import type { ToolDescription } from "../tools.ts";
+import type { ToolContext, ToolDescription } from "../tools.ts";
 import { searchTools } from "./search.ts";
 
 /** A token for somebody who works for an open call. */
@@ -62,6 +62,7 @@ export function toolMethods(delegate: Delegate): readonly MethodDefinition[] {
         const release = tool.isExclusive === true ? await waits.take(name, call.asWaiting(), call.signal) : null;
         try {
           call.requireOpen();
+          const meta = given.any("_meta") === null ? null : given.object("_meta");
           return await tools.call(name, given.object("arguments"), {
             get signal() {
               return call.signal;
@@ -70,7 +71,8 @@ export function toolMethods(delegate: Delegate): readonly MethodDefinition[] {
             call: call.id,
             holder: call.holder.id,
             acceptsImages: call.acceptsImages,
-            meta: given.any("_meta") === null ? null : given.object("_meta"),
+            meta,
+            progress: progressFor(call, meta?.["progressToken"]),
             ask: (question, withdraw) => {
               const signal = withdraw === undefined ? call.signal : AbortSignal.any([call.signal, withdraw]);
               const whole = { data: null, diff: null, schema: null, timeout: null, ...question };
@@ -84,6 +86,20 @@ export function toolMethods(delegate: Delegate): readonly MethodDefinition[] {
       },
     },
   ];
+}
+
+/** More is nothing to show while somebody waits. */
+const LONGEST_MESSAGE = 1000;
+
+function progressFor(call: Call, token: Json | undefined): ToolContext["progress"] {
+  if (typeof token !== "string" && typeof token !== "number") return null;
+  return ({ progress, total, message }) =>
+    call.progress({
+      progressToken: token,
+      progress,
+      ...(total !== undefined && { total }),
+      ...(message !== undefined && { message: message.slice(0, LONGEST_MESSAGE) }),
+    });
 }
 
 function toolParams(params: JsonObject): Params {

@@ -1,6 +1,6 @@
 import type { SessionError } from "../error.ts";
 import type { SessionErrorCode } from "../error.ts";
-import type { Json } from "../json.ts";
+import type { Json, JsonObject } from "../json.ts";
 
 export type RequestId = string | number;
 
@@ -76,6 +76,11 @@ function placeOf(decision: SessionError["detail"]["decision"]): string | null {
 /** One line of JSON-RPC without its end. */
 export function resultText(id: RequestId, value: Json): string {
   return `{"jsonrpc":"2.0","id":${JSON.stringify(id)},"result":${JSON.stringify(value ?? null)}}`;
+}
+
+/** A line that answers nothing. */
+export function progressText(params: JsonObject): string {
+  return JSON.stringify({ jsonrpc: "2.0", method: "session.progress", params });
 }
 
 export function errorText(id: RequestId | null, error: SessionError): string {

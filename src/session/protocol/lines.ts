@@ -2,8 +2,8 @@ import type { Socket } from "node:net";
 import { asSessionError } from "../call/open.ts";
 import type { OpenCall } from "../call/open.ts";
 import { SessionError } from "../error.ts";
-import type { Json } from "../json.ts";
-import { errorText, resultText } from "./answer.ts";
+import type { Json, JsonObject } from "../json.ts";
+import { errorText, progressText, resultText } from "./answer.ts";
 import type { RequestId } from "./answer.ts";
 import { LineReader } from "./line-reader.ts";
 import { idOf, readRequest } from "./request.ts";
@@ -77,10 +77,12 @@ class LineConnection {
   }
 
   #hasRoom(): boolean {
-    const { limits } = this.#service;
-    return (
-      this.#pending < limits.callsAtOnce && this.#socket.writableLength + this.#answered.length < limits.unreadBytes
-    );
+    return this.#pending < this.#service.limits.callsAtOnce && this.#isRead();
+  }
+
+  /** The other side takes what it is sent. */
+  #isRead(): boolean {
+    return this.#socket.writableLength + this.#answered.length < this.#service.limits.unreadBytes;
   }
 
   #line(line: Buffer): void {
@@ -136,6 +138,7 @@ class LineConnection {
       if (this.#caller === null) throw unauthenticated();
       call = this.#caller.begin(request.method, request.params);
       this.#open.set(request.id, call);
+      call.onProgress = (report) => this.#report(report);
     } catch (error) {
       return done(errorText(id, asSessionError(error)));
     }
@@ -161,6 +164,11 @@ class LineConnection {
     } catch (error) {
       return errorText(id, asSessionError(error));
     }
+  }
+
+  /** What nobody reads in time is old: it is left out. */
+  #report(params: JsonObject): void {
+    if (!this.#isOver && this.#isRead()) this.#write(progressText(params));
   }
 
   /** Whether there was such a call of this connection. */
