@@ -9,7 +9,7 @@ import type { SealedConfig } from "./bind-config.ts";
 /** How files and requirements are asked for; plainly by default. */
 export interface Asking {
   readonly read?: NonNullable<ConfigRequest["read"]>;
-  readonly asking?: Pick<RequirementsRequest, "now" | "renew" | "leastSerials">;
+  readonly asking?: Pick<RequirementsRequest, "now" | "renew" | "leastSerials" | "stateFolder">;
 }
 
 export interface GatedRequest extends Omit<ConfigRequest, "managed" | "read">, Asking {

@@ -5,7 +5,7 @@ export class SteadyClock {
 
   /** Milliseconds since 1970. */
   now(): number {
-    return Math.max(Date.now(), this.#began + (performance.now() - this.#from));
+    return Math.max(Date.now(), Math.floor(this.#began + (performance.now() - this.#from)));
   }
 }
 

@@ -47,7 +47,8 @@ export async function verifyBundle(
       { hint: "fetch the bundle that is meant for this machine" },
     );
   }
-  if (serial < from.minSerial) throw rolledBack(name, `its serial ${serial} is below min_serial ${from.minSerial}`);
+  if (serial < from.minSerial)
+    throw rolledBack(name, `its serial ${serial} is below ${from.minSerial}, the lowest that counts here`);
   return { source, serial, expires: Date.parse(expires) };
 }
 
