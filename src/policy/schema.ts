@@ -62,7 +62,8 @@ const environmentSchema = z.strictObject({
 /** `"10m"`, `"2GiB"`, or a plain number of seconds or bytes. */
 const quantity = z.union([z.string(), z.number()]);
 
-const limitsSchema = z.strictObject({
+/** Upper bounds of what one run may use. */
+export const limitsSchema = z.strictObject({
   wall_time: quantity.optional(),
   max_pause: quantity.optional(),
   memory: quantity.optional(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { profileSchema, sandboxModeSchema } from "../policy/schema.ts";
+import { limitsSchema, profileSchema, sandboxModeSchema } from "../policy/schema.ts";
 import { keyNames, keys } from "./keys.ts";
 import type { Key } from "./keys.ts";
 
@@ -86,18 +86,6 @@ const hook = z.strictObject({
   timeout: quantity.optional(),
 });
 
-const limits = z.strictObject({
-  wall_time: quantity.optional(),
-  max_pause: quantity.optional(),
-  memory: quantity.optional(),
-  data: quantity.optional(),
-  processes: z.number().optional(),
-  open_files: z.number().optional(),
-  tmp_size: quantity.optional(),
-  home_size: quantity.optional(),
-  shm_size: quantity.optional(),
-});
-
 const exception = z.strictObject({
   id: z.string(),
   reason: z.string(),
@@ -171,7 +159,7 @@ export const shapes = {
     environment: z.string().optional(),
     log_user_prompt: z.boolean().optional(),
   }),
-  limits,
+  limits: limitsSchema,
   enforcement_level: z.enum(["landlock", "bwrap-outer-proc", "bwrap"]),
   audit: z.enum(["default", "required"]),
   test: z.array(
