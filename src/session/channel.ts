@@ -132,6 +132,7 @@ export class Channel {
     this.#service = {
       limits,
       budget: new Budget(limits.pendingBytes),
+      answered: new Budget(limits.answeredBytes),
       turnedAway: (way, reason) => this.turnedAway(way, reason),
     };
   }

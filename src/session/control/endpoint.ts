@@ -38,6 +38,7 @@ export function openControl({ channel, folder, door, cancel }: ControlOptions): 
   const service = {
     limits: defaultLimits,
     budget: new Budget(defaultLimits.pendingBytes),
+    answered: new Budget(defaultLimits.answeredBytes),
     authenticate: (given: string): Caller => {
       const [one, other] = [Buffer.alloc(64), Buffer.alloc(64)];
       one.write(given.slice(0, 64));

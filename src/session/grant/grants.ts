@@ -11,6 +11,8 @@ import { Tokens } from "./tokens.ts";
 const MOST_GRANTS = 10_000;
 /** Calls that wait for one another's tools and helpers. */
 const DEEPEST = 4;
+/** From a token to those it comes from: each call asks all of them. */
+const LONGEST_LINE = 16;
 /** Longest delay that a timer takes. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -51,6 +53,11 @@ export class Grants {
     readonly token: string;
   } {
     if (parent !== null) this.#requireMeet(parent, capabilities);
+    if (parent !== null && lineage(parent).length >= LONGEST_LINE) {
+      throw new SessionError("too_deep", `more than ${LONGEST_LINE} tokens would come from one another`, {
+        rule: `a token is derived at most ${LONGEST_LINE - 1} times`,
+      });
+    }
     if (this.#live.size >= MOST_GRANTS)
       throw new SessionError("overloaded", "the session has too many grants", { retryable: true });
     const now = this.now();
@@ -91,16 +98,23 @@ export class Grants {
     }
   }
 
-  /** Ends a grant and all made from it. */
+  /** Ends a grant and all made from it. All of them are good for nothing before anybody is told of one. */
   end(grant: Grant, why: SessionError): void {
     if (grant.ended !== null) return;
-    grant.ended = why;
-    for (const timer of this.#timers.get(grant) ?? []) clearTimeout(timer);
-    this.#timers.delete(grant);
-    this.#live.delete(grant.id);
-    grant.parent?.children.delete(grant);
-    for (const child of grant.children) this.end(child, why);
-    this.#listeners.ended(grant, null, why);
+    const line = [grant];
+    // It grows while it is gone through.
+    for (const each of line) {
+      each.ended = why;
+      for (const child of each.children) if (child.ended === null) line.push(child);
+    }
+    for (const each of line.toReversed()) {
+      for (const timer of this.#timers.get(each) ?? []) clearTimeout(timer);
+      this.#timers.delete(each);
+      this.#live.delete(each.id);
+      each.parent?.children.delete(each);
+      this.#tokens.retire(each);
+      this.#listeners.ended(each, null, why);
+    }
   }
 
   byId(id: string): Grant | null {

@@ -45,7 +45,12 @@ export function memoryMethods(store: MemoryStore): readonly MethodDefinition[] {
             rule: `${MOST_VALUE} bytes a value, or the bytes of the capability`,
           });
         }
-        store.set(key, text);
+        try {
+          store.set(key, text);
+        } catch (error) {
+          call.store(-more);
+          throw error;
+        }
         return {};
       },
     },

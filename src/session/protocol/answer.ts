@@ -1,4 +1,4 @@
-import type { SessionError } from "../error.ts";
+import { SessionError } from "../error.ts";
 import type { SessionErrorCode } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
 
@@ -71,6 +71,24 @@ function placeOf(decision: SessionError["detail"]["decision"]): string | null {
   if (provenance == null) return null;
   const { layer, file, line, owner } = provenance;
   return `${file === null ? layer : `${file}${line === null ? "" : `:${line}`}`}, ${owner}`;
+}
+
+/** In place of an answer for which there is no room. */
+export function unread(): SessionError {
+  return new SessionError("overloaded", "too many answers wait to be read", {
+    rule: "what is answered has to be read",
+    retryable: true,
+  });
+}
+
+export function answerTooLarge(most: number): SessionError {
+  const rule = `an answer may have ${most} bytes`;
+  return new SessionError("too_large", rule, { rule });
+}
+
+export function requestTooLarge(most: number): SessionError {
+  const rule = `a request may have ${most} bytes`;
+  return new SessionError("too_large", rule, { rule });
 }
 
 /** One line of JSON-RPC without its end. */

@@ -3,7 +3,7 @@ import { asSessionError } from "../call/open.ts";
 import type { OpenCall } from "../call/open.ts";
 import { SessionError } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
-import { errorBody, httpStatus } from "./answer.ts";
+import { answerTooLarge, errorBody, httpStatus, requestTooLarge, unread } from "./answer.ts";
 import { isObject } from "./request.ts";
 import type { Caller, Service } from "./service.ts";
 import { parseStrict } from "./strict-json.ts";
@@ -11,11 +11,11 @@ import { parseStrict } from "./strict-json.ts";
 /** Answers `POST /v1/<method>`: parameters as the body, the result or `{"error": …}` as the answer. */
 export function serveRequest(service: Service, request: IncomingMessage, response: ServerResponse): void {
   answer(service, request, response).then(
-    (value) => send(response, 200, value),
+    (value) => send(service, response, 200, value),
     (error: unknown) => {
       const known = asSessionError(error);
       if (known.code === "unauthenticated") service.turnedAway("http", known.message);
-      refuse(request, response, known);
+      refuse(service, request, response, known);
     },
   );
 }
@@ -67,8 +67,7 @@ function readParams(body: Buffer): JsonObject {
 function bodyOf({ limits, budget }: Service, request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const most = limits.requestBytes;
-    const tooLarge = (): SessionError => new SessionError("too_large", `a request may have ${most} bytes`);
-    if (Number(request.headers["content-length"] ?? 0) > most) return reject(tooLarge());
+    if (Number(request.headers["content-length"] ?? 0) > most) return reject(requestTooLarge(most));
     if (request.headers.expect !== undefined) response.writeContinue();
     const parts: Buffer[] = [];
     let size = 0;
@@ -83,33 +82,41 @@ function bodyOf({ limits, budget }: Service, request: IncomingMessage, response:
         return fail(new SessionError("overloaded", "requests of too many bytes wait", { retryable: true }));
       size += part.length;
       parts.push(part);
-      if (size > most) fail(tooLarge());
+      if (size > most) fail(requestTooLarge(most));
     };
     request.on("data", take);
     request.once("end", () => {
-      budget.give(size);
+      // An open call holds what it was sent.
+      const held = size;
       size = 0;
+      if (response.closed) budget.give(held);
+      else response.once("close", () => budget.give(held));
       resolve(Buffer.concat(parts));
     });
     request.once("close", () => fail(new SessionError("cancelled", "the request did not come to its end")));
   });
 }
 
-function refuse(request: IncomingMessage, response: ServerResponse, error: SessionError): void {
+function refuse(service: Service, request: IncomingMessage, response: ServerResponse, error: SessionError): void {
   // What was not read of the request cannot be told from the next one.
   if (!request.complete) response.setHeader("connection", "close");
   if (error.code === "unauthenticated") response.setHeader("www-authenticate", "Bearer");
-  send(response, httpStatus(error), { error: errorBody(error) });
+  send(service, response, httpStatus(error), { error: errorBody(error) });
 }
 
-function send(response: ServerResponse, status: number, value: Json): void {
+function send({ answered, limits }: Service, response: ServerResponse, status: number, value: Json): void {
   if (response.destroyed || response.writableEnded) return;
   let body: string;
   try {
     body = JSON.stringify(value);
-  } catch (error) {
-    status = 500;
-    body = JSON.stringify({ error: errorBody(asSessionError(error)) });
+    if (body.length > limits.answerBytes) throw answerTooLarge(limits.answerBytes);
+    if (!answered.take(body.length)) throw unread();
+    const { length } = body;
+    response.once("close", () => answered.give(length));
+  } catch (thrown) {
+    const error = asSessionError(thrown);
+    status = httpStatus(error);
+    body = JSON.stringify({ error: errorBody(error) });
   }
   response.writeHead(status, {
     "content-type": "application/json",

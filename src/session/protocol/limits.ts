@@ -4,7 +4,7 @@ export interface ChannelLimits {
   readonly requestBytes: number;
   /** Of one answer. */
   readonly answerBytes: number;
-  /** Of all requests that have begun to arrive, together. */
+  /** Of all requests that have begun to arrive and have no answer yet, together. */
   readonly pendingBytes: number;
   /** Of what a connection sends before its token is known. */
   readonly greetingBytes: number;
@@ -12,6 +12,10 @@ export interface ChannelLimits {
   readonly callsAtOnce: number;
   /** Answers that may wait to be read, before no more requests are. */
   readonly unreadBytes: number;
+  /** Answers that wait to be read, of all connections together; what is beyond is refused. */
+  readonly answeredBytes: number;
+  /** Requests of one connection that begin before others get their turn. */
+  readonly turn: number;
   /** Requests in one batch. */
   readonly batch: number;
   /** How long calls go on whose caller sends no more. */
@@ -27,6 +31,8 @@ export const defaultLimits: ChannelLimits = {
   greetingBytes: 16 * 1024,
   callsAtOnce: 256,
   unreadBytes: 1024 * 1024,
+  answeredBytes: 256 * 1024 * 1024,
+  turn: 32,
   batch: 1000,
   grace: 1000,
   greetingTime: 15_000,

@@ -3,7 +3,7 @@ import { asSessionError } from "../call/open.ts";
 import type { OpenCall } from "../call/open.ts";
 import { SessionError } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
-import { errorText, progressText, resultText } from "./answer.ts";
+import { answerTooLarge, errorText, progressText, requestTooLarge, resultText, unread } from "./answer.ts";
 import type { RequestId } from "./answer.ts";
 import { LineReader } from "./line-reader.ts";
 import { idOf, readRequest } from "./request.ts";
@@ -27,9 +27,12 @@ class LineConnection {
   #caller: Caller | null = null;
   #pending = 0;
   #isOver = false;
+  #willWork = false;
   #hasEnded = false;
   /** What is answered in one turn of the event loop: it goes out together. */
   #answered = "";
+  /** Of the answers' budget: given back when what was sent is read. */
+  #owed = 0;
   #greeting: NodeJS.Timeout | null = null;
 
   constructor(service: Service, socket: Socket) {
@@ -60,20 +63,34 @@ class LineConnection {
 
   /** Reads on only while there is room for calls and for their answers. */
   #work(): void {
+    if (this.#willWork) return;
     const { limits } = this.#service;
+    let turn = limits.turn;
     while (!this.#isOver && this.#hasRoom()) {
+      if (turn-- === 0) return this.#workSoon();
       const line = this.#reader.next();
       if (line === null) break;
       const most = this.#caller === null ? limits.greetingBytes : limits.requestBytes;
-      if (line.length > most) return this.#hangUp(tooLarge(most));
-      this.#line(line);
+      if (line.length > most) return this.#hangUp(requestTooLarge(most));
+      // Its bytes were the reader's a moment ago. An open call holds what it was sent.
+      this.#service.budget.take(line.length);
+      this.#line(line, () => this.#service.budget.give(line.length));
     }
     if (this.#isOver) return;
     const most = this.#caller === null ? limits.greetingBytes : limits.requestBytes;
-    if (this.#reader.unfinished > most) return this.#hangUp(tooLarge(most));
+    if (this.#reader.unfinished > most) return this.#hangUp(requestTooLarge(most));
     if (this.#hasRoom()) this.#socket.resume();
     else this.#socket.pause();
     if (this.#hasEnded && this.#pending === 0) this.#end();
+  }
+
+  /** What has begun is answered meanwhile: large answers are not all there at once. */
+  #workSoon(): void {
+    this.#willWork = true;
+    setImmediate(() => {
+      this.#willWork = false;
+      this.#work();
+    });
   }
 
   #hasRoom(): boolean {
@@ -85,29 +102,46 @@ class LineConnection {
     return this.#socket.writableLength + this.#answered.length < this.#service.limits.unreadBytes;
   }
 
-  #line(line: Buffer): void {
-    if (isBlank(line)) return;
+  /** `done` when all of it is answered. */
+  #line(line: Buffer, done: () => void): void {
+    const write = (text: string): void => {
+      done();
+      this.#write(text);
+    };
+    if (isBlank(line)) return done();
     let value: Json;
     try {
       value = parseStrict(line);
     } catch (error) {
-      if (this.#caller === null) return this.#hangUp(unauthenticated());
-      return this.#write(errorText(null, asSessionError(error)));
+      if (this.#caller !== null) return write(errorText(null, asSessionError(error)));
+      done();
+      return this.#hangUp(unauthenticated());
     }
-    if (this.#caller === null) return this.#greet(value);
-    if (!Array.isArray(value)) {
-      return this.#answer(value, (text) => this.#write(text));
+    if (this.#caller === null) {
+      done();
+      return this.#greet(value);
     }
+    if (!Array.isArray(value)) return this.#answer(value, write);
     const batch: readonly Json[] = value;
     if (batch.length === 0 || batch.length > this.#service.limits.batch) {
       const { batch: most } = this.#service.limits;
-      return this.#write(errorText(null, new SessionError("invalid_request", `a batch holds 1 to ${most} requests`)));
+      return write(errorText(null, new SessionError("invalid_request", `a batch holds 1 to ${most} requests`)));
     }
     const answers: string[] = [];
-    const collect = (text: string): void => {
-      if (answers.push(text) === batch.length) this.#write(`[${answers.join(",")}]`);
-    };
-    for (const each of batch) this.#answer(each, collect);
+    let size = 0;
+    for (const each of batch) {
+      this.#answer(each, (text) => {
+        size += text.length;
+        // One answer to a batch is one answer.
+        const { answerBytes } = this.#service.limits;
+        if (size > answerBytes) {
+          size -= text.length;
+          this.#unowed(text.length);
+          answers.push(errorText(idOf(each), answerTooLarge(answerBytes)));
+        } else answers.push(text);
+        if (answers.length === batch.length) write(`[${answers.join(",")}]`);
+      });
+    }
   }
 
   /** The first request presents the token; nothing else is looked at before. */
@@ -159,8 +193,10 @@ class LineConnection {
     const { answerBytes } = this.#service.limits;
     try {
       const text = resultText(id, result);
-      if (text.length <= answerBytes) return text;
-      return errorText(id, new SessionError("too_large", `the answer has more than ${answerBytes} bytes`));
+      if (text.length > answerBytes) return errorText(id, answerTooLarge(answerBytes));
+      if (!this.#service.answered.take(text.length)) throw unread();
+      this.#owed += text.length;
+      return text;
     } catch (error) {
       return errorText(id, asSessionError(error));
     }
@@ -179,7 +215,7 @@ class LineConnection {
   }
 
   #write(text: string): void {
-    if (!this.#socket.writable) return;
+    if (!this.#socket.writable) return this.#send();
     if (this.#answered === "") setImmediate(() => this.#send());
     this.#answered += `${text}\n`;
     if (this.#answered.length >= MOST_TOGETHER) this.#send();
@@ -188,7 +224,16 @@ class LineConnection {
   #send(): void {
     const text = this.#answered;
     this.#answered = "";
-    if (text !== "" && this.#socket.writable) this.#socket.write(text);
+    const owed = this.#owed;
+    this.#owed = 0;
+    if (text !== "" && this.#socket.writable) this.#socket.write(text, () => this.#service.answered.give(owed));
+    else this.#service.answered.give(owed);
+  }
+
+  /** Of a text that is not sent after all. */
+  #unowed(bytes: number): void {
+    this.#owed -= bytes;
+    this.#service.answered.give(bytes);
   }
 
   #end(): void {
@@ -212,7 +257,7 @@ class LineConnection {
   /** It sends no more. Whether it still reads is not to be known: a call that takes long has lost its caller. */
   #ended(): void {
     this.#hasEnded = true;
-    if (this.#pending === 0) return this.#end();
+    if (this.#pending === 0 && !this.#willWork) return this.#end();
     setTimeout(() => this.#gone(), this.#service.limits.grace).unref();
   }
 
@@ -238,8 +283,4 @@ const CARRIAGE_RETURN = 0x0d;
 
 function unauthenticated(): SessionError {
   return new SessionError("unauthenticated", "the first request has to be session.hello with a token of this door");
-}
-
-function tooLarge(most: number): SessionError {
-  return new SessionError("too_large", `a request may have ${most} bytes`);
 }

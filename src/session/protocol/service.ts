@@ -13,7 +13,10 @@ export interface Caller {
 /** What the ways to a channel have in common. */
 export interface Service {
   readonly limits: ChannelLimits;
+  /** Of requests. */
   readonly budget: Budget;
+  /** Of answers. */
+  readonly answered: Budget;
   /** Errors: `unauthenticated`, and why a token that was good is not any more. */
   authenticate(token: string, greeting: JsonObject): Caller;
   /** For the journal, and bounded there. */

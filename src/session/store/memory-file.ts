@@ -20,10 +20,20 @@ const LARGEST = 16 * 1024 * 1024;
 /** Kept for as long as the session. */
 export function passingMemory(): MemoryStore {
   const values = new Map<string, string>();
+  let size = 0;
+  const sizeOf = (key: string): number => (values.has(key) ? key.length + (values.get(key)?.length ?? 0) : 0);
   return {
     get: (key) => values.get(key),
-    set: (key, text) => void values.set(key, text),
-    delete: (key) => values.delete(key),
+    set: (key, text) => {
+      const after = size - sizeOf(key) + key.length + text.length;
+      if (after > LARGEST) throw full();
+      size = after;
+      values.set(key, text);
+    },
+    delete: (key) => {
+      size -= sizeOf(key);
+      return values.delete(key);
+    },
     keys: () => [...values.keys()],
   };
 }
@@ -79,9 +89,15 @@ function isPair(value: unknown): value is [string, string] {
   return Array.isArray(value) && value.length === 2 && value.every((each) => typeof each === "string");
 }
 
+function full(): SessionError {
+  return new SessionError("too_large", `${LARGEST} bytes is all a workspace may remember`, {
+    rule: `${LARGEST} bytes a workspace`,
+  });
+}
+
 /** The old text or the new one, whatever happens. */
 function replace(folder: string, path: string, text: string): void {
-  if (text.length > LARGEST) throw new SessionError("too_large", `${LARGEST} bytes is all a workspace may remember`);
+  if (text.length > LARGEST) throw full();
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
   const file = openSync(draft, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o600);
