@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { freePort, listen } from "../mcp/http-servers.ts";
 import { agree, startProtected } from "../mcp/oauth-server.ts";
 import type { Protected, ProtectedOptions } from "../mcp/oauth-server.ts";
 import { onStage } from "../stage/index.ts";
@@ -18,9 +19,15 @@ interface Ended {
 }
 
 /** Runs the command, and does what it asks of the person each time. */
-async function login(stage: Stage, words: readonly string[] = [], person = agree): Promise<Ended> {
+async function login(
+  stage: Stage,
+  words: readonly string[] = [],
+  person = agree,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   const child = stage.startPlain(process.execPath, [stage.tool("sandboxed"), "mcp", "login", "hub", ...words], {
     stdio: ["ignore", "ignore", "pipe"],
+    environment,
   });
   let said = "";
   const addresses: URL[] = [];
@@ -49,9 +56,12 @@ async function withServer(
 }
 
 /** Its tools, by a process of its own. */
-async function tools(stage: Stage): Promise<{ readonly status: number | null; readonly said: string }> {
+async function tools(
+  stage: Stage,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<{ readonly status: number | null; readonly said: string }> {
   const words = ["mcp", "get", "hub", "--tools"];
-  const child = stage.startPlain(process.execPath, [stage.tool("sandboxed"), ...words]);
+  const child = stage.startPlain(process.execPath, [stage.tool("sandboxed"), ...words], { environment });
   let said = "";
   child.stdout?.on("data", (chunk: Buffer) => (said += String(chunk)));
   child.stderr?.on("data", (chunk: Buffer) => (said += String(chunk)));
@@ -148,10 +158,61 @@ describe("sandboxed mcp login", () => {
     }),
   );
 
+  it("uses a client known beforehand: its port, and its secret out of the environment alone", async () => {
+    const known = { id: "robot", secret: "of-the-robot-4711", port: await freePort() };
+    await withServer({ client: known }, async (server, stage) => {
+      const lines = `client_id = "robot"\nclient_secret_env_var = "HUB_SECRET"\ncallback_port = ${known.port}\n`;
+      configure(stage, `${entry(server)}${lines}`);
+      const unset = await login(stage);
+      expect([unset.status, unset.said]).toEqual([1, expect.stringContaining("the variable HUB_SECRET")]);
+      const wrong = await login(stage, [], agree, { HUB_SECRET: "another" });
+      expect([wrong.status, wrong.said]).toEqual([1, expect.stringContaining("the provider refused: invalid_client")]);
+      expect(server.grants).toEqual([]);
+
+      const { status, said, addresses } = await login(stage, [], agree, { HUB_SECRET: known.secret });
+      expect(status, said).toBe(0);
+      expect(addresses[0]?.searchParams.get("client_id")).toBe("robot");
+      expect(addresses[0]?.searchParams.get("redirect_uri")).toBe(`http://127.0.0.1:${known.port}/callback`);
+      expect(server.registrations()).toBe(0);
+      expect((await tools(stage)).status).toBe(0);
+      const folder = join(stage.home, ".local/state/sandboxed/mcp/logins");
+      const file = join(folder, readdirSync(folder)[0] ?? "");
+      const kept = stage.read(file) ?? "";
+      expect(kept).toContain("accessToken");
+      expect(kept + said + stage.sandboxed(["mcp", "get", "hub", "--json"]).stdout).not.toContain(known.secret);
+      // To renew it the secret is wanted again.
+      stage.write(file, JSON.stringify({ ...JSON.parse(kept), expires: 1 }));
+      expect(await tools(stage)).toMatchObject({ status: 1, said: expect.stringContaining("the variable HUB_SECRET") });
+      expect((await tools(stage, { HUB_SECRET: known.secret })).status).toBe(0);
+      expect(server.grants).toEqual(["authorization_code", "refresh_token"]);
+    });
+  });
+
+  it("says which port it cannot have, and tells a provider that is not there from one that refuses", async () => {
+    const taken = await listen(() => Promise.resolve(new Response()));
+    try {
+      await withServer({}, async (server, stage) => {
+        configure(stage, `${entry(server)}callback_port = ${taken.port}\n`);
+        const { status, said } = await login(stage);
+        expect([status, said]).toEqual([1, expect.stringMatching(`port ${taken.port} .*[^]*oauth.callback_port`)]);
+      });
+      await onStage("self", async (stage) => {
+        const gone = await startProtected();
+        configure(stage, entry(gone));
+        await gone.close();
+        const { status, said } = await login(stage);
+        expect([status, said]).toEqual([1, expect.stringMatching(/MCP server hub: .*ECONNREFUSED/)]);
+        expect(said).not.toContain("the provider refused");
+      });
+    } finally {
+      await taken.close();
+    }
+  });
+
   it("takes no answer but the one it waits for, and tells what the provider says", () =>
     withServer({}, async (server, stage) => {
       configure(stage, entry(server));
-      const { status, said } = await login(stage, [], async (url) => {
+      const { status, said, addresses } = await login(stage, [], async (url) => {
         const { searchParams } = new URL(url);
         const back = searchParams.get("redirect_uri") ?? "";
         const forged = await fetch(`${back}?code=stolen&state=guessed&iss=${server.issuer}`);
@@ -162,6 +223,8 @@ describe("sandboxed mcp login", () => {
       });
       expect(status).toBe(1);
       expect(said).toContain("the provider refused: access_denied (no\\nnot you)");
+      // Less would not help.
+      expect(addresses).toHaveLength(1);
       expect(server.grants).toEqual([]);
     }));
 });

@@ -113,7 +113,7 @@ export async function listen(answer: Answer): Promise<Listening> {
   };
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const { port, close } = await listen(() => Promise.resolve(new Response()));
   await close();
   return port;

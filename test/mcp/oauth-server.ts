@@ -18,10 +18,12 @@ export interface Protected {
 export interface ProtectedOptions {
   /** What the MCP server says may be asked for. */
   readonly advertised?: readonly string[];
+  /** A client known beforehand, sent back to this port; then no other is registered. */
+  readonly client?: { readonly id: string; readonly secret: string; readonly port: number };
 }
 
 /** An MCP server that wants a token, and the authorization server that gives it, each on a port of its own. */
-export async function startProtected({ advertised = ["read"] }: ProtectedOptions = {}): Promise<Protected> {
+export async function startProtected({ advertised = ["read"], client }: ProtectedOptions = {}): Promise<Protected> {
   const front = createServer();
   front.listen(0, "127.0.0.1");
   await once(front, "listening");
@@ -31,7 +33,7 @@ export async function startProtected({ advertised = ["read"] }: ProtectedOptions
   const provider = new Provider(issuer, {
     scopes: ["openid", "offline_access", "read", "write"],
     features: {
-      registration: { enabled: true },
+      registration: { enabled: client === undefined },
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: () => ({
@@ -43,7 +45,19 @@ export async function startProtected({ advertised = ["read"] }: ProtectedOptions
         useGrantedResource: () => true,
       },
     },
-    issueRefreshToken: (_, client) => client.grantTypeAllowed("refresh_token"),
+    ...(client !== undefined && {
+      clients: [
+        {
+          client_id: client.id,
+          client_secret: client.secret,
+          redirect_uris: [`http://127.0.0.1:${client.port}/callback`],
+          grant_types: ["authorization_code", "refresh_token"],
+          response_types: ["code"],
+          application_type: "native",
+        },
+      ],
+    }),
+    issueRefreshToken: (_, known) => known.grantTypeAllowed("refresh_token"),
     rotateRefreshToken: true,
     cookies: { keys: ["of a test"] },
     pkce: { required: () => true },

@@ -61,6 +61,22 @@ export const mcpAdd: Command = {
       example: "--oauth-client-id abc",
     },
     {
+      id: "oauth-client-secret-env-var",
+      long: "oauth-client-secret-env-var",
+      short: null,
+      argument: "NAME",
+      help: "the variable that holds that client's secret",
+      example: "--oauth-client-secret-env-var HUB_SECRET",
+    },
+    {
+      id: "oauth-callback-port",
+      long: "oauth-callback-port",
+      short: null,
+      argument: "PORT",
+      help: "the port of 127.0.0.1 that the browser comes back to",
+      example: "--oauth-callback-port 8765",
+    },
+    {
       id: "oauth-resource",
       long: "oauth-resource",
       short: null,
@@ -102,7 +118,11 @@ function linesOf(parsed: Parsed<string>, [command, ...args]: readonly string[]):
     pairs.length === 0
       ? []
       : [`${key} = { ${pairs.map(([name, text]) => `${JSON.stringify(name)} = ${JSON.stringify(text)}`).join(", ")} }`];
-  const clientId = lastValue(parsed, "oauth-client-id");
+  const oauth = [
+    ...value("client_id", lastValue(parsed, "oauth-client-id")),
+    ...value("client_secret_env_var", lastValue(parsed, "oauth-client-secret-env-var")),
+    ...port("callback_port", lastValue(parsed, "oauth-callback-port")),
+  ];
   return [
     ...value("command", command),
     ...list("args", args),
@@ -117,6 +137,14 @@ function linesOf(parsed: Parsed<string>, [command, ...args]: readonly string[]):
     ...value("url", lastValue(parsed, "url")),
     ...value("bearer_token_env_var", lastValue(parsed, "bearer-token-env-var")),
     ...value("oauth_resource", lastValue(parsed, "oauth-resource")),
-    ...table("oauth", clientId === null ? [] : [["client_id", clientId]]),
+    ...(oauth.length === 0 ? [] : [`oauth = { ${oauth.join(", ")} }`]),
   ];
+}
+
+/** Errors: `usage`. */
+function port(key: string, text: string | null): readonly string[] {
+  if (text === null) return [];
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (number > 0 && number < 65_536) return [`${key} = ${number}`];
+  throw new SandboxedError("usage", `${escapeText(text)} is no port`, { hint: "for example: 8765" });
 }
