@@ -1,26 +1,12 @@
-import { existsSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onStage } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { startInKeyring, withoutKeyring } from "./keyring-world.ts";
 
 const SECRET = "out-of-the-keyring-4711";
-const needs = ["/usr/bin/dbus-run-session", "/usr/bin/gnome-keyring-daemon"];
-const missing = needs.filter((path) => !existsSync(path));
-if (missing.length > 0) console.warn(`keyring: the real one is not tried, no ${missing.join(", ")}`);
-
-/** A session bus with an unlocked keyring that holds what `STORED` says, and then the words. */
-const SESSION = `mkdir -p -m 700 "$HOME/.cache" "$HOME/.local/share" "$XDG_RUNTIME_DIR"
-printf pw | gnome-keyring-daemon --unlock --components=secrets --foreground >/dev/null 2>&1 & keyring=$!
-trap 'kill $keyring' EXIT
-"$NODE" -e 'const { Entry } = require(process.env.KEYRING);
-const entry = new Entry("sandboxed-test", "api", { linux: { store: "secret-service" } });
-const began = Date.now();
-for (;;) try { entry.setPassword(process.env.STORED); break; } catch (error) { if (Date.now() - began > 5000) throw error; }' || exit 99
-"$@"`;
-
 function configure(stage: Stage, port: number): void {
   stage.write(
     join(stage.home, ".config/sandboxed/config.toml"),
@@ -54,20 +40,13 @@ async function serving(act: (port: number, seen: readonly (string | undefined)[]
 }
 
 describe("a credential in the system's keyring", () => {
-  it.skipIf(missing.length > 0)("is lent like any other", () =>
+  it.skipIf(withoutKeyring)("is lent like any other", () =>
     onStage("self", (stage) =>
       serving(async (port, seen) => {
         configure(stage, port);
         const script = `env; curl -sS --noproxy '' http://127.0.0.1:${port}/`;
         const run = [process.execPath, stage.tool("sandboxed-run"), "--", "sh", "-c", script];
-        const child = stage.startPlain("dbus-run-session", ["--", "bash", "-c", SESSION, "session", ...run], {
-          environment: {
-            NODE: process.execPath,
-            KEYRING: join(import.meta.dirname, "../../node_modules/@napi-rs/keyring"),
-            STORED: SECRET,
-            XDG_RUNTIME_DIR: join(stage.folder, "runtime"),
-          },
-        });
+        const child = startInKeyring(stage, run, SECRET);
         let text = "";
         child.stdout?.on("data", (chunk) => (text += String(chunk)));
         child.stderr?.on("data", (chunk) => (text += String(chunk)));

@@ -7,6 +7,7 @@ import { agree, startProtected } from "../mcp/oauth-server.ts";
 import type { Protected, ProtectedOptions } from "../mcp/oauth-server.ts";
 import { onStage } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { startInKeyring, withoutKeyring } from "./keyring-world.ts";
 import { configure } from "./mcp-world.ts";
 
 const entry = ({ url, issuer }: Protected, lines = ""): string =>
@@ -187,6 +188,37 @@ describe("sandboxed mcp login", () => {
       expect(server.grants).toEqual(["authorization_code", "refresh_token"]);
     });
   });
+
+  it.skipIf(withoutKeyring)("keeps the login in the system's keyring, where there is one, and in no file", () =>
+    withServer({}, async (server, stage) => {
+      configure(stage, entry(server));
+      const mcp = `"${process.execPath}" "${stage.tool("sandboxed")}" mcp`;
+      const folder = join(stage.home, ".local/state/sandboxed/mcp/logins");
+      const list = `${mcp} list --json | grep auth_status`;
+      const script = `${mcp} login hub && ${list}; ls "${folder}"; ${mcp} get hub --tools; ${mcp} logout hub; ${list}`;
+      const child = startInKeyring(stage, ["bash", "-c", script], "other");
+      let text = "";
+      let opened = "";
+      for (const stream of [child.stdout, child.stderr]) {
+        stream?.on("data", (chunk: Buffer) => {
+          text += String(chunk);
+          const [, url = ""] = /^sandboxed: {3}(http\S+)\n/m.exec(text) ?? [];
+          if (url === opened) return;
+          opened = url;
+          void agree(url);
+        });
+      }
+      await once(child, "close");
+      expect(text).not.toContain("no keyring");
+      expect(text).toContain("echo (");
+      expect(text).not.toMatch(/hub-[0-9a-f]{16}\.json/);
+      expect(text.match(/"auth_status": "\w+"/g)).toEqual([
+        '"auth_status": "o_auth"',
+        '"auth_status": "not_logged_in"',
+      ]);
+      expect(text).toContain("logged out of hub");
+    }),
+  );
 
   it("says which port it cannot have, and tells a provider that is not there from one that refuses", async () => {
     const taken = await listen(() => Promise.resolve(new Response()));
