@@ -5,36 +5,39 @@ import { eras, HttpClient, serve } from "../mcp-server/http-client.ts";
 import { onStage, people } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
 
-describe.each(people)("sandboxed mcp-server --listen, as %s", (person) => {
-  it.each(eras)("runs commands in a sandbox, with progress, and says what was refused (%s)", (era) =>
-    onStage(person, async (stage) => {
-      const { url, token, end } = await serve(stage, ["-P", ":workspace"]);
-      const client = await HttpClient.connect(url, token, { era });
-      const told: string[] = [];
-      const script = `read line; echo "got $line"; cat ${join(stage.home, ".ssh/id_ed25519")}; for i in 1 2 3; do echo tick $i; sleep 0.15; done; echo x > made; exit 3`;
-      const ran = await client.call("run_command", { command: ["sh", "-c", script], stdin: "hello\n" }, (message) =>
-        told.push(message),
-      );
-      expect(ran).toMatchObject({
-        isError: true,
-        structuredContent: { status: 3, stdout: "got hello\ntick 1\ntick 2\ntick 3\n", profile: ":workspace" },
-      });
-      expect(JSON.stringify(ran.structuredContent?.["notes"])).toContain("id_ed25519");
-      expect(told.join()).toContain("tick 2");
-      expect(stage.read("made")).toBe("x\n");
-      const read = await client.call("read_session");
-      expect(read.structuredContent).toMatchObject({ session: ran.structuredContent?.["session"] });
-      expect((await client.call("list_profiles")).structuredContent).toHaveProperty("profiles");
-      expect((await client.call("explain", { operation: "write", subject: "/etc/x" })).structuredContent).toMatchObject(
-        {
+describe.each(people.filter((person) => person !== "root-elsewhere"))(
+  "sandboxed mcp-server --listen, as %s",
+  (person) => {
+    it.each(eras)("runs commands in a sandbox, with progress, and says what was refused (%s)", (era) =>
+      onStage(person, async (stage) => {
+        const { url, token, end } = await serve(stage, ["-P", ":workspace"]);
+        const client = await HttpClient.connect(url, token, { era });
+        const told: string[] = [];
+        const script = `read line; echo "got $line"; cat ${join(stage.home, ".ssh/id_ed25519")}; for i in 1 2 3; do echo tick $i; sleep 0.15; done; echo x > made; exit 3`;
+        const ran = await client.call("run_command", { command: ["sh", "-c", script], stdin: "hello\n" }, (message) =>
+          told.push(message),
+        );
+        expect(ran).toMatchObject({
+          isError: true,
+          structuredContent: { status: 3, stdout: "got hello\ntick 1\ntick 2\ntick 3\n", profile: ":workspace" },
+        });
+        expect(JSON.stringify(ran.structuredContent?.["notes"])).toContain("id_ed25519");
+        expect(told.join()).toContain("tick 2");
+        expect(stage.read("made")).toBe("x\n");
+        const read = await client.call("read_session");
+        expect(read.structuredContent).toMatchObject({ session: ran.structuredContent?.["session"] });
+        expect((await client.call("list_profiles")).structuredContent).toHaveProperty("profiles");
+        expect(
+          (await client.call("explain", { operation: "write", subject: "/etc/x" })).structuredContent,
+        ).toMatchObject({
           answer: "deny",
-        },
-      );
-      await client.vanish();
-      expect(await end()).toBe(0);
-    }),
-  );
-});
+        });
+        await client.vanish();
+        expect(await end()).toBe(0);
+      }),
+    );
+  },
+);
 
 describe("sandboxed mcp-server --listen", () => {
   it.each(eras)("asks the person before another profile is used (%s)", (era) =>
@@ -195,7 +198,7 @@ describe("sandboxed mcp-server --listen", () => {
       const { url, token, end } = await serve(stage, ["-P", ":workspace"]);
       const [leaving, staying] = await Promise.all([0, 1].map(() => HttpClient.connect(url, token, { era })));
       const run = (name: string) => ({
-        command: ["sh", "-c", `echo on > ${name}; sleep 2.5; echo done > ${name}; exec sleep 47.${name.length}`],
+        command: ["sh", "-c", `echo on > ${name}; sleep 1; echo done > ${name}; exec sleep 47.${name.length}`],
       });
       const left = leaving?.call("run_command", run("left")).catch(() => null);
       const stayed = staying?.call("run_command", run("stayed")).catch(() => null);
