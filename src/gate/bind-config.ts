@@ -1,6 +1,6 @@
 import type { Config } from "../config/index.ts";
 import { sealPolicy } from "../policy/index.ts";
-import type { BoundPolicy, Policy, Provenance } from "../policy/index.ts";
+import type { BoundPolicy, Bounds, Policy, Provenance } from "../policy/index.ts";
 import { bound } from "../requirements/index.ts";
 import type { BoundConfig, Requirements } from "../requirements/index.ts";
 
@@ -24,9 +24,13 @@ export function bindConfig(config: Config, requirements: readonly Requirements[]
     const layers = [own, ...config.policy.layers.slice(1)];
     return bindConfig({ ...config, profile, chosenBy, policy: { layers } }, requirements).policy;
   };
-  const policy = sealPolicy(result.policy, rebind, all.backends);
+  const policy = sealPolicy(result.policy, rebind, { backends: all.backends, modes: requirements.flatMap(modesIn) });
   const origins = new Map([...config.origins, ...requirements.flatMap(originsIn)]);
   return { ...result, policy, origins, managed: all };
+}
+
+function modesIn({ sandboxModes: { allowed, from } }: Requirements): Bounds["modes"] {
+  return allowed === null ? [] : [{ allowed, from }];
 }
 
 /** Where a source says what a policy does not hold. */

@@ -1,5 +1,5 @@
-import { sealPolicy, sealedBackends, withOwnProfile } from "../policy/index.ts";
-import type { BoundPolicy, Policy } from "../policy/index.ts";
+import { sealPolicy, sealedBounds, withOwnProfile } from "../policy/index.ts";
+import type { BoundPolicy, Bounds, Policy } from "../policy/index.ts";
 
 type PolicyLayer = Policy["layers"][number];
 
@@ -15,20 +15,25 @@ export function meet(held: BoundPolicy, next: BoundPolicy): BoundPolicy | null {
   const layers = new Map(held.layers.map((layer) => [meaningOf(layer), layer]));
   const before = layers.size;
   for (const layer of next.layers) layers.set(meaningOf(layer), layer);
-  const backends = both(sealedBackends(held), sealedBackends(next));
-  if (layers.size === before && backends?.length === sealedBackends(held)?.length) return held;
+  const own = sealedBounds(held);
+  const bounds = both(own, sealedBounds(next));
+  const isSame = bounds.backends?.length === own.backends?.length && bounds.modes.length === own.modes.length;
+  if (layers.size === before && isSame) return held;
   if (layers.size > MOST_LAYERS) return null;
-  const rebind = (own: PolicyLayer): BoundPolicy => {
-    const rebound = meet(withOwnProfile(held, own), withOwnProfile(next, own));
+  const rebind = (layer: PolicyLayer): BoundPolicy => {
+    const rebound = meet(withOwnProfile(held, layer), withOwnProfile(next, layer));
     if (rebound === null) throw new RangeError("a policy of more layers than one run can have");
     return rebound;
   };
-  return sealPolicy({ layers: [...layers.values()] }, rebind, backends);
+  return sealPolicy({ layers: [...layers.values()] }, rebind, bounds);
 }
 
-function both(one: readonly string[] | null, other: readonly string[] | null): readonly string[] | null {
-  if (one === null || other === null) return one ?? other;
-  return one.filter((backend) => other.includes(backend));
+function both(one: Bounds, other: Bounds): Bounds {
+  const [first, second] = [one.backends, other.backends];
+  const backends =
+    first === null || second === null ? (first ?? second) : first.filter((rung) => second.includes(rung));
+  const modes = new Map([...one.modes, ...other.modes].map((each) => [each.allowed.toSorted().join(), each]));
+  return { backends, modes: [...modes.values()] };
 }
 
 /** Who said it where is no part of what it says. */

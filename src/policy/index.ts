@@ -1,6 +1,7 @@
 /** What is allowed: the model, reading it from configuration, resolving it for a machine, and the oracle. */
 export type { BoundPolicy } from "./bound.ts";
-export { requireBackend, requireBound, sealedBackends, sealPolicy, withOwnProfile } from "./bound.ts";
+export { requireBackend, requireBound, requireMode, sealedBounds, sealPolicy, withOwnProfile } from "./bound.ts";
+export type { Bounds } from "./bound.ts";
 export type * from "./decision.ts";
 export type * from "./journal.ts";
 export type * from "./mcp.ts";

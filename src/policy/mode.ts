@@ -1,4 +1,6 @@
 import type { Profile } from "./model.ts";
+import { absolutePath, isWithin } from "./path.ts";
+import type { MaterialisedEntry, Oracle, Places } from "./resolved.ts";
 
 export type SandboxMode = "read-only" | "workspace-write" | "danger-full-access";
 
@@ -29,4 +31,17 @@ export function mode(profile: Profile): SandboxMode {
     writes = true;
   }
   return writes ? "workspace-write" : "read-only";
+}
+
+/** The mode of what is left of a policy on this machine, where links and names of workspaces lead somewhere. */
+export function modeHere(
+  oracle: Oracle,
+  places: Places,
+): { readonly mode: SandboxMode; readonly by: MaterialisedEntry | null } {
+  const written = oracle.materialise().filter(({ access, where }) => access === "write" && where === "host");
+  const wide = new Set([...everything].flatMap((path) => [path, places.canonical(absolutePath(path)) ?? path]));
+  const homes = [places.home, ...(places.otherHomes ?? [])];
+  const by = written.find(({ path }) => wide.has(path) || homes.some((home) => isWithin(home, path))) ?? null;
+  if (by !== null) return { mode: "danger-full-access", by };
+  return { mode: written.length === 0 ? "read-only" : "workspace-write", by: written[0] ?? null };
 }

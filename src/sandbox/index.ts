@@ -1,5 +1,5 @@
 /** How an operating system enforces a policy: facts, then a plan, then a launch. */
-import { requireBackend, requireBound, SandboxedError } from "../policy/index.ts";
+import { requireBackend, requireBound, requireMode, SandboxedError } from "../policy/index.ts";
 import type { Disk } from "./linux/facts/index.ts";
 import { prepare as prepareOnLinux, start as startOnLinux } from "./linux/run/index.ts";
 import type { Launchable, Prepared, Running } from "./linux/run/index.ts";
@@ -38,6 +38,7 @@ export function prepare(request: PrepareRequest, disk?: Disk): Prepared {
   requireBound(request.policy);
   const prepared = prepareOnLinux(request, disk);
   requireBackend(request.policy, prepared.plan.backend);
+  requireMode(request.policy, prepared.oracle, prepared.resolved.places);
   return prepared;
 }
 

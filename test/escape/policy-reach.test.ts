@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { RequiringMachine, startHost } from "../stage/required.ts";
@@ -39,6 +39,56 @@ describe("where the tool keeps what it believes", () => {
     for (const path of [".config/sandboxed", ".local/state/sandboxed", ".cache/sandboxed"]) {
       rmSync(join(stage.home, path), { recursive: true });
     }
+  });
+});
+
+// Only root writes there.
+describe.skipIf(process.getuid?.() !== 0)("more than a workspace, where no more may be written", () => {
+  let own: RequiringMachine;
+  beforeAll(() => {
+    own = new RequiringMachine();
+    own.stage.write(join(own.stage.home, "links/note"), "");
+    symlinkSync("/opt", join(own.stage.home, "links/opt"));
+  });
+  afterAll(() => own.remove());
+
+  const link = (name: string): string => join(own.stage.home, "links", name);
+  const profile = (table: string): readonly string[] => [
+    "-c",
+    `permissions.p={extends=":isolated",${table}}`,
+    "-P",
+    "p",
+  ];
+  const names: readonly (readonly [name: string, words: () => readonly string[]])[] = [
+    ["by its name", () => ["-w", "/opt"]],
+    ["by a link", () => ["-w", link("opt")]],
+    ["by a link in a profile", () => profile(`filesystem={"${link("opt")}"="write"}`)],
+    ["by a way through /proc", () => profile('filesystem={"/proc/self/root/opt"="write"}')],
+    ["as a workspace", () => profile('workspace_roots=["/opt"]')],
+    ["as a workspace behind a link", () => profile(`workspace_roots=["${link("opt")}"]`)],
+  ];
+  const beyond = (): string => join("/opt", `beyond-${process.pid}`);
+  const act = (): string => `touch ${beyond()} && rm ${beyond()} && echo beyond`;
+
+  it.each(names)("is refused %s", (_, words) => {
+    own.require('allowed_sandbox_modes = ["read-only", "workspace-write"]\n');
+    const { stdout, stderr, status } = own.stage.sh(act(), words());
+    expect([stdout, status]).toEqual(["", 125]);
+    expect(stderr).toMatch(/requirements\.toml:1\b/);
+    expect(own.stage.sh("touch made && rm made && echo made", []).stdout).toBe("made\n");
+    own.require(null);
+    expect(own.stage.sh(act(), words()).stdout).toBe("beyond\n");
+  });
+
+  it("is refused to the library by a link, and the whole home by its path", () => {
+    own.require('allowed_sandbox_modes = ["read-only", "workspace-write"]\n');
+    const wide = { filesystem: { [link("opt")]: "write" } };
+    expect(own.api(":isolated", wide, act()).stderr).toContain("requirements_conflict");
+    const home = `touch ${own.stage.home}/made && rm ${own.stage.home}/made && echo made`;
+    expect(own.stage.sh(home, ["-w", own.stage.home]).status).toBe(125);
+    own.require(null);
+    expect(own.api(":isolated", wide, act()).stdout).toBe("beyond\n");
+    expect(own.stage.sh(home, ["-w", own.stage.home]).stdout).toBe("made\n");
   });
 });
 
