@@ -142,4 +142,53 @@ except Exception as error: print(error.code)"`;
     expect([stdout, status, effects]).toEqual(["written\nbegun\npolicy_denied\nwritten\n", 0, ["narrowed"]]);
     expect([machine.stage.read(`${outside}/2-free`), machine.stage.read(`${outside}/2-cut`)]).toEqual(["x", null]);
   });
+
+  it("reach what the program spawned: its network, and what it was granted", async () => {
+    const { outside } = machine.stage;
+    // It tries all once before the change and once after it.
+    const child = `
+import os, sandboxed, sys, time, urllib.request
+def fetch():
+    try: return urllib.request.urlopen("http://127.0.0.1:${host.port}/", timeout=5).read().decode().strip()
+    except OSError: return "refused"
+def write(path):
+    try:
+        with sandboxed.connect() as session: session.write(path, "x")
+        return "written"
+    except sandboxed.SessionError as error: return error.code
+for turn in "before", "after":
+    print(fetch(), write("${outside}/" + sys.argv[1] + turn), write(sys.argv[1] + turn), flush=True)
+    while not os.path.exists(sys.argv[1] + "-go"): time.sleep(0.02)
+    open(sys.argv[1] + "-seen", "w").close()
+`;
+    const parent = `
+import os, sandboxed, sys, threading, time
+session = sandboxed.connect()
+def spawn():
+    print(session.spawn(["python3", "child.py", sys.argv[1]], ["fs.write=**,${outside}/**"])["stdout"], end="", flush=True)
+thread = threading.Thread(target=spawn)
+thread.start()
+while not os.path.exists(sys.argv[1] + "before"): time.sleep(0.02)
+print("begun", flush=True)
+input()
+open(sys.argv[1] + "-go", "w").close()
+thread.join()
+`;
+    machine.stage.write("child.py", child);
+    machine.stage.write("parent.py", parent);
+    const grants = ["--grant", "agents", "--grant", `fs.write=**,${outside}/**`];
+    const words = ["-q", "--host-port", String(host.port), ...grants];
+    machine.require("# nothing\n");
+    const free = await during(words, "python3 parent.py free", () => machine.require("# nothing either\n"));
+    const before = "reached written written\n";
+    expect([free.stdout, free.status]).toEqual([`begun\n${before}${before}`, 0]);
+    machine.require("# nothing\n");
+    const { stdout, status } = await during(words, "python3 parent.py cut", () =>
+      machine.require(
+        `[network]\ndenied_domains = ["127.0.0.1:${host.port}"]\n[permissions.filesystem]\ndeny_write = ["${outside}"]\n`,
+      ),
+    );
+    expect([stdout, status]).toEqual([`begun\n${before}refused policy_denied written\n`, 0]);
+    expect(machine.stage.read(`${outside}/cutafter`)).toBe(null);
+  });
 });
