@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { eras, HttpClient, serve } from "../mcp-server/http-client.ts";
 import { onStage, people } from "../stage/index.ts";
@@ -228,6 +229,32 @@ describe("sandboxed mcp-server --listen", () => {
       await client.leave();
       await expect.poll(() => processes("sleep 48.5"), { timeout: 5000 }).toEqual([]);
       await cut;
+      await end();
+    }));
+
+  it("holds runs to requirements that change meanwhile, and later ones to what they are then", () =>
+    onStage("self", async (stage) => {
+      const file = join(stage.folder, "requirements.toml");
+      const requiring = (path: string): void =>
+        stage.write(file, `[permissions.filesystem]\ndeny_write = ["${path}"]\n`);
+      requiring(stage.outside);
+      const { url, token, end } = await serve(stage, ["--requirements", file]);
+      const client = await HttpClient.connect(url, token);
+      const run = (name: string, seconds: number) =>
+        client.call("run_command", {
+          command: ["sh", "-c", `echo on > ${name}; sleep ${seconds}; echo done > ${name}`],
+        });
+      expect(await run("first", 0)).toMatchObject({ structuredContent: { status: 0, notes: [] } });
+      const second = run("second", 20);
+      await expect.poll(() => stage.read("second"), { timeout: 10_000 }).toBe("on\n");
+      await setTimeout(600); // by then the file is watched
+      requiring(stage.workspace);
+      const { structuredContent, isError } = await second;
+      expect(isError).toBe(true);
+      expect(JSON.stringify(structuredContent?.["notes"])).toContain("the requirements changed");
+      expect(stage.read("second")).toBe("on\n");
+      expect(await run("third", 0)).toMatchObject({ isError: true });
+      expect(stage.read("third")).toBeNull();
       await end();
     }));
 

@@ -87,6 +87,11 @@ async function withClient(
   }
 }
 
+/** 0 while that one is on. */
+function sleeping(stage: Stage): number | null {
+  return stage.plain("pgrep", ["-f", "^sleep 46.5$"]).status;
+}
+
 describe.each(people)("sandboxed mcp-server, as %s", (person) => {
   it("runs a command in a sandbox: output, status, input, progress, what was refused", () =>
     onStage(person, (stage) =>
@@ -154,6 +159,30 @@ describe("sandboxed mcp-server", () => {
       expect(stage.read("made")).toBe("y\n");
       expect(questions).toEqual([expect.stringContaining("sh -c 'echo y > made; cat made'")]);
       expect(questions[0]).toContain(":workspace");
+    }),
+  );
+
+  it.each(["a client that goes", "SIGTERM"])("leaves no process behind after %s", (how) =>
+    onStage("self", async (stage) => {
+      const child = stage.startPlain(process.execPath, [stage.tool("sandboxed"), "mcp-server"]);
+      const gone = new Promise<number | null>((resolve) => child.once("exit", resolve));
+      const say = (message: object): void =>
+        void child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+      const clientInfo = { name: "x", version: "1" };
+      say({ id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo } });
+      say({ method: "notifications/initialized" });
+      const script = "echo on > on; exec sleep 46.5";
+      say({
+        id: 2,
+        method: "tools/call",
+        params: { name: "run_command", arguments: { command: ["sh", "-c", script] } },
+      });
+      await expect.poll(() => stage.read("on"), { timeout: 10_000 }).toBe("on\n");
+      await expect.poll(() => sleeping(stage), { timeout: 5000 }).toBe(0);
+      if (how === "SIGTERM") child.kill();
+      else child.stdin?.end();
+      expect(await gone).toBe(0);
+      expect(sleeping(stage)).toBe(1);
     }),
   );
 
