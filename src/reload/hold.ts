@@ -5,7 +5,7 @@ import type { LiveRun } from "./live-run.ts";
 /** By then nearly every program has started. */
 const SETTLED = 50;
 /** How often it is looked whether there are requirements where there were none. */
-const LOOKING = 500;
+const LOOKING = 250;
 
 /**
  * Holds a run to its requirements while it is on: a change that narrows is put in force, and a run that could not start

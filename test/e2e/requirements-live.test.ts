@@ -45,10 +45,8 @@ async function during(words: readonly string[], script: string, change: () => vo
     for (let i = 0; i < 500 && !done() && child.exitCode === null; i++) await sleep(10);
   };
   await until(() => printed.includes("begun\n"));
-  // By then the files are watched.
-  await sleep(600);
   change();
-  await sleep(900);
+  await sleep(800);
   stdin.end("go on\n");
   await ended;
   const [own] = journals().filter((journal) => !earlier.includes(journal));
