@@ -208,7 +208,9 @@ interface Refused {
 }
 
 function refused(protocol: Protocol, target: Target, reason: DoorReason, decision: Decision): Refused {
-  const message = `${shown(target)} is not allowed: ${decision.rule?.text ?? reason}`;
+  const what =
+    reason === "method_not_allowed" ? "This method of " : reason === "path_not_allowed" ? "This path of " : "";
+  const message = `${what}${shown(target)} is not allowed: ${decision.rule?.text ?? reason}`;
   return { ok: false, refusal: { status: 403, reason, target, protocol, decision, message } };
 }
 

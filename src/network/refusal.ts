@@ -39,6 +39,8 @@ export function refusalBody({ target, protocol, reason, decision, message }: Ref
     decision: decision?.effect === "ask" ? "ask" : "deny",
     source: decision?.provenance?.layer ?? "door",
     rule: decision?.rule?.text ?? null,
+    file: decision?.provenance?.file ?? null,
+    line: decision?.provenance?.line ?? null,
     suggestion: decision?.suggestion ?? null,
     retryable: isRetryable(reason, decision),
     message,

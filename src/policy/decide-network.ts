@@ -156,11 +156,13 @@ function decideLayer(compiled: NetworkLayer, host: Host | null, text: string, po
   if (host === null)
     return refused(deny("network_not_allowed", "no host name", null, advice("write a plain host name or address")));
   const matching = rulesFor(compiled, host, port);
-  const refusing = matching.find(
-    ({ rule, pattern }) => rule.access === "deny" && (port !== null || pattern.port === null),
-  )?.rule;
-  if (refusing !== undefined)
-    return refused(refuse("network_not_allowed", domainText(refusing), compiled, refusing.provenance, text, port));
+  const denies = ({ rule, pattern }: CompiledRule): boolean =>
+    rule.access === "deny" && (port !== null || pattern.port === null);
+  const refusing = matching.find(denies)?.rule;
+  if (refusing !== undefined) {
+    const decision = refuse("denied_by_rule", domainText(refusing), compiled, refusing.provenance, text, port);
+    return refused(withoutDenials(decision, matching.filter(denies)));
+  }
   const granting = matching.filter(({ rule }) => rule.access === "allow");
   const [first] = granting;
   if (first !== undefined) {
@@ -170,6 +172,14 @@ function decideLayer(compiled: NetworkLayer, host: Host | null, text: string, po
     return { decision: allow("granted", 'mode = "full"', modeProvenance), isMiss: false, granting: [] };
   const isMiss = !isForeign(compiled.layer.layer) && !isForeign(modeProvenance.layer);
   return refused(refuse("network_not_allowed", 'mode = "restricted"', compiled, modeProvenance, text, port), isMiss);
+}
+
+/** An option takes the place of a rule with the same pattern; any other denial would hold against it. */
+function withoutDenials(decision: Decision, denying: readonly CompiledRule[]): Decision {
+  const argv = decision.suggestion?.argv ?? [];
+  if (argv.length === 0 || denying.every(({ rule }) => rule.pattern === argv[1])) return decision;
+  const config = `[permissions.NAME.network] domains, without ${denying.map(({ rule }) => domainText(rule)).join(" and ")}`;
+  return { ...decision, suggestion: { argv: [], config } };
 }
 
 function refuseRequest(rule: HttpRule, refused: "method" | "path"): RequestDecision {

@@ -102,6 +102,50 @@ describe.skipIf(noWorld !== null)("what the door refuses", () => {
     expect(second).toMatchObject({ status: 0, stdout: expect.stringContaining(hears), stderr: "", denials: [] });
   });
 
+  it("of a rule that an option would not beat is listed with the rule that stands in the way", () => {
+    const table = (rules: string): readonly string[] => domains(`{ "good.test" = "allow"${rules} }`);
+    const program = ["curl", "-sS", "http://good.test/page"];
+    const first = reported(table(', "**.good.test" = "deny"'), program);
+    expect(first.stdout).not.toContain("hello");
+    expect(first.denials[0]?.suggestion).toEqual({
+      argv: [],
+      config: '[permissions.NAME.network] domains, without "**.good.test" = "deny"',
+    });
+    expect(
+      stage.run([...table(', "**.good.test" = "deny"'), "--allow-domain", "good.test", "--", ...program]).stdout,
+    ).not.toContain("hello");
+    expect(stage.run([...table(""), "--", ...program]).stdout).toContain("hello from good.test /page");
+  });
+
+  it("names rule, file and line in its body, and the line is the one", () => {
+    const config = `${stage.outside}/rules.toml`;
+    const lines = [
+      'default_permissions = "mine"',
+      '[permissions.mine]\nextends = ":isolated"',
+      "[permissions.mine.network.domains]",
+      '"good.test" = "allow"',
+      '"api.good.test" = "deny"',
+      '[permissions.mine.network.http."good.test"]',
+      'methods = ["GET"]',
+    ];
+    stage.write(config, `${lines.join("\n")}\n`);
+    const asked = [["http://api.good.test/"], ["-X", "DELETE", "http://good.test/"], ["http://evil.test/"]];
+    const bodies = asked.map((words) =>
+      JSON.parse(stage.run(["--config", config, "--", "curl", "-sS", ...words]).stdout),
+    );
+    expect(bodies).toMatchObject([
+      { reason: "denied_by_rule", rule: '"api.good.test" = "deny"', file: config, line: 6 },
+      {
+        reason: "method_not_allowed",
+        file: config,
+        line: 7,
+        suggestion: { config: expect.stringContaining("methods") },
+      },
+      { reason: "network_not_allowed", file: expect.stringContaining("isolated.toml"), line: expect.any(Number) },
+    ]);
+    expect(stage.run(["--config", config, "--", "curl", "-sS", "http://good.test/page"]).stdout).toContain("hello");
+  });
+
   it("is listed with a line of configuration where that alone would allow it", () => {
     const { denials } = reported(["--allow-domain", "inside.test"], ["curl", "-sS", "http://inside.test/"]);
     const line = /domains = (.*)$/.exec(denials[0]?.suggestion?.config ?? "")?.[1] ?? "";

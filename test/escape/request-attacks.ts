@@ -74,7 +74,7 @@ export const requestAttacks: readonly NetworkAttack[] = [
 import threading, time
 end, names = time.time() + 2, [f"{os.urandom(16).hex()}.wild.test" for _ in range(1000)]
 def work():
-    while names and time.time() < end: to(names.pop(), 80, b"GET / HTTP/1.0\\r\\n\\r\\n")
+    while names and time.time() < end: name = names.pop(); to(name, 80, b"GET / HTTP/1.0\\r\\nHost: " + name.encode() + b"\\r\\n\\r\\n")
 threads = [threading.Thread(target=work) for _ in range(24)]
 for t in threads: t.start()
 for t in threads: t.join()`,

@@ -133,7 +133,8 @@ describe("a name", () => {
     const secret = "data-to-carry-out.evil.test";
     const off = policy({ mode: "off", domains: { "**.evil.test": "allow" } });
     const denied = policy({ mode: "full", domains: { "**.evil.test": "deny" } });
-    for (const one of [names, off, denied]) expect(await reached(gate(one), target(secret))).toMatch(/^network_/);
+    for (const one of [names, off, denied])
+      expect(await reached(gate(one), target(secret))).toMatch(/^network_|^denied_by_rule$/);
     const asked = gate(names, { decideMiss: async () => "deny" });
     expect(await reached(asked, target(secret))).toBe("network_not_allowed");
     const changed = gate(restricted({ "**.evil.test": "allow" }));
@@ -333,7 +334,7 @@ describe("a miss", () => {
   });
 
   it.each<readonly [string, ResolvedPolicy, Target, string]>([
-    ["a denial", none, target("denied.test"), "network_not_allowed"],
+    ["a denial", none, target("denied.test"), "denied_by_rule"],
     ["a private address", none, target("10.0.0.1"), "private_address"],
     ["the own machine", none, target("127.0.0.1", 22), "private_address"],
     ["a service that hands out credentials", none, target("169.254.169.254", 80), "private_address"],
@@ -355,7 +356,7 @@ describe("a miss", () => {
       "what the project denies",
       policy({ mode: "restricted" }, "user", [[{ mode: "full", domains: { "evil.test": "deny" } }, "project"]]),
       target("evil.test"),
-      "network_not_allowed",
+      "denied_by_rule",
     ],
   ])("is not %s", async (_, one, to, expected) => {
     const { asked, decideMiss } = counting("allow");
@@ -376,7 +377,7 @@ describe("a miss", () => {
       ok: true,
       value: { decision: { effect: "ask" } },
     });
-    expect(reason(await dns(gate(none, { decideMiss }), "denied.test"))).toBe("network_not_allowed");
+    expect(reason(await dns(gate(none, { decideMiss }), "denied.test"))).toBe("denied_by_rule");
     expect(reason(await dns(gate(none), "evil.test"))).toBe("network_not_allowed");
     expect(reason(await dns(gate(none), "good.test"))).toBe("ok");
     expect(asked).toEqual([]);
@@ -390,7 +391,7 @@ describe("a miss", () => {
       });
     const found = gate(none, { decideMiss });
     for (const [next, expected] of [
-      [restricted({ "evil.test": "deny" }), "network_not_allowed"],
+      [restricted({ "evil.test": "deny" }), "denied_by_rule"],
       [policy({ mode: "off" }), "network_off"],
       [restricted({}), "ok"],
     ] as const) {

@@ -84,7 +84,7 @@ describe("a destination", () => {
     [{ mode: "off", domains }, "deny", "network_off"],
     [{ mode: "restricted" }, "deny", "network_not_allowed"],
     [{ mode: "full" }, "allow", "granted"],
-    [{ mode: "full", domains: { "api.example.com": "deny" } }, "deny", "network_not_allowed"],
+    [{ mode: "full", domains: { "api.example.com": "deny" } }, "deny", "denied_by_rule"],
   ])("with %j is %s: %s", (network, effect, reason) => {
     expect(oracle(profile({ network })).decide({ op: "connect", host: "api.example.com", port: 443 })).toMatchObject({
       effect,
@@ -97,6 +97,25 @@ describe("a destination", () => {
       (mode) => oracle(profile({ network: { mode } })).decide({ op: "bind", port: 80 }).where,
     );
     expect(where).toEqual(["private", "private", "host"]);
+  });
+});
+
+describe("what would lift a denial", () => {
+  const denied = (domains: Readonly<Record<string, "allow" | "deny">>, port = 443) =>
+    oracle(profile({ network: { mode: "restricted", domains } })).decide({ op: "connect", host: "x.a.example", port })
+      .suggestion;
+
+  it.each<readonly [string, Readonly<Record<string, "allow" | "deny">>, number, readonly string[]]>([
+    ["an option with its own pattern", { "x.a.example": "deny" }, 443, ["--allow-domain", "x.a.example"]],
+    ["an option with its own port", { "x.a.example:22": "deny" }, 22, ["--allow-domain", "x.a.example:22"]],
+    ["no option, where it is wider", { "**.a.example": "deny" }, 443, []],
+    ["no option, where it names the port", { "x.a.example:443": "deny" }, 443, []],
+    ["no option, where there is another", { "x.a.example": "deny", "*.a.example": "deny" }, 443, []],
+  ])("is %s", (_, domains, port, argv) => {
+    const suggestion = denied(domains, port);
+    expect(suggestion?.argv).toEqual(argv);
+    if (argv.length > 0) return;
+    for (const pattern of Object.keys(domains)) expect(suggestion?.config).toContain(`"${pattern}" = "deny"`);
   });
 });
 

@@ -125,13 +125,25 @@ export class World {
     const result = await act();
     const lines = readFileSync(log, { flag: "a+" }).subarray(before).toString().split("\n");
     const heard = lines.filter((line) => line !== "").map((line): Heard => JSON.parse(line));
-    return [heard, result];
+    return [withoutEarlier(heard), result];
   }
 
   stop(): void {
     this.#servers.kill("SIGKILL");
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Connections of what was done before may be seen to end only now. */
+function withoutEarlier(heard: readonly Heard[]): readonly Heard[] {
+  const open = new Map<number, number>();
+  return heard.filter((each) => {
+    if (each.kind !== "tcp" && each.kind !== "closed") return true;
+    const count = (open.get(each.port) ?? 0) + (each.kind === "tcp" ? 1 : -1);
+    if (count < 0) return false;
+    open.set(each.port, count);
+    return true;
+  });
 }
 
 function whyNot(): string | null {

@@ -34,15 +34,20 @@ describe("a policy that changes", () => {
     const sink = await openSink();
     const { door, port, gate } = await openStand();
     const locate = gate.locate.bind(gate);
+    let answer = (): void => {};
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    let asked = 0;
     gate.locate = async (passage) => {
-      await pause(50);
+      asked += 1;
+      await answered;
       return locate(passage);
     };
     const tunnel = new Wire(port).send(connect("good.test", sink.port));
     const request = new Wire(port).send(get("good.test", sink.port));
-    await pause(20);
+    await tunnel.until(() => asked === 2);
     gate.allowed.clear();
     door.update();
+    answer();
     await Promise.all([tunnel.untilText("draining"), request.untilText("draining")]);
     expect(sink.connections()).toBe(0);
   });
