@@ -98,6 +98,8 @@ export async function listen(answer: Answer): Promise<Listening> {
       else Readable.fromWeb(response.body).pipe(outgoing);
     })();
   });
+  // On a busy machine five seconds pass between two requests, and the second would meet the end of its connection.
+  server.keepAliveTimeout = 60_000;
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a listener on a port has such an address

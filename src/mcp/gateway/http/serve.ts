@@ -14,6 +14,8 @@ const MOST_EXCHANGES = 128;
 const MOST_CONNECTIONS = 512;
 const HEAD_MS = 10_000;
 const REQUEST_MS = 60_000;
+/** Clients go on with a connection that they had; the five seconds of Node end it under their next request. */
+const IDLE_MS = 75_000;
 const LONGEST_HEAD = 32 * 1024;
 
 export interface ListenOptions {
@@ -50,6 +52,7 @@ export async function serveGateway({ host, port, token }: ListenOptions, behind:
       maxHeaderSize: LONGEST_HEAD,
       headersTimeout: HEAD_MS,
       requestTimeout: REQUEST_MS,
+      keepAliveTimeout: IDLE_MS,
     },
     (request, response) => {
       answer(request, response).catch((error: unknown) => answerRefused(response, asRefused(error)));
