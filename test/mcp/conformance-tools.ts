@@ -63,10 +63,10 @@ export function registerTools(server: McpServer): void {
     return said("logged");
   });
   tool("test_tool_with_progress", async ({ mcpReq }) => {
-    const { progressToken } = mcpReq._meta ?? {};
+    const { _meta: meta } = mcpReq;
     for (const progress of [0, 50, 100]) {
-      const params = { progress, total: 100, progressToken: progressToken ?? 0 };
-      if (progressToken !== undefined) await mcpReq.notify({ method: "notifications/progress", params });
+      const params = { progress, total: 100, progressToken: meta?.progressToken ?? 0 };
+      if (meta?.progressToken !== undefined) await mcpReq.notify({ method: "notifications/progress", params });
       await setTimeout(50);
     }
     return said("done");
