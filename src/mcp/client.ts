@@ -16,7 +16,8 @@ export interface ClientParts {
 export async function makeClient({ protocol, elicit, ...parts }: ClientParts): Promise<Client> {
   const { Client: Sdk } = await import("@modelcontextprotocol/client");
   const options: ClientOptions = {
-    capabilities: elicit === null ? {} : { elicitation: { form: {}, url: {} } },
+    // Fields that a person left as the form has them are answered so.
+    capabilities: elicit === null ? {} : { elicitation: { form: { applyDefaults: true }, url: {} } },
     versionNegotiation: { mode: protocol === "2026-07-28" ? { pin: protocol } : protocol },
     listChanged: { tools: { autoRefresh: false, onChanged: () => parts.onToolsChanged() } },
   };

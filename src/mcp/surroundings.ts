@@ -66,7 +66,11 @@ export function httpRequest(
     provenance: server.provenance,
     network: {
       mode: { value: "restricted", provenance: server.provenance },
-      domains: places.map((place) => allowed(`${place.hostname}:${portOf(place)}`, server)),
+      domains: places.map((place) => ({
+        ...allowed(`${place.hostname}:${portOf(place)}`, server),
+        // By this name nothing but the machine itself is meant (RFC 6761 section 6.3).
+        ...(place.hostname === "localhost" && { resolveTo: ["127.0.0.0/8", "::1/128"] }),
+      })),
     },
   });
   return {
