@@ -34,9 +34,10 @@ interface Live {
   readonly port: number;
 }
 
-/** A run that says what it was given, and waits. */
+/** A run that says what it was given once its second program is one (forked is not yet executed), and waits. */
 async function live(stage: Stage, words: readonly string[]): Promise<Live> {
-  const script = "echo $SANDBOXED_TOKEN $SANDBOXED_CHANNEL; sleep 20";
+  const executed = 'until read name </proc/$!/comm && [ "$name" = sleep ]; do :; done';
+  const script = `sleep 20 & ${executed}; echo $SANDBOXED_TOKEN $SANDBOXED_CHANNEL; wait`;
   const run = stage.start([...words, "--grant", "memory=notes", "--", "sh", "-c", script]);
   let said = "";
   run.stdout?.on("data", (chunk: Buffer) => (said += chunk.toString()));
