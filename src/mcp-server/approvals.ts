@@ -10,10 +10,13 @@ interface Asked {
   /** Over what was shown and what will be run. */
   readonly digest: string;
   readonly nonce: string;
+  /** By the clock of this process, which nobody sets back. */
+  readonly at: number;
 }
 
 const KEY = "approve";
 const TTL_SECONDS = 600;
+const TTL_MS = TTL_SECONDS * 1000;
 const MOST_USED = 10_000;
 
 /**
@@ -23,10 +26,13 @@ const MOST_USED = 10_000;
 export class Approvals {
   readonly #sdk: Sdk;
   readonly #codec: RequestStateCodec<Asked>;
-  readonly #used = new Set<string>();
+  readonly #now: () => number;
+  /** Until when each would have counted. */
+  readonly #used = new Map<string, number>();
 
-  constructor(sdk: Sdk) {
+  constructor(sdk: Sdk, now = (): number => performance.now()) {
     this.#sdk = sdk;
+    this.#now = now;
     this.#codec = sdk.createRequestStateCodec<Asked>({
       key: randomBytes(32),
       ttlSeconds: TTL_SECONDS,
@@ -42,7 +48,7 @@ export class Approvals {
   /** The question for a run. */
   async question(text: string, request: RunRequest, context: ServerContext) {
     const { inputRequired } = this.#sdk;
-    const state: Asked = { digest: digestOf(text, request), nonce: randomUUID() };
+    const state: Asked = { digest: digestOf(text, request), nonce: randomUUID(), at: this.#now() };
     return inputRequired({
       inputRequests: {
         [KEY]: inputRequired.elicit({
@@ -63,10 +69,17 @@ export class Approvals {
     const asked = mcpReq.requestState<Asked>();
     const response = this.#sdk.inputResponse(mcpReq.inputResponses, KEY);
     if (asked === undefined || response.kind !== "elicit") return null;
+    const until = asked.at + TTL_MS;
+    this.#forget();
+    if (until < this.#now() || this.#used.size >= MOST_USED) return null;
     if (asked.digest !== digestOf(text, request) || this.#used.has(asked.nonce)) return null;
-    if (this.#used.size >= MOST_USED) return null;
-    this.#used.add(asked.nonce);
+    this.#used.set(asked.nonce, until);
     return response.action === "accept" && response.content?.["approve"] === true;
+  }
+
+  /** What is too old to count needs no remembering. */
+  #forget(): void {
+    for (const [nonce, until] of this.#used) if (until < this.#now()) this.#used.delete(nonce);
   }
 }
 

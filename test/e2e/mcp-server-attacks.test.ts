@@ -1,5 +1,6 @@
 import { request } from "node:http";
 import { connect } from "node:net";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bearer, HttpClient, serve } from "../mcp-server/http-client.ts";
 import type { Serving } from "../mcp-server/http-client.ts";
@@ -138,6 +139,50 @@ describe("sandboxed mcp-server --listen, under attack", () => {
     });
     expect((await send({})).status).toBe(200);
     for (const socket of sockets) socket.destroy();
+  });
+
+  it.each([
+    ["nothing for a client that was asked, left, and said yes", true],
+    ["what a client that stayed has said yes to", false],
+  ])("runs %s", async (_, leaves) => {
+    stage.write("effect", "");
+    let session: string | null = null;
+    const post = async (body: object, signal: AbortSignal | null = null): Promise<Response> => {
+      const response = await fetch(server.url, {
+        method: "POST",
+        headers: {
+          ...bearer(server.token),
+          ...(session !== null && { "mcp-session-id": session }),
+          "content-type": "application/json",
+          accept: "application/json, text/event-stream",
+        },
+        body: JSON.stringify({ jsonrpc: "2.0", ...body }),
+        signal,
+      });
+      session ??= response.headers.get("mcp-session-id");
+      return response;
+    };
+    const clientInfo = { name: "x", version: "1" };
+    const capabilities = { elicitation: { form: {} } };
+    const hello = { protocolVersion: "2025-11-25", capabilities, clientInfo };
+    await (await post({ id: 1, method: "initialize", params: hello })).text();
+    await post({ method: "notifications/initialized" });
+    const leaving = new AbortController();
+    const given = { command, permissions: ":workspace" };
+    const called = { id: 2, method: "tools/call", params: { name: "run_command", arguments: given } };
+    const { body } = await post(called, leaving.signal);
+    const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+    const [, question = "{}"] = /^data: (.*)$/m.exec((await reader?.read())?.value ?? "") ?? [];
+    const { id, method } = JSON.parse(question);
+    expect(method).toBe("elicitation/create");
+    if (leaves) leaving.abort();
+    // The server is told at once that the connection has gone.
+    if (leaves) await setTimeout(200);
+    const yes = { action: "accept", content: { approve: true } };
+    expect((await post({ id, result: yes })).status).toBe(202);
+    if (leaves) await setTimeout(1000);
+    else expect((await reader?.read())?.value).toContain('"status":0');
+    expect(stage.read("effect")).toBe(leaves ? "" : "ran\n");
   });
 
   it("makes room for a client's new session, and never that of a run", async () => {

@@ -57,6 +57,21 @@ describe("an answer to a question about a run", () => {
     expect(approvals.answer("Run it?", request, await calling(approvals, state, yes))).toBe(true);
   });
 
+  it("counts for ten minutes, and once in them", async () => {
+    let now = 0;
+    const approvals = new Approvals(sdk, () => now);
+    const [first, second] = [await asking(approvals), await asking(approvals)];
+    const answered = async (state: string) =>
+      approvals.answer("Run it?", request, await calling(approvals, state, yes));
+    now = 599_000;
+    expect(await answered(first)).toBe(true);
+    expect(await answered(first)).toBeNull();
+    now = 601_000;
+    expect(await answered(first)).toBeNull();
+    expect(await answered(second)).toBeNull();
+    expect(await answered(await asking(approvals))).toBe(true);
+  });
+
   it("counts in the process that asked alone", async () => {
     const state = await asking(new Approvals(sdk));
     await expect(calling(new Approvals(sdk), state, yes)).rejects.toThrow();

@@ -83,6 +83,7 @@ function orchestrator(parsed: Parsed<RunOption>, own: Surroundings, runs: Runs):
       return lines.join("\n");
     },
     async run(request, onOutput, signal) {
+      if (signal.aborted) throw new SandboxedError("mcp_server", "its client does not wait for it any more");
       if (runs.ending.signal.aborted) throw new SandboxedError("mcp_server", "the server is about to end");
       if (runs.on.size >= MOST_RUNS) {
         throw new SandboxedError("mcp_server", `${MOST_RUNS} runs are on already`, { hint: "wait for one to end" });
