@@ -100,22 +100,31 @@ async function openHttp(
   return { transport: way, failure: () => failure, lastWords: () => "" };
 }
 
-/** What reaches a server and, where its entry names one, the authorization server that goes with it. */
+/** `serverFetch`, with bounds on each answer: for whoever understands answers with a library. */
 export async function fetchFor(
   server: McpServer,
-  { url, oauth }: McpHttp,
+  transport: McpHttp,
   surroundings: McpSurroundings,
   onBroken: (error: Error) => void = () => {},
 ): Promise<DoorFetch> {
-  const [{ makeGate, makeResolver, parseHosts }, { doorFetch }, { boundedFetch }] = await Promise.all([
+  const { boundedFetch } = await import("./http/bounded.ts");
+  return boundedFetch(await serverFetch(server, transport, surroundings), onBroken);
+}
+
+/** What reaches a server and, where its entry names one, the authorization server that goes with it. Answers are as they come. */
+export async function serverFetch(
+  server: McpServer,
+  { url, oauth }: McpHttp,
+  surroundings: McpSurroundings,
+): Promise<DoorFetch> {
+  const [{ makeGate, makeResolver, parseHosts }, { doorFetch }] = await Promise.all([
     import("../network/index.ts"),
     import("./http/door-fetch.ts"),
-    import("./http/bounded.ts"),
   ]);
   const places = [url, ...(oauth.issuer === null ? [] : [oauth.issuer])].map((place) => new URL(place));
   const { resolved } = prepare({ ...httpRequest(server, places, surroundings), session: { id: "" } });
   const gate = makeGate({ policy: resolved, resolver: makeResolver({ hosts: parseHosts(hostsText()) }) });
-  return boundedFetch(doorFetch(gate), onBroken);
+  return doorFetch(gate);
 }
 
 function hostsText(): string {

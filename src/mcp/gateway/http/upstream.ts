@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { McpHttp, McpServer } from "../../../config/index.ts";
-import { fetchFor, headersOf } from "../../open.ts";
+import { headersOf, serverFetch } from "../../open.ts";
+import { boundedFetch } from "../../http/bounded.ts";
 import type { AuthProviderOf } from "../../open.ts";
 import type { McpSurroundings } from "../../surroundings.ts";
 
@@ -17,10 +18,12 @@ export async function openUpstream(
   surroundings: McpSurroundings,
   authProvider: AuthProviderOf | null,
 ): Promise<Upstream> {
-  const fetch = await fetchFor(server, transport, surroundings);
+  // Its answers are bounded where they are relayed; those about a login, which a library reads, here.
+  const fetch = await serverFetch(server, transport, surroundings);
+  const loginFetch = boundedFetch(fetch, () => {});
   const own = new Headers(headersOf(server, transport, surroundings.environment));
   // A token that the entry names is the one to send.
-  const provider = own.has("authorization") ? null : ((await authProvider?.(server, transport, fetch)) ?? null);
+  const provider = own.has("authorization") ? null : ((await authProvider?.(server, transport, loginFetch)) ?? null);
   const sendOnce = async (method: string, given: Headers, body: Buffer | null, signal: AbortSignal) => {
     const headers = new Headers(given);
     for (const [name, value] of own) headers.set(name, value);
@@ -33,7 +36,7 @@ export async function openUpstream(
       const response = await sendOnce(method, headers, body, signal);
       if (response.status !== 401 || provider?.onUnauthorized === undefined) return response;
       await response.body?.cancel();
-      await provider.onUnauthorized({ response, serverUrl: new URL(transport.url), fetchFn: fetch });
+      await provider.onUnauthorized({ response, serverUrl: new URL(transport.url), fetchFn: loginFetch });
       return sendOnce(method, headers, body, signal);
     },
   };
