@@ -74,7 +74,6 @@ describe.runIf(isRoot)("a file of requirements that changes while a run is on", 
 
   it.each<[string, (run: LiveRunStand) => void, RegExp]>([
     ["no TOML", ({ system }) => swap(system, "denied = [\n"), /stay in force, because .*requirements\.toml/],
-    ["of a key that there is not", ({ system }) => swap(system, "[network]\ndenied = []\n"), /denied/],
     [
       "a symbolic link",
       ({ root, system }) => {
@@ -115,15 +114,36 @@ describe.runIf(isRoot)("a file of requirements that changes while a run is on", 
     expect([run.reaches("one.example"), run.reaches("six.example"), run.isEnded()]).toEqual([false, false, false]);
   });
 
-  it("ends a run that has what it forbids, once it says so for good", async () => {
+  it.each<[string, (run: LiveRunStand) => string, RegExp]>([
+    ["a folder", ({ data }) => `[permissions.filesystem]\ndeny_write = ["${data}"]\n`, /\/data/],
+    ["more processes", () => "[limits]\nprocesses = 10\n", /limit processes/],
+    ["this version of the tool", () => '[tool]\nmin_version = "99.0.0"\n', /older than 99/],
+    ["what its profile lets it write", () => 'allowed_sandbox_modes = ["read-only"]\n', /allowed_sandbox_modes/],
+  ])("ends a run that has %s when that is forbidden, and leaves it alone over another", async (_, forbid, why) => {
     const run = await liveRun({ system: "# none\n" });
-    swap(run.system, '[permissions.filesystem]\ndeny_write = ["/srv"]\n');
+    swap(run.system, '[permissions.filesystem]\ndeny_write = ["/srv"]\n[limits]\nprocesses = 100000\n');
     await run.until(() => run.changes.length > 0);
     expect([run.effects(), run.isEnded()]).toEqual([["narrowed"], false]);
-    swap(run.system, `[permissions.filesystem]\ndeny_write = ["${run.data}"]\n`);
+    swap(run.system, forbid(run));
     await run.until(() => run.isEnded());
-    expect(run.changes.at(-1)).toMatchObject({ effect: "ended", message: expect.stringContaining(run.data) });
+    expect(run.changes.at(-1)).toMatchObject({ effect: "ended", message: expect.stringMatching(why) });
     expect(run.recorded.at(-1)).toMatchObject({ kind: "requirements.reloaded", effect: "ended" });
+  });
+
+  it("says nothing of a program that is gone from the disk while it runs, but ends one that it hides", async () => {
+    const program = "/var/tmp/reload-program";
+    symlinkSync("/bin/sleep", program);
+    try {
+      const run = await liveRun({ system: "# none\n", program });
+      rmSync(program);
+      swap(run.system, denying("one.example"));
+      await run.until(() => !run.reaches("one.example"));
+      expect(run.isEnded()).toBe(false);
+      swap(run.system, '[permissions.filesystem]\ndeny_read = ["/usr/bin"]\n');
+      await run.until(() => run.isEnded());
+    } finally {
+      rmSync(program, { force: true });
+    }
   });
 });
 

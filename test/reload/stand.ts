@@ -48,10 +48,16 @@ interface Standing {
   readonly system?: string | null;
   readonly given?: string;
   readonly root?: string;
+  readonly program?: string;
 }
 
 /** A run that is held to its requirements: its files are real, and what is done to it is noted. It may reach two hosts. */
-export async function liveRun({ system = null, given, root: at }: Standing = {}): Promise<LiveRunStand> {
+export async function liveRun({
+  system = null,
+  given,
+  root: at,
+  program = "sh",
+}: Standing = {}): Promise<LiveRunStand> {
   const root = at ?? realpathSync(mkdtempSync(join(tmpdir(), "reload-")));
   if (at === undefined) onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   const paths = {
@@ -101,7 +107,7 @@ export async function liveRun({ system = null, given, root: at }: Standing = {})
         terms,
         decide,
         request: {
-          program: "sh",
+          program,
           arguments: [],
           script: null,
           cwd: paths.data,
