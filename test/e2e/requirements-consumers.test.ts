@@ -11,12 +11,21 @@ let machine: RequiringMachine;
 let server: Server;
 let port: number;
 const sockets = new Set<Socket>();
+/** What programs have said to the server. */
+let heardBytes = 0;
+
+/** By then a program that was started before has its connection. */
+async function connected(): Promise<void> {
+  const before = heardBytes;
+  await expect.poll(() => heardBytes, { timeout: 8000, interval: 10 }).toBeGreaterThan(before + 1);
+}
 
 beforeAll(async () => {
   machine = new RequiringMachine();
   server = createServer((socket) => {
     sockets.add(socket);
-    socket.on("error", () => {}).pipe(socket);
+    socket.on("error", () => {}).on("data", ({ length }) => (heardBytes += length));
+    socket.pipe(socket);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -177,7 +186,8 @@ describe("the command", () => {
 });
 
 describe("a run of sandboxed mcp-server", () => {
-  async function running(seconds: number, change: () => Promise<void> | void): Promise<string> {
+  /** The result of one that lasts so long, changed while it has its connection. */
+  async function resultOf(seconds: number, text: string): Promise<string> {
     const { stage } = machine;
     const words = [stage.tool("sandboxed"), "mcp-server", "--host-port", String(port)];
     const client = new Heard(stage.startPlain(process.execPath, words));
@@ -187,12 +197,10 @@ describe("a run of sandboxed mcp-server", () => {
     say({ id: 1, method: "initialize", params: about });
     await client.until('"id":1');
     say({ method: "notifications/initialized" });
-    const mark = `up-${seconds}`;
-    const script = keeping(seconds).replace('print("up"', `open("${mark}", "w").close(); print("up"`);
-    const call = { name: "run_command", arguments: { command: ["python3", "-c", script] } };
+    const call = { name: "run_command", arguments: { command: ["python3", "-c", keeping(seconds)] } };
     say({ id: 2, method: "tools/call", params: call });
-    await expect.poll(() => stage.read(mark), { timeout: 8000 }).not.toBeNull();
-    await change();
+    await connected();
+    machine.require(text);
     await client.until('"id":2');
     client.child.stdin?.end();
     await client.ended;
@@ -200,11 +208,13 @@ describe("a run of sandboxed mcp-server", () => {
   }
 
   it("is held to what comes to be required, which its result says", async () => {
-    const held = await running(1.8, () => machine.require(denying()));
-    expect(held).toContain("cut\\nno\\n");
-    expect(held).toContain("what they forbid now holds");
-    const free = await running(1.2, () => machine.require(elsewhere));
-    expect(free).toContain("up\\nover\\n");
+    const result = await resultOf(1.8, denying());
+    expect(result).toContain("cut\\nno\\n");
+    expect(result).toContain("what they forbid now holds");
+  });
+
+  it("keeps its connection when that is not forbidden", async () => {
+    expect(await resultOf(1.2, elsewhere)).toContain("up\\nover\\n");
   });
 });
 
@@ -228,8 +238,7 @@ print("second", *sorted(set(spawn(0.5))), flush=True)
     const words = ["--host-port", String(port), "--grant", "agents=5", "spawning.py"];
     const heard = new Heard(stage.start(words));
     await heard.until("begun");
-    // By then it is connected.
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await connected();
     machine.require(text());
     await heard.ended;
     expect(
