@@ -60,7 +60,7 @@ const equipped = new WeakMap<object, LiveTerms>();
 
 /**
  * Decides everything and starts nothing; `start` takes the result as it is. Errors: those of `bindPolicy`, of the
- * sandbox's `prepare`, `ceiling_exceeded`, `requirements_conflict`.
+ * sandbox's `prepare`, `ceiling_exceeded`, `requirements_conflict`, `policy_test_failed`.
  */
 export async function prepare(request: LaunchRequest): Promise<Prepared> {
   const files: FileAnswer[] = [];
@@ -71,6 +71,11 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
   const { policy, managed, audit, warnings, requirements } = await bind({ read: noting(files) });
   const prepared = prepareLaunch({ ...rest, policy });
   const cut = checkPrepared(policy, prepared);
+  const tests = requirements.flatMap((one) => one.tests);
+  if (tests.length > 0) {
+    const { refuseFailed, runTests } = await import("./cli/policy-tests.ts");
+    refuseFailed(runTests(tests, prepared.oracle, { cwd: request.cwd, home: prepared.home }));
+  }
   const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };
   const launch = { ...prepared, ...told };
   return issue(launch, {

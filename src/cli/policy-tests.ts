@@ -47,7 +47,8 @@ export async function refuseFailedTests(
   refuseFailed(runTests(plain.tests, compile(resolve(plain.policy, resolved.places)), surroundings));
 }
 
-function refuseFailed(results: readonly TestResult[]): void {
+/** Errors: `policy_test_failed`. */
+export function refuseFailed(results: readonly TestResult[]): void {
   const failed = results.find(({ ok }) => !ok);
   if (failed === undefined) return;
   throw new SandboxedError("policy_test_failed", mismatchText(failed).trimEnd(), {

@@ -5,7 +5,7 @@ import { compileCredentials, credentialsFor, credentialsOf, goesWith } from "./c
 import type { CompiledCredential } from "./credentials.ts";
 import type { PathOracle } from "./decide-path.ts";
 import { isForeign } from "./effective.ts";
-import { parseHost } from "./host.ts";
+import { alsoReached, parseHost } from "./host.ts";
 import type { Host } from "./host.ts";
 import { pathSegments } from "./http-path.ts";
 import { isDangerousSocket } from "./lists.ts";
@@ -156,12 +156,14 @@ function decideLayer(compiled: NetworkLayer, host: Host | null, text: string, po
   if (host === null)
     return refused(deny("network_not_allowed", "no host name", null, advice("write a plain host name or address")));
   const matching = rulesFor(compiled, host, port);
+  const besides = alsoReached(host).flatMap((other) => rulesFor(compiled, other, port));
   const denies = ({ rule, pattern }: CompiledRule): boolean =>
     rule.access === "deny" && (port !== null || pattern.port === null);
-  const refusing = matching.find(denies)?.rule;
+  const denying = [...matching, ...besides].filter(denies);
+  const refusing = denying[0]?.rule;
   if (refusing !== undefined) {
     const decision = refuse("denied_by_rule", domainText(refusing), compiled, refusing.provenance, text, port);
-    return refused(withoutDenials(decision, matching.filter(denies)));
+    return refused(withoutDenials(decision, denying));
   }
   const granting = matching.filter(({ rule }) => rule.access === "allow");
   const [first] = granting;

@@ -25,6 +25,14 @@ export function parseHost(text: string): Host | null {
   return isName(name) ? { kind: "name", name } : null;
 }
 
+const loopback: readonly Host[] = ["127.0.0.1", "::1"].flatMap((text) => parseHost(text) ?? []);
+const unspecified = new Set(["0.0.0.0", "::"].map((text) => parseAddress(text)));
+
+/** Where else a connection there ends: Linux takes the unspecified address for this machine's loopback. */
+export function alsoReached(host: Host): readonly Host[] {
+  return host.kind === "address" && unspecified.has(host.bits) ? loopback : [];
+}
+
 /** Letters, digits and hyphens; a last label of digits is an address in disguise (`127.1`, `0x7f.1`). */
 function isName(name: string): boolean {
   const labels = name.split(".");

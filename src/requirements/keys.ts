@@ -147,7 +147,7 @@ export const keys = {
   "network.allow_unix_sockets": {
     combine: "union",
     by: "admin",
-    conflict: "narrow",
+    conflict: "none",
     says: "Sockets that programs may connect to; the older form of unix_sockets.",
   },
   "network.allow_local_binding": {

@@ -64,7 +64,7 @@ describe.each(people)("as %s", (person) => {
       expect([denials, repairs, handOff]).toEqual([[], [], []]);
     }));
 
-  it("lists what the host may execute later", () =>
+  it("lists what the host may execute later (C24)", () =>
     onStage(person, (stage) => {
       stage.write("Makefile", "all:\n");
       const { handOff } = report(

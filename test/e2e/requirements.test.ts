@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSocket } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -8,6 +9,8 @@ import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listSessions, readJournal } from "../../src/audit/index.ts";
+import { keyNames, keys } from "../../src/requirements/keys.ts";
+import type { Key } from "../../src/requirements/keys.ts";
 import { people } from "../stage/index.ts";
 import type { Result } from "../stage/index.ts";
 import { RequiringMachine, requirementsFile, startHost } from "../stage/required.ts";
@@ -19,12 +22,14 @@ interface Here {
 }
 
 interface Case {
-  readonly field: string;
+  readonly field: Key;
   readonly requirements: (here: Here) => string;
   /** What somebody asks for who wants to go beyond: options, and the same as a profile over `base`. */
   readonly options: (here: Here) => readonly string[];
   readonly base?: string;
   readonly profile?: (here: Here) => object;
+  /** Where it is no matter of a profile: the user's whole file, and options that ask no more than the file does. */
+  readonly file?: readonly [text: string, ...options: readonly string[]];
   /** Prints `beyond` when it got there. */
   readonly act: (here: Here) => string;
 }
@@ -136,6 +141,27 @@ const cases: readonly Case[] = [
     act: () => "echo beyond",
   },
   {
+    field: "tool.max_version",
+    requirements: () => '[tool]\nmax_version = "0.0.1"\n',
+    options: () => [],
+    profile: () => ({}),
+    act: () => "echo beyond",
+  },
+  {
+    field: "network.domains",
+    requirements: ({ port }) => `[network.domains]\n"127.0.0.1:${port}" = "deny"\n`,
+    options: toHost,
+    profile: hostProfile,
+    act: fetching,
+  },
+  {
+    field: "network.allowed_domains",
+    requirements: () => '[network]\nallowed_domains = ["api.example.com"]\n',
+    options: () => ["--network", "full"],
+    profile: () => ({ network: { mode: "full" } }),
+    act: fetching,
+  },
+  {
     field: "audit",
     requirements: () => 'audit = "required"\n',
     options: () => ["--ephemeral"],
@@ -145,18 +171,21 @@ const cases: readonly Case[] = [
     field: "features",
     requirements: () => "[features]\nuse_legacy_landlock = false\n",
     options: () => ["--enable", "use_legacy_landlock", "--backend", "landlock", "-P", ":read-only"],
+    file: ["[features]\nuse_legacy_landlock = true\n", "--backend", "landlock", "-P", ":read-only"],
     act: () => "echo beyond",
   },
   {
-    field: "permissions",
+    field: "permissions.*",
     requirements: () => '[permissions.ci]\nextends = ":read-only"\n',
     options: () => ["-c", "permissions.ci.extends=:workspace", "-P", "ci"],
+    file: ['default_permissions = "ci"\n[permissions.ci]\nextends = ":workspace"\n'],
     act: writeWorkspace,
   },
   {
     field: "test",
     requirements: ({ outside }) => `[[test]]\nquery = "read ${outside}/victim"\nexpect = "deny"\n`,
     options: ({ outside }) => ["-r", outside],
+    profile: ({ outside }) => ({ filesystem: { [outside]: "read" } }),
     act: ({ outside }) => `cat ${outside}/victim && echo beyond`,
   },
 ];
@@ -180,12 +209,13 @@ afterAll(() => {
 });
 
 /** A socket that is not allowed is not there; a limit is met in the end. */
-const untold: ReadonlySet<string> = new Set(["limits", "network.unix_sockets"]);
+const untold: ReadonlySet<Key> = new Set(["limits", "network.unix_sockets"]);
 
 type Way = (one: Case) => Result;
 
 /** As a user's file has it. */
-function configOf({ base = ":isolated", profile = () => ({}) }: Case): string {
+function configOf({ base = ":isolated", profile = () => ({}), file }: Case): string {
+  if (file !== undefined) return file[0];
   const isPlain = Object.keys(profile(here)).length === 0;
   return isPlain
     ? stringify({ default_permissions: base })
@@ -200,7 +230,7 @@ const ways: readonly (readonly [string, Way])[] = [
     "a configuration",
     (one) => {
       machine.configure(configOf(one));
-      return machine.stage.sh(one.act(here));
+      return machine.stage.sh(one.act(here), one.file?.slice(1));
     },
   ],
   [
@@ -208,22 +238,24 @@ const ways: readonly (readonly [string, Way])[] = [
     (one) => {
       const folder = join(machine.stage.home, "elsewhere");
       machine.stage.write(join(folder, "config.toml"), configOf(one));
-      return machine.stage.sh(one.act(here), [], { environment: { SANDBOXED_HOME: folder } });
+      return machine.stage.sh(one.act(here), one.file?.slice(1), { environment: { SANDBOXED_HOME: folder } });
     },
   ],
   [
     "a file that is named",
     (one) => {
       machine.stage.write("named.toml", configOf(one));
-      return machine.stage.sh(one.act(here), ["--config", "named.toml"]);
+      return machine.stage.sh(one.act(here), ["--config", "named.toml", ...(one.file?.slice(1) ?? [])]);
     },
   ],
   ["the library", (one) => machine.api(one.base ?? ":isolated", one.profile?.(here) ?? {}, one.act(here))],
 ];
 
 describe.each(cases)("$field", (one) => {
-  const tried = one.profile === undefined ? ways.slice(0, 1) : ways;
-  it("holds against every way to ask for more, names its source, and is what makes the difference", () => {
+  const isFiles = one.profile === undefined && one.file !== undefined;
+  // What is no policy is nothing that the library is asked for.
+  const tried = one.profile !== undefined ? ways : isFiles ? ways.slice(0, -1) : ways.slice(0, 1);
+  it("holds against every way to ask for more (C05), names its source, and is what makes the difference", () => {
     for (const [name, way] of tried) {
       machine.configure(null);
       machine.require(one.requirements(here));
@@ -236,6 +268,52 @@ describe.each(cases)("$field", (one) => {
       expect([name, way(one).stdout]).toEqual([name, expect.stringContaining("beyond")]);
     }
     expect(machine.stage.read(join(here.outside, "victim"))).toBe("untouched\n");
+  });
+});
+
+/** Keys that something is shown of in another file, with what stands there. */
+const elsewhere: Readonly<Partial<Record<Key, readonly [file: string, text: string]>>> = {
+  "network.allow_upstream_proxy": ["../escape/policy-reach.test.ts", "network.allow_upstream_proxy = false"],
+  "network.dangerously_allow_all_unix_sockets": [
+    "../requirements/network.test.ts",
+    "network.dangerously_allow_all_unix_sockets = false",
+  ],
+  mcp_server_allowlist: ["mcp-gateway-http.test.ts", "mcp_server_allowlist = {}"],
+};
+
+/** Said, combined and shown, and read by nothing yet, as docs/requirements.md has it. */
+const notYet: readonly Key[] = [
+  "allowed_approval_policies",
+  "allowed_approvals_reviewers",
+  "rules.prefix_rules",
+  "allow_managed_hooks_only",
+  "windows.allowed_sandbox_implementations",
+  "otel",
+];
+
+describe("keys", () => {
+  it.each(keyNames.filter((key) => keys[key].conflict !== "none"))("%s is tried by somebody who wants more", (key) => {
+    const shown = elsewhere[key];
+    const isShown = shown !== undefined && readFileSync(join(import.meta.dirname, shown[0]), "utf8").includes(shown[1]);
+    const held = [cases.some(({ field }) => field === key), isShown, notYet.includes(key)];
+    expect(held.filter(Boolean)).toEqual([true]);
+  });
+
+  it("that nothing reads yet are shown, with their place", () => {
+    machine.configure(null);
+    machine.require(
+      'allowed_approval_policies = ["never"]\nallowed_approvals_reviewers = ["user"]\nallow_managed_hooks_only = true\nrules.prefix_rules = [{ pattern = ["git"], decision = "prompt" }]\nwindows.allowed_sandbox_implementations = ["elevated"]\notel.exporter = "none"\n',
+    );
+    const { fields } = JSON.parse(machine.stage.sandboxed(["requirements", "show", "--json"]).stdout);
+    const found = fields.map(({ key, from }: { key: string; from: { file: string; line: number }[] }) => [
+      key,
+      from[0]?.file,
+      from[0]?.line,
+    ]);
+    const lines = [1, 2, 4, 3, 5, 6];
+    expect(found).toEqual(notYet.map((key, index) => [key, requirementsFile, lines[index]]));
+    const page = readFileSync(join(import.meta.dirname, "../../docs/requirements.md"), "utf8");
+    expect(page).toContain("nothing in this version reads an approval policy");
   });
 });
 

@@ -155,6 +155,38 @@ export const fileAttacks: readonly Attack[] = [
     allowed: () => ["--write", ".git/config"],
   },
   {
+    id: "C19",
+    title: "a filter is put on files that git reads",
+    prepare: (stage) => void stage.repository(),
+    script: () => `mkdir -p .git/info; echo '* filter=evil' > .git/info/attributes; sleep 0.2`,
+    effect: (stage) => stage.read(".git/info/attributes") !== null,
+    allowed: "outside",
+  },
+  {
+    id: "C20",
+    title: "a repository is exchanged for a file that names another one",
+    prepare: (stage) => void stage.repository(),
+    script: () => `mv .git other; echo 'gitdir: other' > .git; sleep 0.2`,
+    effect: (stage) => stage.read("other/HEAD") !== null || stage.read(".git/HEAD") === null,
+    allowed: "outside",
+  },
+  {
+    id: "C20b",
+    title: "a repository is told to borrow from another one",
+    prepare: (stage) => void stage.repository(),
+    script: ({ outside }) =>
+      `echo ${outside} > .git/commondir; echo ${outside} > .git/objects/info/alternates; sleep 0.2`,
+    effect: (stage) => [".git/commondir", ".git/objects/info/alternates"].some((path) => stage.read(path) !== null),
+    allowed: "outside",
+  },
+  {
+    id: "C25",
+    title: "a file that the person's shell reads on entering the folder is made",
+    script: () => `echo 'touch owned' > .envrc; sleep 0.2`,
+    effect: (stage) => stage.read(".envrc") !== null,
+    allowed: "outside",
+  },
+  {
     id: "C26",
     title: "a start-up file of the person's shell is changed",
     script: ({ home }) => `echo owned >> ${home}/.bashrc`,

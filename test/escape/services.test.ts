@@ -9,7 +9,7 @@ describe.each(people)("as %s", (person) => {
   describe.each([":workspace", ":read-only"])("with %s", (profile) => {
     const list = "ls -A /run | wc -l; ls -A /var/run/ | wc -l; head -c 0 /etc/hosts && echo reads";
 
-    it("the sockets of services are not in reach", () =>
+    it("the sockets of services are not in reach (C30)", () =>
       onStage(person, (stage) => {
         expect(stage.sh(list, ["-P", profile]).stdout).toBe("0\n0\nreads\n");
       }));

@@ -68,6 +68,24 @@ describe("a destination", () => {
     expect(asked.decide({ op: "connect", host, port }).effect).toBe(effect);
   });
 
+  it.each<readonly [string, number, "allow" | "deny"]>([
+    ["0.0.0.0", 22, "deny"],
+    ["::ffff:0.0.0.0", 22, "deny"],
+    ["::", 22, "deny"],
+    ["0.0.0.0", 23, "allow"],
+    ["0.0.0.0", 24, "deny"],
+  ])("denied as this machine is denied by the unspecified address too: %s port %i: %s", (host, port, effect) => {
+    const rules: NonNullable<Network["domains"]> = {
+      "0.0.0.0/32:22": "allow",
+      "[::]:22": "allow",
+      "0.0.0.0/32:23": "allow",
+      "127.0.0.1:24": "allow",
+      "127.0.0.0/8:22": "deny",
+    };
+    const held = oracle(profile({ network: { mode: "restricted", domains: rules } }));
+    expect(held.decide({ op: "connect", host, port }).effect).toBe(effect);
+  });
+
   it("is found out by name when some port of it is allowed", () => {
     const effects = [
       "api.example.com",
