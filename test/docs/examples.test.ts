@@ -1,6 +1,11 @@
-import { describe, expect, it } from "vitest";
+import { request } from "node:http";
+import type { Socket } from "node:net";
+import { text as readAll } from "node:stream/consumers";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { z } from "zod";
+import { serveLoopback } from "../../src/network/index.ts";
 import type { Profile, Query } from "../../src/policy/index.ts";
-import { readLegacy } from "../../src/policy/index.ts";
+import { readLegacy, resolve } from "../../src/policy/index.ts";
 import { sandboxPolicySchema } from "../../src/policy/schema.ts";
 import { assemble } from "../../src/requirements/assemble.ts";
 import { refusal, stage } from "../config/stage.ts";
@@ -11,7 +16,19 @@ import type { Block } from "./pages.ts";
 const blocks = pages.flatMap(blocksOf);
 const toml = blocks.filter(({ info }) => info.split(" ")[0] === "toml" && info !== "toml requirements");
 const requirements = blocks.filter(({ info }) => info === "toml requirements");
-const json = blocks.filter(({ info }) => info === "json");
+const json = blocks.filter(({ info }) => info.split(" ")[0] === "json");
+
+/** What a JSON block can be of, by the second word behind its fence. */
+const jsonKinds: Readonly<Record<string, (value: unknown) => Promise<void> | void>> = {
+  "sandbox-policy": (value) => {
+    expect(readLegacy(sandboxPolicySchema.parse(value), fromUser).name).toBe("workspace-write");
+  },
+  refusal: async (value) => {
+    const { host, port } = refusedTarget.parse(value);
+    expect(value).toEqual(JSON.parse(await refusedByDoor(`${host}:${port}`)));
+  },
+};
+const refusedTarget = z.object({ host: z.string(), port: z.int() });
 
 describe("a TOML block", () => {
   it("is marked as one", () => {
@@ -49,9 +66,18 @@ describe("a TOML block", () => {
 });
 
 describe("a JSON block", () => {
-  it.each(json.map((block) => [`${block.page}:${block.line}`, block] as const))("%s is a SandboxPolicy", (_, block) => {
-    const value = sandboxPolicySchema.parse(JSON.parse(block.text));
-    expect(readLegacy(value, fromUser).name).toBe("workspace-write");
+  it.each(json.map((block) => [`${block.page}:${block.line}`, block] as const))(
+    "%s is what its fence says",
+    async (_, { info, text }) => {
+      const [, kind = "of no kind"] = info.split(" ");
+      const check = jsonKinds[kind];
+      if (check === undefined) throw new Error(`the fence names none of ${Object.keys(jsonKinds).join(", ")}: ${kind}`);
+      await check(JSON.parse(text));
+    },
+  );
+
+  it("is there of each kind", () => {
+    expect(new Set(json.map(({ info }) => info.split(" ")[1]))).toEqual(new Set(Object.keys(jsonKinds)));
   });
 });
 
@@ -117,6 +143,33 @@ async function profileOf(name: string): Promise<Profile> {
   const block = toml.find(({ page, text }) => page === "docs/policy.md" && text.includes(`[permissions.${name}`));
   if (block === undefined) throw new Error(`docs/policy.md has no profile ${name}`);
   return (await stage({ user: block.text }).load({ permissions: name })).profile;
+}
+
+/** The body of what a door answers to CONNECT where no configuration says anything. */
+async function refusedByDoor(authority: string): Promise<string> {
+  const { policy } = await stage().load();
+  const resolved = resolve(policy, machine());
+  const secret = "0123456789abcdef";
+  const door = await serveLoopback({
+    policy: resolved,
+    secret,
+    environment: new Map(),
+    refused: () => {},
+    record: () => {},
+  });
+  onTestFinished(() => door.close());
+  const headers = {
+    Host: authority,
+    "Proxy-Authorization": `Basic ${Buffer.from(`run:${secret}`).toString("base64")}`,
+  };
+  const asked = request({ port: door.port, method: "CONNECT", path: authority, headers });
+  return new Promise((said, failed) => {
+    asked.on("error", failed);
+    asked.on("connect", (_, socket: Socket, head) => {
+      readAll(socket).then((rest) => said(head.toString() + rest), failed);
+    });
+    asked.end();
+  });
 }
 
 function query(op: "read" | "write" | "env" | "connect" | "connect_unix", subject: string): Query {
