@@ -3,8 +3,9 @@ import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Stage } from "../stage/index.ts";
+import type { Result, Stage } from "../stage/index.ts";
 import { noWorld, World } from "../stage/world.ts";
+import { Database, postgres } from "./postgres.ts";
 
 /** As `world/registries.mjs` has it. */
 const TINY_POM =
@@ -163,6 +164,11 @@ const tools: readonly Tool[] = [
   },
 ];
 
+for (const { name, needs } of noWorld === null ? tools : []) {
+  if (!existsSync(needs)) console.warn(`network: ${name} is not tried, ${needs} is not here`);
+}
+if ("missing" in postgres) console.warn(`network: no database is tried, ${postgres.missing}`);
+
 describe.skipIf(noWorld !== null)("tools people use", () => {
   let world: World;
   beforeAll(async () => {
@@ -184,5 +190,38 @@ describe.skipIf(noWorld !== null)("tools people use", () => {
       stage.remove();
       expect(done).toMatchObject({ status: 0, stdout: prints });
     });
+  });
+
+  it("psql asks a database of the host, by its port and by its socket, and no other way", async ({ skip }) => {
+    if ("missing" in postgres) return skip(postgres.missing);
+    const stage = world.stage("ordinary");
+    const database = Database.start(postgres.programs, stage, 5439);
+    const { sockets, socket } = database;
+    const ask = (host: string, words: readonly string[]): Result =>
+      stage.run([
+        ...words,
+        "--",
+        "psql",
+        "-w",
+        "-U",
+        "me",
+        "-h",
+        host,
+        "-p",
+        "5439",
+        "-Atc",
+        "select 6 * 7",
+        "postgres",
+      ]);
+    try {
+      for (const host of ["localhost", sockets]) expect(ask(host, []).stdout).toBe("");
+      expect(ask("localhost", ["--host-port", "5440"]).stdout).toBe("");
+      expect(ask("localhost", ["--host-port", "5439"])).toMatchObject({ status: 0, stdout: "42\n", stderr: "" });
+      expect(ask(sockets, ["--allow-unix-socket", `${sockets}/other`]).stdout).toBe("");
+      expect(ask(sockets, ["--allow-unix-socket", socket])).toMatchObject({ status: 0, stdout: "42\n", stderr: "" });
+    } finally {
+      await database.stop();
+      stage.remove();
+    }
   });
 });
