@@ -119,11 +119,11 @@ async function inACrowd({ port, memory }, [web, echo]) {
     slow.push(socket);
   });
   const dribble = setInterval(() => slow.forEach((socket) => !socket.destroyed && socket.write("x")), 200);
-  let talks = true;
+  const over = new AbortController();
   const talked = Promise.all(
     tunnels.map(async (say) => {
       let said = 0;
-      while (talks) {
+      while (!over.signal.aborted) {
         await say(`\0${said++}`.padEnd(64, "."));
         await new Promise((resolve) => setTimeout(resolve, 500));
       }
@@ -136,7 +136,7 @@ async function inACrowd({ port, memory }, [web, echo]) {
     const text = await exchange(port, asked(n, web, "close"));
     if (text.endsWith(`/${n}`)) waited.push(performance.now() - began);
   });
-  talks = false;
+  over.abort();
   const said = (await talked).reduce((sum, count) => sum + count, 0);
   const grown = (await memory()) - before;
   clearInterval(dribble);
