@@ -2,12 +2,10 @@ import type { CallToolResult, McpServer, ServerContext } from "@modelcontextprot
 import { z } from "zod";
 import { SandboxedError } from "../policy/index.ts";
 import type { Approvals } from "./approvals.ts";
-import type { OnOutput, Orchestrator, RunRequest } from "./orchestrator.ts";
+import type { Orchestrator, RunRequest } from "./orchestrator.ts";
+import { progressFor } from "./progress.ts";
 
 const LONGEST_INPUT = 1024 * 1024;
-
-/** No more progress than this often, in milliseconds. */
-const PROGRESS_EVERY = 100;
 
 const permissions = z.string().optional().describe("a profile, as list_profiles shows them");
 
@@ -37,7 +35,10 @@ export function registerTools(server: McpServer, orchestrator: Orchestrator, app
           if (answer === null) return approvals.question(question, request, context);
           if (!answer) return refusal("approval_denied: the person did not approve this run");
         }
-        const report = await whileWanted(context, (signal) => orchestrator.run(request, progressOf(context), signal));
+        const progress = progressFor(context);
+        const report = await whileWanted(context, (signal) =>
+          orchestrator.run(request, progress.onOutput, signal),
+        ).finally(progress.end);
         return { ...structured(report), isError: report.status !== 0 };
       }),
   );
@@ -99,21 +100,6 @@ function runRequest({ command, cwd, stdin, timeoutSeconds, permissions: profile 
     input: stdin ?? "",
     timeout: timeoutSeconds === undefined ? null : Math.ceil(timeoutSeconds * 1000),
     permissions: profile ?? null,
-  };
-}
-
-/** Tells a client that asked for it how far a run is. */
-function progressOf({ mcpReq }: ServerContext): OnOutput {
-  const { _meta: meta } = mcpReq;
-  const progressToken = meta?.["progressToken"];
-  if (typeof progressToken !== "string" && typeof progressToken !== "number") return () => {};
-  let last = 0;
-  return (bytes, newest) => {
-    const now = performance.now();
-    if (now - last < PROGRESS_EVERY) return;
-    last = now;
-    const params = { progressToken, progress: bytes, message: newest };
-    mcpReq.notify({ method: "notifications/progress", params }).catch(() => {}); // its client has gone
   };
 }
 

@@ -106,10 +106,14 @@ describe.each(people)("sandboxed mcp-server, as %s", (person) => {
           expect(JSON.stringify(structuredContent?.["notes"])).toContain("id_ed25519");
           expect(stage.read("made")).toBe("x\n");
           const told: string[] = [];
-          const slow = "for i in 1 2 3; do echo tick $i; sleep 0.2; done";
-          const ran = await call("run_command", { command: ["sh", "-c", slow] }, (message) => told.push(message));
-          expect(ran.structuredContent).toMatchObject({ status: 0, stdout: "tick 1\ntick 2\ntick 3\n" });
-          expect(told).toContain("tick 2");
+          const slow = "echo one; sleep 0.02; echo two; until [ -e told ]; do sleep 0.05; done; echo three";
+          const ran = await call("run_command", { command: ["sh", "-c", slow] }, (message) => {
+            told.push(message);
+            // What came last before it fell silent is told as well, and lets it go on.
+            if (message.includes("two")) stage.write("told", "");
+          });
+          expect(ran.structuredContent).toMatchObject({ status: 0, stdout: "one\ntwo\nthree\n" });
+          expect(told.join()).toContain("two");
         },
         { words: ["-P", ":workspace"] },
       ),
