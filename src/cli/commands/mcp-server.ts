@@ -26,7 +26,7 @@ export const mcpServer: Command = {
       short: null,
       argument: "FILE",
       help: "the tokens of clients, one a line, in a file that you alone can read; made if it is not there",
-      example: "--token-file ~/.mcp-token",
+      example: "--token-file ~/.local/state/sandboxed/mcp-token",
       completes: "file",
     },
     ...policyOptions,
@@ -35,7 +35,7 @@ export const mcpServer: Command = {
   examples: [
     "sandboxed mcp-server",
     "sandboxed mcp-server -P :workspace --timeout 10m",
-    "sandboxed mcp-server --listen 127.0.0.1:3900 --token-file ~/.mcp-token",
+    "sandboxed mcp-server --listen 127.0.0.1:3900 --token-file ~/.local/state/sandboxed/mcp-token",
   ],
   about: [
     "Serves MCP on its standard streams: run_command, explain, list_profiles, read_session. Commands run here and below,",

@@ -1,10 +1,22 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, fsyncSync, openSync, readSync, realpathSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
 import { escapeText, SandboxedError } from "../../policy/index.ts";
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 const LARGEST = 64 * 1024;
+const MOST = 64;
 const OTHERS = 0o077;
 const BYTES = 32;
 
@@ -33,6 +45,11 @@ export function tokensIn(path: string, isToken: (text: string) => boolean): Toke
   if (tokens.length === 0) {
     throw new SandboxedError("usage", `${shown} holds no token`, { hint: "remove it, and one is made" });
   }
+  if (tokens.length > MOST) {
+    throw new SandboxedError("usage", `${shown} holds more than ${MOST} tokens`, {
+      hint: "take out those of clients past",
+    });
+  }
   if (tokens.some((token) => !isToken(token))) {
     const line = lines.findIndex((each) => each !== "" && !each.startsWith("#") && !isToken(each)) + 1;
     throw new SandboxedError("usage", `${shown}:${line}: that is no token: 43 letters and digits are the least`, {
@@ -46,6 +63,7 @@ export function tokensIn(path: string, isToken: (text: string) => boolean): Toke
 function create(path: string): string | null {
   const text = `${newToken()}\n`;
   try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     const descriptor = openSync(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
     try {
       writeSync(descriptor, text);
@@ -57,7 +75,7 @@ function create(path: string): string | null {
   } catch (error) {
     if (codeOf(error) === "EEXIST") return null;
     throw new SandboxedError("usage", `--token-file ${escapeText(path)}: it cannot be made (${codeOf(error)})`, {
-      hint: "name a file in a folder that is there and yours",
+      hint: "name a file in a folder of yours",
       cause: error,
     });
   }
