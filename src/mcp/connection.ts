@@ -6,6 +6,7 @@ import type { ToolDefinition } from "./catalogue.ts";
 import { makeClient } from "./client.ts";
 import { addressesIn } from "./elicitation.ts";
 import type { Elicit } from "./elicitation.ts";
+import { ServerError } from "./server-error.ts";
 import { Patience } from "./patience.ts";
 
 export type ServerState = "not_started" | "starting" | "connected" | "authentication_required" | "failed" | "closed";
@@ -246,11 +247,12 @@ export class Connection {
     const message = why instanceof Error ? why.message : String(why);
     const words = said === "" ? "" : `; it said: ${escapeText(said)}`;
     const hint = why instanceof SandboxedError && why.hint !== null ? { hint: why.hint } : {};
-    return new SandboxedError(
-      isLogin ? "mcp_auth" : why instanceof SandboxedError ? why.code : "mcp_server",
-      `MCP server ${this.server.name}: ${escapeText(message)}${words}`,
-      isLogin ? { hint: `log in: sandboxed mcp login ${this.server.name}`, cause: error } : { ...hint, cause: error },
-    );
+    const code = isLogin ? "mcp_auth" : why instanceof SandboxedError ? why.code : "mcp_server";
+    const plain = `MCP server ${this.server.name}: ${escapeText(message)}`;
+    return new ServerError(code, plain, words, {
+      ...(isLogin ? { hint: `log in: sandboxed mcp login ${this.server.name}` } : hint),
+      cause: error,
+    });
   }
 }
 

@@ -50,3 +50,8 @@ export function isChanged(pins: Pins, server: McpServer, definition: ToolDefinit
     return true; // what cannot be read is told when it is called
   }
 }
+
+/** Errors: `mcp_tool` when a tool is not any more what it was when somebody was asked about it. */
+export function refuseOther(ref: ToolRef, asked: ToolDefinition, now: ToolDefinition): void {
+  if (asked !== now && digestOf(asked) !== digestOf(now)) throw changed(ref, "just now");
+}

@@ -69,3 +69,13 @@ class Timer {
     this.#left = Math.max(0, this.#left - (performance.now() - this.#since));
   }
 }
+
+/** Settles when `act` does, or after so many milliseconds. */
+export async function within(most: number, act: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, most);
+  });
+  await Promise.race([act, late]);
+  clearTimeout(timer);
+}

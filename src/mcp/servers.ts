@@ -8,6 +8,7 @@ import type { ToolDefinition } from "./catalogue.ts";
 import type { Elicit } from "./elicitation.ts";
 import { resolveToolName, scriptName, serverNamedIn } from "./names.ts";
 import type { ToolRef } from "./names.ts";
+import { within } from "./patience.ts";
 import { openWay } from "./open.ts";
 import type { AuthProviderOf } from "./open.ts";
 import { isListed, needsApproval } from "./rules/approval.ts";
@@ -112,8 +113,15 @@ export class McpServers {
 
   /** Why a tool's server may not be used; null when it may, or the name is no server's. */
   refusal(name: string): SandboxedError | null {
-    const owner = serverNamedIn(name, this.names);
-    return owner === null ? null : (this.#disabled.get(owner)?.error ?? null);
+    return this.#disabled.get(serverNamedIn(name, this.names) ?? "")?.error ?? null;
+  }
+
+  /** Waits for the server that a full name means, as long as its entry says. Null when it is there, or is no server's. */
+  async absence(name: string): Promise<Error | null> {
+    const member = this.#members.get(serverNamedIn(name, this.names) ?? "");
+    if (member === undefined || member.offered !== null) return this.refusal(name);
+    await this.#starting(member);
+    return member.offered === null ? missing(member) : null;
   }
 
   /** The tool a name stands for. Errors: `mcp_tool`, `mcp_server`. */
@@ -278,12 +286,7 @@ export class McpServers {
     const all = Promise.all(waiting.map((member) => this.#starting(member)));
     const left = this.#since + (this.#options.grace ?? GRACE_MS) - performance.now();
     // What was there and is read again is not a start: it gets its own short time.
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, Math.max(left, 100));
-    });
-    await Promise.race([all, late]);
-    clearTimeout(timer);
+    await within(Math.max(left, 100), all);
   }
 
   #offer({ server }: Member, definition: ToolDefinition): OfferedTool {

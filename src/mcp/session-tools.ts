@@ -5,8 +5,10 @@ import type { JsonObject, ToolContext, ToolDescription, ToolRegistry, ToolResult
 import { isTable } from "./catalogue.ts";
 import type { SessionQuestions } from "./elicitation.ts";
 import { withoutMedia } from "./content.ts";
+import { refuseOther } from "./member.ts";
 import { modelNames, resolveToolName, scriptName } from "./names.ts";
 import { hiddenCharacters, visible } from "./rules/hidden.ts";
+import { plainText } from "./server-error.ts";
 import type { McpServers, OfferedTool } from "./servers.ts";
 
 /**
@@ -26,6 +28,8 @@ export function sessionTools(servers: McpServers, questions: SessionQuestions | 
       return listed.tools;
     },
     async resolve(name) {
+      // What is named in full is waited for; the others only as long as nobody minds.
+      await servers.absence(name);
       const tools = (await servers.tools()).map(({ ref }) => ref);
       try {
         return scriptName(resolveToolName(name, servers.names, tools));
@@ -35,14 +39,18 @@ export function sessionTools(servers: McpServers, questions: SessionQuestions | 
         throw asSessionError(error);
       }
     },
-    whyNot(name) {
-      const refusal = servers.refusal(name);
-      return refusal === null ? null : asSessionError(refusal);
+    async whyNot(name) {
+      const absence = await servers.absence(name);
+      return absence === null ? null : asSessionError(absence);
     },
     async call(name, given, context) {
       try {
         const tool = await servers.find(name);
-        if (tool.needsApproval) await ask(tool, given, context);
+        if (tool.needsApproval) {
+          await ask(tool, given, context);
+          // What was shown is what is called.
+          refuseOther(tool.ref, tool.definition, (await servers.find(name)).definition);
+        }
         const { signal, progress } = context;
         const options = { signal, ...(progress !== null && { onProgress: progress }) };
         const act = (): Promise<unknown> => servers.call(tool, given, metaOf(context), options);
@@ -112,7 +120,9 @@ function asSessionError(error: unknown): SessionError {
   if (!(error instanceof Error)) return new SessionError("failed", String(error));
   if (error instanceof SandboxedError) {
     const code = refusals.has(error.code) ? "policy_denied" : "tool_failed";
-    return new SessionError(isAbsent(error) ? "not_found" : code, error.message, { hint: error.hint, cause: error });
+    // Its program's output may hold what the script is not to see.
+    const message = plainText(error);
+    return new SessionError(isAbsent(error) ? "not_found" : code, message, { hint: error.hint, cause: error });
   }
   return new SessionError("tool_failed", error.message, { cause: error });
 }

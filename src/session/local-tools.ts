@@ -61,7 +61,10 @@ export function allTools(registries: readonly ToolRegistry[]): ToolRegistry {
       }
       return name;
     },
-    whyNot: (name) => registries.map((registry) => registry.whyNot?.(name) ?? null).find((why) => why !== null) ?? null,
+    async whyNot(name) {
+      const all = await Promise.all(registries.map((registry) => registry.whyNot?.(name)));
+      return all.find((why) => why != null) ?? null;
+    },
     async call(name, given, context) {
       await look();
       const owner = owners.get(name);

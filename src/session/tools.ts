@@ -62,7 +62,7 @@ export interface ToolRegistry {
   /** The listed name that another spelling stands for; without this names are taken as they are. Errors: `SessionError`. */
   resolve?(name: string): Promise<string>;
   /** Why there is no such tool, where more is known than that. */
-  whyNot?(name: string): SessionError | null;
+  whyNot?(name: string): Promise<SessionError | null>;
   /** Errors: `SessionError`. A tool that ran and failed is a result with `isError`. */
   call(name: string, given: JsonObject, context: ToolContext): Promise<ToolResult>;
 }

@@ -1,6 +1,6 @@
 // A server over standard streams that does as it is told: SERVER_MODE says how it misbehaves. No library, so that it can.
 import { createInterface } from "node:readline";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const mode = process.env.SERVER_MODE ?? "good";
 const say = (message) => process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
@@ -28,6 +28,12 @@ if (mode === "dies") {
   console.error("cannot find my data");
   process.exit(3);
 }
+if (mode === "once") {
+  if (existsSync("started")) process.exit(3);
+  writeFileSync("started", "");
+}
+if (mode === "tells") console.error("key=4711-of-the-server");
+if (mode === "paints") description = "Reads.\u001b[2J\u202eevil\u0007";
 if (mode === "hangs") setInterval(() => {}, 1000);
 else if (mode === "floods") for (let at = 0; at < 1000; at++) process.stdout.write("what is this\n");
 
@@ -93,6 +99,7 @@ async function long(id, { steps = 3, pause = 30 }, token) {
 function odd(id, how) {
   if (how === "hang") return;
   if (how === "exit") return process.exit(1);
+  if (how === "big") return say({ id, result: { content: [{ type: "text", text: "x".repeat(8 * 1024 * 1024) }] } });
   if (how === "other") say({ id: 987654, result: { content: [] } });
   if (how === "twice") process.stdout.write(`{"jsonrpc":"2.0","id":${id},"id":${id},"result":{"content":[]}}\n`);
   if (how === "deep")

@@ -57,7 +57,7 @@ export function toolMethods(delegate: Delegate): readonly MethodDefinition[] {
         const tool = (await tools.list()).find((each) => each.name === name);
         if (tool === undefined) {
           const hint = "session.tools lists those that may be called";
-          throw tools.whyNot?.(name) ?? new SessionError("not_found", `there is no tool ${name}`, { hint });
+          throw (await tools.whyNot?.(name)) ?? new SessionError("not_found", `there is no tool ${name}`, { hint });
         }
         const release = tool.isExclusive === true ? await waits.take(name, call.asWaiting(), call.signal) : null;
         try {
