@@ -14,6 +14,8 @@ export interface Progress {
   readonly progress: number;
   readonly total?: number;
   readonly message?: string;
+  /** So many reports before this one were left out: they came faster than this program read. */
+  readonly omitted?: number;
 }
 
 export type OnProgress = (report: Progress) => void;
@@ -71,7 +73,8 @@ function wireOver(socket: Socket): Wire {
       const { params } = answer;
       // Others tell what this client does not follow.
       if (answer["method"] !== "session.progress" || !isObject(params) || !isProgress(params)) return;
-      waiting.get(Number(params["progressToken"]))?.onProgress?.(params);
+      const { progressToken: _, ...report } = params;
+      waiting.get(Number(params["progressToken"]))?.onProgress?.(report);
       return;
     }
     const error = isObject(answer["error"]) ? errorFrom(answer["error"]) : null;

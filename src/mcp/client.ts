@@ -19,7 +19,7 @@ export async function makeClient({ protocol, elicit, ...parts }: ClientParts): P
     // Fields that a person left as the form has them are answered so.
     capabilities: elicit === null ? {} : { elicitation: { form: { applyDefaults: true }, url: {} } },
     versionNegotiation: { mode: protocol === "2026-07-28" ? { pin: protocol } : protocol },
-    listChanged: { tools: { autoRefresh: false, onChanged: () => parts.onToolsChanged() } },
+    listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: () => parts.onToolsChanged() } },
   };
   const client = new Sdk({ name: "sandboxed-run", version }, options);
   if (elicit !== null) {

@@ -85,14 +85,7 @@ export class McpServers {
     for (const { server, error } of this.#disabled.values()) if (server.required && server.enabled) throw error;
     const members = [...this.#members.values()];
     for (const member of members) void this.#starting(member);
-    await Promise.all(
-      members
-        .filter(({ server }) => server.required)
-        .map(async (member) => {
-          await this.#starting(member);
-          if (member.offered === null) throw missing(member);
-        }),
-    );
+    await Promise.all(members.filter(({ server }) => server.required).map((member) => this.#present(member)));
   }
 
   /** What can be called now. Optional servers that take longer than the grace are left out until they are there. */
@@ -253,11 +246,15 @@ export class McpServers {
   }
 
   #starting(member: Member): Promise<void> {
-    member.starting ??= member.connection.tools().then(
+    if (member.starting !== null) return member.starting;
+    const starting: Promise<void> = member.connection.tools().then(
       (tools) => {
+        // They have changed since.
+        if (member.starting !== starting) return this.#starting(member);
         member.offered = tools;
         member.wasThere = true;
         this.#generation += 1;
+        return undefined;
       },
       (error: unknown) => {
         member.failure = error instanceof Error ? error : new Error(String(error));
@@ -266,7 +263,8 @@ export class McpServers {
         if (isLost) this.#options.onLost?.(member.server.name, member.failure);
       },
     );
-    return member.starting;
+    member.starting = starting;
+    return starting;
   }
 
   /** Waits for one server, however long it may take by its entry. Errors: why it is not there. */

@@ -62,7 +62,7 @@ export function allTools(registries: readonly ToolRegistry[]): ToolRegistry {
       return name;
     },
     async whyNot(name) {
-      const all = await Promise.all(registries.map((registry) => registry.whyNot?.(name)));
+      const all = await Promise.all(registries.map(async (registry) => registry.whyNot?.(name)));
       return all.find((why) => why != null) ?? null;
     },
     async call(name, given, context) {

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { cpSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { newSessionId } from "../../src/audit/index.ts";
@@ -103,6 +103,7 @@ export interface Asking {
 export async function askingRun(stage: Stage, words: readonly string[], script: string): Promise<Asking> {
   const start = 'import os, sandboxed\nopen("session", "w").write(os.environ["SANDBOXED_SESSION_ID"])\n';
   stage.write("main.py", start + script);
+  rmSync(join(stage.workspace, "session"), { force: true });
   const child = stage.start([...words, "main.py"]);
   let shown = "";
   child.stdout?.on("data", (chunk) => (shown += String(chunk)));

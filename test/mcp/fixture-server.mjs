@@ -89,7 +89,7 @@ function call(id, { name, arguments: given = {}, _meta: meta }) {
 
 async function long(id, { steps = 3, pause = 30 }, token) {
   for (let progress = 1; progress <= steps; progress++) {
-    await new Promise((done) => setTimeout(done, pause));
+    if (pause > 0) await new Promise((done) => setTimeout(done, pause));
     const params = { progressToken: token, progress, total: steps, message: `step ${progress}` };
     if (token !== undefined) say({ method: "notifications/progress", params });
   }
@@ -134,6 +134,7 @@ createInterface({ input: process.stdin }).on("line", (line) => {
           nextCursor: `${params?.cursor ?? ""}x`,
         },
       });
+    if (mode === "restless") say({ method: "notifications/tools/list_changed" });
     const all = tools();
     const half = params?.cursor === "half" ? all.slice(4) : all.slice(0, 4);
     say({ id, result: { tools: half, ...(params?.cursor === undefined && { nextCursor: "half" }) } });

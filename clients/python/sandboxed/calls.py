@@ -12,7 +12,7 @@ from .values import Answer, Fields, Reply, with_fields
 Capabilities = Sequence[Union[str, Mapping[str, Any]]]
 
 
-#: Called with ``progress`` and, where known, ``total`` and ``message``.
+#: Called with ``progress`` and, where known, ``total`` and ``message``; ``omitted`` counts what was left out before it.
 OnProgress = Callable[[Fields], None]
 
 

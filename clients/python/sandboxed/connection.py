@@ -7,7 +7,6 @@ import select
 import socket
 import threading
 import traceback
-from functools import partial
 from typing import Any, Callable, Dict, Generic, List, Optional, TypeVar, Union, cast
 
 from .address import Address
@@ -19,6 +18,8 @@ from .wire import HELLO, Lines, Outcome, Progress, request_line
 Result = TypeVar("Result")
 
 _CHUNK = 256 * 1024
+#: Of one call, and not followed yet: of more, the last is kept.
+_MOST_REPORTS = 1000
 #: Sending never blocks where the system can do that: answers are read meanwhile, or both sides would wait for ever.
 _AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
 
@@ -26,7 +27,7 @@ _AT_ONCE = getattr(socket, "MSG_DONTWAIT", 0)
 class Pending(Generic[Result]):
     """A call that was sent. :meth:`result` waits for its answer."""
 
-    __slots__ = ("_connection", "_on_progress", "_outcome", "_read")
+    __slots__ = ("_connection", "_on_progress", "_outcome", "_read", "_reports")
 
     def __init__(
         self, connection: "Connection", read: Callable[[Any], Result], on_progress: Optional[OnProgress] = None
@@ -35,6 +36,7 @@ class Pending(Generic[Result]):
         self._read = read
         self._on_progress = on_progress
         self._outcome: Optional[Outcome] = None
+        self._reports: List[Fields] = []
 
     @property
     def done(self) -> bool:
@@ -94,17 +96,26 @@ class Connection:
         return pending
 
     def wait_for(self, pending: "Pending[Any]") -> None:
-        while pending._outcome is None:
+        """Returns when the answer is here, and what was told before it has been followed."""
+        while pending._outcome is None or pending._reports:
+            reports: List[Fields] = []
             with self._turn:
-                if self._is_read:
+                if pending._reports:
+                    reports, pending._reports = pending._reports, reports
+                elif self._is_read:
                     self._turn.wait()
                     continue
-                if pending._outcome is not None:
+                elif pending._outcome is not None:
                     return
-                if self._lost is not None:
+                elif self._lost is not None:
                     raise self._lost
-                self._is_read = True
-            self._read_some()
+                else:
+                    self._is_read = True
+            if not reports:
+                self._read_some()
+            # Whoever hears of it may call the session.
+            for report in reports:
+                _safely(cast(OnProgress, pending._on_progress), report)
 
     def close(self) -> None:
         self._lose(Disconnected("this session was closed"))
@@ -118,7 +129,6 @@ class Connection:
     def _read_some(self) -> None:
         """Called by whoever has the turn to read."""
         outcomes: List[Union[Outcome, Progress]] = []
-        reports: List[Callable[[], None]] = []
         lost: Optional[SessionError] = None
         try:
             chunk = self._socket.recv(_CHUNK)
@@ -138,20 +148,22 @@ class Connection:
                 self._is_read = False
                 for outcome in outcomes:
                     if isinstance(outcome, Progress):
-                        reports.extend(self._report(outcome))
+                        self._report(outcome)
                     else:
                         self._deliver(outcome)
                 self._turn.notify_all()
-        # Whoever hears of it may call the session.
-        for report in reports:
-            report()
         if lost is not None:
             self._lose(lost)
 
-    def _report(self, progress: Progress) -> List[Callable[[], None]]:
+    def _report(self, progress: Progress) -> None:
         pending = self._waiting.get(progress.id)
-        follow = None if pending is None else pending._on_progress
-        return [] if follow is None else [partial(_safely, follow, progress.report)]
+        if pending is None or pending._on_progress is None:
+            return
+        report = progress.report
+        if len(pending._reports) >= _MOST_REPORTS:
+            old = pending._reports.pop()
+            report = Fields({**report, "omitted": report.get("omitted", 0) + old.get("omitted", 0) + 1})
+        pending._reports.append(report)
 
     def _deliver(self, outcome: Outcome) -> None:
         pending = self._waiting.pop(outcome.id, None) if isinstance(outcome.id, int) else None
@@ -204,7 +216,7 @@ class Connection:
 
 
 def _safely(follow: OnProgress, report: Fields) -> None:
-    """The thread that reads may wait for another call: what goes wrong here is none of its answer's."""
+    """The tool goes on whatever happens here: what goes wrong is shown, and the call has its answer all the same."""
     try:
         follow(report)
     except Exception:

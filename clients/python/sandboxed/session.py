@@ -112,7 +112,8 @@ class Session:
     ) -> Any:
         """Calls a tool of the session's and returns what it returned.
 
-        ``on_progress`` hears how far it is meanwhile, in whichever thread reads: ``progress``, ``total``, ``message``.
+        ``on_progress`` hears how far it is meanwhile, in this thread and in order: ``progress``, ``total``, ``message``,
+        and ``omitted``, how many reports before this one were left out because nobody had the time for them.
         """
         return self._run(calls.tool(name, arguments, on_progress))
 

@@ -84,5 +84,5 @@ def _progress(params: Any) -> List[Union[Outcome, Progress]]:
     if not isinstance(params, dict):
         return []
     number = params.get("progressToken")
-    report = Fields({name: params[name] for name in ("progress", "total", "message") if name in params})
+    report = Fields({name: params[name] for name in ("progress", "total", "message", "omitted") if name in params})
     return [Progress(number, report)] if isinstance(number, int) else []

@@ -2,10 +2,11 @@ import type { Socket } from "node:net";
 import { asSessionError } from "../call/open.ts";
 import type { OpenCall } from "../call/open.ts";
 import { SessionError } from "../error.ts";
-import type { Json, JsonObject } from "../json.ts";
+import type { Json } from "../json.ts";
 import { answerTooLarge, errorText, progressText, requestTooLarge, resultText, unread } from "./answer.ts";
 import type { RequestId } from "./answer.ts";
 import { LineReader } from "./line-reader.ts";
+import { Reports } from "./reports.ts";
 import { idOf, readRequest } from "./request.ts";
 import type { Caller, Service } from "./service.ts";
 import { parseStrict } from "./strict-json.ts";
@@ -24,6 +25,12 @@ class LineConnection {
   readonly #socket: Socket;
   readonly #reader: LineReader;
   readonly #open = new Map<RequestId, OpenCall>();
+  readonly #reports = new Reports(
+    () => this.#isRead(),
+    (report) => {
+      if (!this.#isOver) this.#write(progressText(report));
+    },
+  );
   #caller: Caller | null = null;
   #pending = 0;
   #isOver = false;
@@ -46,7 +53,10 @@ class LineConnection {
     const late = (): void => this.#hangUp(new SessionError("unauthenticated", "no token came"));
     this.#greeting = setTimeout(late, this.#service.limits.greetingTime).unref();
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
-    socket.on("drain", () => this.#work());
+    socket.on("drain", () => {
+      this.#reports.writeAll();
+      this.#work();
+    });
     socket.once("end", () => this.#ended());
     socket.once("close", () => this.#gone());
     this.#take(head);
@@ -172,7 +182,7 @@ class LineConnection {
       if (this.#caller === null) throw unauthenticated();
       call = this.#caller.begin(request.method, request.params);
       this.#open.set(request.id, call);
-      call.onProgress = (report) => this.#report(report);
+      call.onProgress = (report) => this.#reports.tell(call, report);
     } catch (error) {
       return done(errorText(id, asSessionError(error)));
     }
@@ -180,6 +190,7 @@ class LineConnection {
     const finish = (text: string): void => {
       this.#pending -= 1;
       if (id !== null) this.#open.delete(id);
+      this.#reports.end(call);
       done(text);
       this.#work();
     };
@@ -200,11 +211,6 @@ class LineConnection {
     } catch (error) {
       return errorText(id, asSessionError(error));
     }
-  }
-
-  /** What nobody reads in time is old: it is left out. */
-  #report(params: JsonObject): void {
-    if (!this.#isOver && this.#isRead()) this.#write(progressText(params));
   }
 
   /** Whether there was such a call of this connection. */
