@@ -226,11 +226,18 @@ function notPublic(protocol: Protocol, target: Target, address: string | null, {
     argv: isOption ? (decision.suggestion?.argv ?? ["--allow-domain", patternOf(target)]) : [],
     config: remedy(target, address, kind),
   };
-  const denied = { ...decision, effect: "deny", reason: "network_not_allowed", suggestion } as const;
+  const rule = { kind: "network", text: notPublicText(decision.rule, target, address, kind) } as const;
+  const denied = { ...decision, effect: "deny", reason: "network_not_allowed", rule, suggestion } as const;
   return {
     ok: false,
     refusal: { status: 403, reason: "private_address", target, protocol, decision: denied, message },
   };
+}
+
+/** The rule that lets the name pass, where one does, and why that is not enough. */
+function notPublicText(rule: Decision["rule"], target: Target, address: string | null, kind: string): string {
+  const fault = `${address === null || target.isAddress ? "it is" : `it leads to ${address},`} no public address (${kind})`;
+  return rule === null ? fault : `${rule.text}, but ${fault}`;
 }
 
 /** The narrowest line of configuration, or advice where none helps. */

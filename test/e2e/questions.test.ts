@@ -10,7 +10,7 @@ function policy(stage: Stage, text: string): void {
 
 describe.each(people)("as %s", (person) => {
   it.each<[question: string, options: string, status: number, says: readonly string[]]>([
-    ["read ~/.ssh/id_ed25519", "", 1, ["hidden:", '"~/.ssh" = "deny"', "credentials.toml:"]],
+    ["read ~/.ssh/id_ed25519", "", 1, ["hidden:", "reason  hidden", '"~/.ssh" = "deny"', "credentials.toml:"]],
     ["read README.md", "", 0, ["allow: read", "isolated.toml:"]],
     ["write README.md", "-P :read-only", 1, ["deny: write", "--write"]],
     ["write README.md", "-P :read-only -w .", 0, ["allow: write", "--write ."]],

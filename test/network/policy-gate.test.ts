@@ -268,6 +268,31 @@ describe("a literal address", () => {
   });
 });
 
+describe("a refusal of an address that is not public", () => {
+  it.each<readonly [string, Network, string, string, string | null]>([
+    [
+      "a name that a rule lets pass",
+      { mode: "restricted", domains: { "corp.test": "allow" } },
+      "corp.test",
+      '"corp.test" = "allow", but it leads to 10.1.2.3, no public address (private)',
+      "config.toml",
+    ],
+    [
+      "an address by itself",
+      { mode: "restricted", domains: {} },
+      "10.1.2.3",
+      'mode = "restricted", but it is no public address (private)',
+      "config.toml",
+    ],
+  ])("%s: says which rule is not enough, and why", async (_, network, host, text, file) => {
+    const of = gate(policy(network));
+    const admitted = await of.admit(target(host), "https");
+    const refused = admitted.ok ? await of.locate(admitted.value, "https") : admitted;
+    const decision = refused.ok ? null : refused.refusal.decision;
+    expect([decision?.rule?.text, decision?.provenance?.file ?? null]).toEqual([text, file]);
+  });
+});
+
 describe("a miss", () => {
   const none = restricted({ "good.test": "allow", "denied.test": "deny" });
   const counting = (

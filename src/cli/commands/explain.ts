@@ -40,7 +40,7 @@ export function decisionText(query: Query, decision: Decision): string {
   const elsewhere = where === "private" ? " (a private place, not the host's)" : where === "masked" ? " (masked)" : "";
   const argv = suggestion?.argv ?? [];
   const rows: readonly (readonly [string, string | null])[] = [
-    ["reason", reason.replaceAll("_", " ")],
+    ["reason", answerOf(decision) === "hidden" ? "hidden" : reason.replaceAll("_", " ")],
     ["rule", rule === null ? null : escapeText(rule.text)],
     ["from", provenance === null ? null : provenanceText(provenance)],
     ["option", argv.length === 0 ? null : showWords(argv)],

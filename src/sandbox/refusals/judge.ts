@@ -23,6 +23,8 @@ export interface Judgement {
 /** A host for network errors that name none: the oracle's answer then holds for every host. Reserved, so nobody's. */
 export const unnamedHost = "unnamed.invalid";
 
+const anyHost = "name the host that it needs with --allow-domain HOST";
+
 const processes = knownNormal("/proc");
 
 /** What the oracle says of a candidate; null when it allows it, and the cause lies elsewhere. */
@@ -38,10 +40,10 @@ export function judge(candidate: Candidate, scene: Scene): Judgement | null {
     }
     case "network": {
       const judgement = refused({ op: "connect", host: unnamedHost, port: 443 }, scene);
-      // An option for a host that is not there helps nobody; that it is up to somebody else does.
-      const isOption = judgement?.decision.suggestion?.argv.length !== 0;
+      // An option for a host that is not there helps nobody; what it looks like does, and that it is up to somebody else.
+      const isOption = (judgement?.decision.suggestion?.argv.length ?? 0) > 0;
       return judgement && isOption
-        ? { ...judgement, decision: { ...judgement.decision, suggestion: null } }
+        ? { ...judgement, decision: { ...judgement.decision, suggestion: { argv: [], config: anyHost } } }
         : judgement;
     }
     case "variable":

@@ -52,6 +52,12 @@ describe("toDenial", () => {
     ]);
   });
 
+  it("knows what would do for a host that nobody named", () => {
+    expect(denials("curl: (7) Network is unreachable")).toMatchObject([
+      { effect: "deny", suggestion: { argv: [], config: expect.stringContaining("--allow-domain HOST") } },
+    ]);
+  });
+
   it("calls nothing retryable that the organisation refuses", () => {
     const bound = compiled([profile({ extends: ":danger-full-access" })], undefined, "requirements");
     const shut = compiled(profile({ extends: ":isolated", filesystem: { "/ro": "read" } }), undefined, "requirements");
