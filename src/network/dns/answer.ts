@@ -1,11 +1,10 @@
-import type { Answer } from "dns-packet";
 import { badHost, parseBareHost } from "../authority.ts";
 import type { DoorObserver, Gate, Refusal } from "../gate.ts";
 import { isLocalName } from "../local-names.ts";
 import { isSynthetic } from "../synthetic.ts";
 import type { SyntheticNames } from "../synthetic.ts";
 import { extendedErrors, rcodes } from "./message.ts";
-import type { Question, Reply } from "./message.ts";
+import type { Answer, Question, Reply } from "./message.ts";
 
 /** What the answers of one run are made from. */
 export interface AnswerParts {

@@ -1,5 +1,5 @@
 import { AUTHORITATIVE_ANSWER, decode, encode, RECURSION_AVAILABLE, RECURSION_DESIRED } from "dns-packet";
-import type { Answer, OptAnswer, Packet } from "dns-packet";
+import type { OptAnswer, Packet } from "dns-packet";
 
 /** The one question of a message that can be answered. */
 export interface Question {
@@ -26,6 +26,18 @@ export const rcodes = { noError: 0, formatError: 1, nameError: 3, notImplemented
 
 /** Extended DNS Errors (RFC 8914). */
 export const extendedErrors = { other: 0, blocked: 15 } as const;
+
+/**
+ * A record of an answer. A type of our own: that of the library comes in a package which those who compile against this
+ * one do not have.
+ */
+export interface Answer {
+  readonly type: "A" | "AAAA" | "PTR";
+  readonly name: string;
+  /** Seconds. */
+  readonly ttl: number;
+  readonly data: string;
+}
 
 export interface Reply {
   readonly rcode: number;
