@@ -2,11 +2,12 @@
  * sandboxed-run as a library: read a policy, prepare a launch, run it.
  *
  * ```ts
- * import { builtinProfile, newSession, run } from "sandboxed-run";
+ * import { policyFrom, run } from "sandboxed-run";
  *
  * const outcome = await run({
- *   policy: { layers: [{ layer: "api", profile: builtinProfile(":isolated") }] },
- *   program: "python3", arguments: ["script.py"], …
+ *   policy: await policyFrom({ extends: ":isolated", network: { bundles: ["pypi"] } }),
+ *   program: "python3",
+ *   arguments: ["script.py"],
  * });
  * ```
  */
@@ -24,14 +25,23 @@ export {
   selectProfile,
 } from "./policy/index.ts";
 export type * from "./policy/index.ts";
-export { equip, prepare, run, start } from "./library.ts";
-export type { LaunchRequest, LaunchStart, RunOptions } from "./library.ts";
+export { policyFrom } from "./host-policy.ts";
+export { withDefaults } from "./host-defaults.ts";
+export { run } from "./host-run.ts";
+export type { RunOptions, Started } from "./host-run.ts";
+export { equip, prepare, start } from "./library.ts";
+export type { LaunchRequest, LaunchStart } from "./library.ts";
+export type { ProgramStreams } from "./program-streams.ts";
 export type { RequirementsChange } from "./reload/index.ts";
 export type { ChannelRequest, Equipment } from "./run.ts";
 export { allTools, localTools } from "./session/index.ts";
 export type {
   Answerer,
   AnswerQuestion,
+  CapabilityText,
+  Given,
+  Json,
+  JsonObject,
   LocalTool,
   Question,
   Questioner,
@@ -39,12 +49,15 @@ export type {
   Summary,
   ToolContext,
   ToolDescription,
+  ToolProgress,
+  ToolQuestion,
   ToolRegistry,
   ToolResult,
 } from "./session/index.ts";
 export { StaleLaunch, toolFolders } from "./sandbox/index.ts";
 export type {
   Backend,
+  DoorService,
   HandOff,
   HostFacts,
   Launchable,

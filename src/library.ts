@@ -5,21 +5,13 @@ import { SandboxedError } from "./policy/index.ts";
 import type { Journal, JournalEvent, Policy } from "./policy/index.ts";
 import { guardedDoor, holdToRequirements, isUpToDate, latestOf, LiveTerms, noting } from "./reload/index.ts";
 import type { DecideAgain, FileAnswer, GuardedDoor, RequirementsChange, Terms } from "./reload/index.ts";
-import {
-  equip as equipLaunch,
-  MOST_ATTEMPTS,
-  sessionAfter,
-  start as startLaunch,
-  untilItFits,
-  withSummaries,
-} from "./run.ts";
+import { equip as equipLaunch, start as startLaunch } from "./run.ts";
 import type { ChannelRequest, Equipment } from "./run.ts";
-import type { AnswerQuestion, Answerer } from "./session/index.ts";
 import { openSession } from "./audit/index.ts";
 import { version } from "./generated/version.ts";
 import type { Spawning } from "./spawned-run.ts";
 import { prepare as prepareLaunch, StaleLaunch } from "./sandbox/index.ts";
-import type { Launchable, Prepared, PrepareRequest, Running, RunOutcome, StartRequest } from "./sandbox/index.ts";
+import type { Launchable, Prepared, PrepareRequest, Running, StartRequest } from "./sandbox/index.ts";
 
 /** A run as a program asks for it; its policy is bound by the ceiling and the requirements of this machine. */
 export interface LaunchRequest extends PrepareRequest<Policy> {
@@ -31,13 +23,6 @@ export interface LaunchRequest extends PrepareRequest<Policy> {
 export interface LaunchStart extends StartRequest {
   /** Told when requirements change while the program runs; what they forbid is in force by then. */
   readonly onRequirements?: (change: RequirementsChange) => void;
-}
-
-/** One run as a host asks for it. */
-export interface RunOptions
-  extends Omit<LaunchRequest, "session">, LaunchStart, Partial<Omit<ChannelRequest, "answerers">> {
-  /** Asked for an answer when the program, or one of its capabilities, wants one; null leaves it to others. */
-  readonly onCheckpoint?: AnswerQuestion;
 }
 
 /** What is known of a launch that came through the gate. */
@@ -188,30 +173,6 @@ function notKept(): SandboxedError {
   });
 }
 
-/** Runs the program to its end. What it handed to its session is in the outcome. */
-export async function run(request: RunOptions): Promise<RunOutcome> {
-  const { grants = [], onCheckpoint, tools, onClose, onSummary, maxPause, ephemeral } = request;
-  const wanted: ChannelRequest = {
-    grants,
-    answerers: onCheckpoint === undefined ? [] : [await answerer(onCheckpoint)],
-    ...(tools !== undefined && { tools }),
-    ...(onClose !== undefined && { onClose }),
-    ...(onSummary !== undefined && { onSummary }),
-    ...(maxPause !== undefined && { maxPause }),
-    ...(ephemeral !== undefined && { ephemeral }),
-  };
-  return untilItFits(MOST_ATTEMPTS, async (stale) => {
-    const prepared = await prepare({ ...request, channel: grants.length > 0 });
-    const { launchable, channel, ...equipment } = await equip(prepared, wanted, request.session.id);
-    try {
-      const running = start({ ...equipment, ...request, session: sessionAfter(request.session, stale) }, launchable);
-      return await withSummaries(await running.outcome, channel);
-    } finally {
-      channel?.close();
-    }
-  });
-}
-
 /** The sessions of programs that the program starts are the tool's own, as are those of its command line. */
 function spawningOf({ request, audit }: Issued, live: LiveTerms, wanted: ChannelRequest | null): Spawning {
   const { cwd, environment } = request;
@@ -224,11 +185,6 @@ function spawningOf({ request, audit }: Issued, live: LiveTerms, wanted: Channel
       openJournal: () => openSession({ ...opening, ephemeral, cwd, version, environment }).journal,
     }),
   };
-}
-
-async function answerer(ask: AnswerQuestion): Promise<Answerer> {
-  const { callbackAnswerer } = await import("./session/index.ts");
-  return callbackAnswerer(ask);
 }
 
 function issue<T extends object>(launch: T, known: Issued): T {

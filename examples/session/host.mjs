@@ -4,7 +4,7 @@
 //
 // Answers come from the environment: APPROVE=no says no to everything.
 import { readFileSync } from "node:fs";
-import { builtinProfile, localTools, openSession, run } from "sandboxed-run";
+import { localTools, policyFrom, run } from "sandboxed-run";
 
 const [script] = process.argv.slice(2);
 if (script === undefined) throw new Error("name a script");
@@ -29,24 +29,12 @@ const tools = localTools([
   },
 ]);
 
-const environment = new Map(Object.entries(process.env));
-const session = openSession({ ephemeral: false, argv: [script], cwd: process.cwd(), version: "example", environment });
 const questions = [];
 const outcome = await run({
-  policy: { layers: [{ layer: "api", profile: builtinProfile(":isolated") }] },
+  policy: await policyFrom({ extends: ":isolated" }),
   program: "python3",
   arguments: [script],
   script,
-  cwd: process.cwd(),
-  environment,
-  workspaceRoots: null,
-  workspace: "repo",
-  backend: null,
-  terminal: "never",
-  session: { id: session.id, openJournal: () => session.journal },
-  streams: ["ignore", "inherit", "inherit"],
-  explain: true,
-  attended: false,
   grants: ["tools=mcp.*:calls=100", "fs.read=src/**", "patch=src/**", "checkpoint", "summarize"],
   tools: [tools],
   onCheckpoint: async ({ text, data }) => {

@@ -7,7 +7,7 @@ export { adoptSession, recoverable } from "./recovery.ts";
 export type { RecoverableSession } from "./recovery.ts";
 export type { JournalRecord } from "./record.ts";
 export { redactArgv, redactText } from "./redact.ts";
-export { areOthersOpen, isKept, journalPath, listSessions, openSession } from "./session.ts";
+export { areOthersOpen, isKept, journalPath, listSessions, observed, openSession } from "./session.ts";
 export type { Session, SessionEntry, SessionOptions } from "./session.ts";
 export { isSpawned } from "./spawned.ts";
 export { transcriptOf } from "./transcript.ts";

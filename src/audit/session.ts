@@ -1,7 +1,7 @@
 import { closeSync, constants, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { escapeText, SandboxedError } from "../policy/index.ts";
-import type { Journal } from "../policy/index.ts";
+import type { Journal, JournalEvent } from "../policy/index.ts";
 import { FileJournal } from "./file-journal.ts";
 import { makeSessionFolder, prepareFolders, stateFolders, unwritable } from "./folder.ts";
 import type { StateFolders } from "./folder.ts";
@@ -46,6 +46,19 @@ const kept = new WeakSet<Journal>();
 /** Whether it is the journal of a session here that is on disk. */
 export function isKept(journal: Journal): boolean {
   return kept.has(journal);
+}
+
+/** The same journal, with somebody who is told of each event when it was taken. */
+export function observed(journal: Journal, tell: (event: JournalEvent) => void): Journal {
+  const told: Journal = {
+    append(event, durability) {
+      journal.append(event, durability);
+      tell(event);
+    },
+    close: () => journal.close(),
+  };
+  if (isKept(journal)) kept.add(told);
+  return told;
 }
 
 /** Takes every event and keeps none. */

@@ -1,8 +1,7 @@
 import type { Rule } from "./rule.ts";
 
 /**
- * Where a value came from. Layers are named from weakest to strongest authority in DESIGN terms:
- * `ceiling`, `requirements` and `invariant` cannot be widened by anybody below them.
+ * Whose word a value is. What `ceiling`, `requirements` and `invariant` refuse, no other allows.
  */
 export type Layer =
   | "builtin"

@@ -71,6 +71,8 @@ export function emptyProfile(name: string): Profile {
 const built = new Map<string, Profile>();
 
 /** A built-in profile by name, with its colon; null for any other name. */
+export function builtinProfile(name: (typeof builtinProfileNames)[number]): Profile;
+export function builtinProfile(name: string): Profile | null;
 export function builtinProfile(name: string): Profile | null {
   const known = builtinProfileNames.find((candidate) => candidate === name);
   if (known === undefined) return null;

@@ -31,7 +31,7 @@ export interface RunSummary {
 export interface RunOutcome {
   readonly schemaVersion: 1;
   readonly session: string;
-  /** What `sandboxed-run` exits with: see DESIGN section 13. */
+  /** What `sandboxed-run` exits with: see docs/errors.md. */
   readonly status: number;
   /** The program's own exit code; null when a signal ended it. */
   readonly exit: number | null;

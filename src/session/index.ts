@@ -6,7 +6,7 @@ export type { SessionErrorCode, SessionErrorDetail } from "./error.ts";
 export type { Json, JsonObject } from "./json.ts";
 export type { Call, Holder, MethodDefinition } from "./method.ts";
 export type { Act, Question, Questioner, Reply } from "./question.ts";
-export type { ToolContext, ToolDescription, ToolQuestion, ToolRegistry, ToolResult } from "./tools.ts";
+export type { ToolContext, ToolDescription, ToolProgress, ToolQuestion, ToolRegistry, ToolResult } from "./tools.ts";
 export type { LocalTool } from "./local-tools.ts";
 export type { AgentChannel, AgentEnd, AgentOutput, AgentRequest, Spawner } from "./spawner.ts";
 export type { RunChannel, RunChannelOptions } from "./run-channel.ts";
