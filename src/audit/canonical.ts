@@ -34,6 +34,8 @@ function encode(value: unknown, name: string, depth: number): string {
 
 function encodeList(list: readonly unknown[], name: string, depth: number): readonly string[] {
   const isSecret = isSecretMember(name);
+  const [only] = list;
+  if (list.length === 1 && typeof only === "string") return [encodeText(isSecret, only)];
   if (!isSecret && list.every((item) => typeof item === "string" && plain.test(item))) {
     return list.map((item) => `"${String(item)}"`);
   }
@@ -60,8 +62,10 @@ function members(value: object, depth: number, without: string | null = null): s
   for (const name of inOrder(Object.keys(own), without)) {
     const member = own[name];
     if (member === undefined || name === without) continue;
-    const { start, isSecret } = named(name);
-    text += start + (typeof member === "string" ? encodeText(isSecret, member) : encode(member, name, depth + 1));
+    const known = named(name);
+    if (typeof member !== "string") text += known.start + encode(member, name, depth + 1);
+    else if (member === known.value) text += known.text;
+    else text += remembered(known, member);
   }
   return text;
 }
@@ -85,7 +89,13 @@ interface MemberName {
   /** Encoded, with a comma before and the colon. */
   readonly start: string;
   readonly isSecret: boolean;
+  /** Its last short text, and the member as it was written for that: most records say what the one before said. */
+  value: string | null;
+  text: string;
 }
+
+/** Characters of a text that is kept for the next record. */
+const longestRemembered = 32;
 
 /** Member names are few and come again and again; the bound is against names that somebody makes up. */
 const names = new Map<string, MemberName>();
@@ -93,10 +103,19 @@ const names = new Map<string, MemberName>();
 function named(name: string): MemberName {
   let known = names.get(name);
   if (known === undefined) {
-    known = { start: `,${encodeString(name)}:`, isSecret: isSecretName(name, ":") };
+    known = { start: `,${encodeString(name)}:`, isSecret: isSecretName(name, ":"), value: null, text: "" };
     if (names.size < 256) names.set(name, known);
   }
   return known;
+}
+
+function remembered(known: MemberName, value: string): string {
+  const text = known.start + encodeText(known.isSecret, value);
+  if (!known.isSecret && value.length <= longestRemembered) {
+    known.value = value;
+    known.text = text;
+  }
+  return text;
 }
 
 /** What follows the whole number of so many thousandths: `.05` for 50. */

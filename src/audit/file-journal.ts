@@ -64,7 +64,7 @@ export class FileJournal implements Journal {
   #closed = false;
   #foldersSynced = false;
   #lastKind: JournalEvent["kind"] | null = null;
-  /** The last time that was written, and the members from it to the kind. */
+  /** The last time that was written, and the members from it to the last kind. */
   #stamped = Number.NaN;
   #stamp = "";
 
@@ -120,12 +120,12 @@ export class FileJournal implements Journal {
 
   #push(event: JournalEvent, now: number): void {
     const { kind } = event;
-    if (now !== this.#stamped) {
+    if (now !== this.#stamped || kind !== this.#lastKind) {
       this.#stamped = now;
       const { session } = this.#target;
-      this.#stamp = `,"time":"${new Date(now).toISOString()}","session":"${session}","kind":`;
+      this.#stamp = `,"time":"${new Date(now).toISOString()}","session":"${session}","kind":${canonicalJson(kind)}`;
     }
-    const line = `{"seq":${this.#seq}${this.#stamp}${canonicalJson(kind)}${canonicalMembers(event)},"prev":"${this.#hash}"}`;
+    const line = `{"seq":${this.#seq}${this.#stamp}${canonicalMembers(event)},"prev":"${this.#hash}"}`;
     this.#hash = sha256(line);
     if (this.#waiting === 0) this.#since = now;
     this.#keep(line);

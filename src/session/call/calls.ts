@@ -135,8 +135,10 @@ export class Calls {
   }
 
   #recordBegun({ id, method, grant, subjects }: OpenCall, durability: Durability): void {
-    const first = subjects.slice(0, MOST_SUBJECTS);
-    this.#context.record({ kind: "session.calling", call: id, grant: grant.id, method, subjects: first }, durability);
+    this.#context.record(
+      { kind: "session.calling", call: id, grant: grant.id, method, subjects: firstOf(subjects) },
+      durability,
+    );
   }
 
   #close(call: OpenCall, outcome: string): void {
@@ -145,7 +147,7 @@ export class Calls {
     const took = Math.round((this.#grants.now() - call.began) * 1000) / 1000;
     const { id, method, grant } = call;
     try {
-      const subjects = call.subjects.slice(0, MOST_SUBJECTS);
+      const subjects = firstOf(call.subjects);
       this.#context.record(
         { kind: "session.called", call: id, grant: grant.id, method, outcome, subjects, took },
         "batched",
@@ -168,6 +170,10 @@ export class Calls {
       throw error instanceof SessionError ? wanting(error, call, ruleOf(call)) : error;
     }
   }
+}
+
+function firstOf(subjects: readonly string[]): readonly string[] {
+  return subjects.length > MOST_SUBJECTS ? subjects.slice(0, MOST_SUBJECTS) : subjects;
 }
 
 /** The same refusal with what the call would have to hold. */
