@@ -168,7 +168,10 @@ function openFiles({ resolved }: RunChannelOptions, oracle: () => Oracle): Sessi
     oracle()
       .materialise()
       .flatMap(({ access, path }) => (access === "deny" ? [path] : []));
-  return sessionFiles({ workspaceRoots: resolved.places.workspaceRoots, denied });
+  const { workspaceRoots, toolState } = resolved.places;
+  // A program that nothing is kept from needs no session to have them.
+  const own = resolved.layers.some(({ kind }) => kind === "restricted") ? toolState : [];
+  return sessionFiles({ workspaceRoots, denied, own });
 }
 
 function atTerminal(unasked: (question: Question) => void, borrow: BorrowTerminal): Answerer {

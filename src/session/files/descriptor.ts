@@ -31,6 +31,11 @@ export function hold(directory: Descriptor, name: string): Descriptor {
   return openSync(named(directory, name), O_PATH | constants.O_NOFOLLOW);
 }
 
+/** By its name, symlinks followed: for what nobody else names. Errors: the system's. */
+export function holdDirectory(path: string): Descriptor {
+  return openSync(path, O_PATH | constants.O_DIRECTORY);
+}
+
 export function holdRoot(): Descriptor {
   return openSync("/", O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW);
 }

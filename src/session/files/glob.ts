@@ -177,11 +177,12 @@ class Search {
     try {
       const stats = look(fd);
       if (stats.isDirectory() && permits(fd, stats, "search", this.#root.identity)) {
+        this.#root.own.refuse(stats, name);
         if (stats.dev !== look(directory).dev) refuseKernelFiles(fd, names.join("/"));
         return fd;
       }
     } catch (error) {
-      if (!(error instanceof SessionError)) throw error; // what belongs to the kernel is passed over
+      if (!(error instanceof SessionError)) throw error; // what belongs to the kernel or to the tool is passed over
     }
     closeSync(fd);
     return null;

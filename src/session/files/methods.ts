@@ -19,6 +19,8 @@ export interface FilesOptions {
   readonly workspaceRoots: readonly AbsolutePath[];
   /** Files that the policy denies by name: their other names are denied as well. */
   readonly denied: () => readonly AbsolutePath[];
+  /** The tool's own directories: closed to every grant, whatever leads to them. */
+  readonly own: readonly AbsolutePath[];
 }
 
 /** The file methods; `close` lets go of the directories that they hold. */
@@ -29,7 +31,7 @@ export interface SessionFiles {
 
 /** `session.read`, `glob`, `stat`, `write` and `apply_patch`. Errors: where a workspace cannot be held. */
 export function sessionFiles(options: FilesOptions): SessionFiles {
-  const places = new Places(options.workspaceRoots);
+  const places = new Places(options.workspaceRoots, options.own);
   const files = new Files(places, options.denied);
   return {
     methods: [

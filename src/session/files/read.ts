@@ -56,7 +56,10 @@ export function readFound(authority: Authority, asked: Asked, found: Found, rang
   const { fd, stats } = found.entry;
   requireFile(stats, shown);
   if (!permits(fd, stats, "read", root.identity)) throw denied(shown, "is closed to the program's user", null);
-  if (stats.nlink > 1n) requireNoDeniedTwin(authority, stats, shown);
+  if (stats.nlink > 1n) {
+    root.own.refuseTwin(stats, shown);
+    requireNoDeniedTwin(authority, stats, shown);
+  }
   const isWhole = range.offset === undefined && range.limit === undefined;
   const bytes = closing(reopen(fd), (open) =>
     isWhole ? readWhole(open, stats, shown) : readBytes(open, ...partOf(stats, range)),

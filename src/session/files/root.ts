@@ -5,6 +5,7 @@ import type { AbsolutePath } from "../../policy/index.ts";
 import { SessionError } from "../error.ts";
 import { codeOf, hold, holdRoot, look, spelled } from "./descriptor.ts";
 import type { Descriptor, Identity } from "./descriptor.ts";
+import { OwnDirectories } from "./own.ts";
 import { missing, unsupported } from "./refusal.ts";
 
 /** A directory that is held open, under which operations walk. */
@@ -14,15 +15,19 @@ export interface FileRoot {
   readonly fd: Descriptor;
   /** Whose rights count. */
   readonly identity: Identity | null;
+  /** No operation enters them. */
+  readonly own: OwnDirectories;
   close(): void;
 }
+
+const nothing = new OwnDirectories([]);
 
 /**
  * Walks to `path` from `/`, one real directory at a time, and holds it. `path` is canonical: a symlink on the way is
  * refused. A process that is root acts for `actsFor`, or else for whoever owns the directory, as the run's program does.
- * Errors: `not_found`, `unsupported`.
+ * Errors: `not_found`, `unsupported`, `policy_denied`.
  */
-export function openRoot(path: AbsolutePath, actsFor?: Identity | null): FileRoot {
+export function openRoot(path: AbsolutePath, actsFor?: Identity | null, own: OwnDirectories = nothing): FileRoot {
   if (process.platform !== "linux") {
     throw new SessionError("unsupported", `files cannot be held by descriptor on ${process.platform}`);
   }
@@ -32,12 +37,14 @@ export function openRoot(path: AbsolutePath, actsFor?: Identity | null): FileRoo
       const next = hold(fd, name);
       closeSync(fd);
       fd = next;
-      if (!look(fd).isDirectory()) throw unsupported(path, "is no directory, or is reached through a symlink");
+      const stats = look(fd);
+      if (!stats.isDirectory()) throw unsupported(path, "is no directory, or is reached through a symlink");
+      own.refuse(stats, path);
     }
     refuseKernelFiles(fd, path);
     const identity = actsFor === undefined ? ownerOf(fd) : actsFor;
     const held = fd;
-    return { path, fd, identity, close: () => closeSync(held) };
+    return { path, fd, identity, own, close: () => closeSync(held) };
   } catch (error) {
     closeSync(fd);
     const code = codeOf(error);

@@ -104,6 +104,7 @@ function descend(root: FileRoot, names: readonly string[], { shown, follow, leve
       ahead.push(...next.toReversed());
       continue;
     }
+    root.own.refuse(stats, shown);
     if (stats.dev !== (device ?? look(root.fd).dev)) refuseKernelFiles(held, shown);
     device = stats.dev;
     if (ahead.length > 0 && stats.isDirectory() && !permits(held, stats, "search", root.identity)) {

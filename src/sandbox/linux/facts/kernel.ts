@@ -4,6 +4,7 @@ import type { AbsolutePath } from "../../../policy/index.ts";
 import type { KernelFacts } from "../../facts.ts";
 import { findBwrap } from "./bwrap.ts";
 import type { Disk } from "./disk.ts";
+import { largestTable, mountTable } from "./mount-aliases.ts";
 import { atLeast, landlockAbi, probe } from "./probe.ts";
 import type { Probed } from "./probe.ts";
 import { keepProbe, readProbe } from "./probe-cache.ts";
@@ -20,9 +21,7 @@ export interface KernelRequest {
 }
 
 const BOOT_ID = absolutePath("/proc/sys/kernel/random/boot_id");
-const MOUNTS = absolutePath("/proc/self/mountinfo");
 const NAMESPACE = absolutePath("/proc/self/ns/user");
-const LARGEST_TABLE = 4 * 1024 * 1024;
 
 /** The kernel's powers, tried once and kept for as long as nothing changes that they depend on. */
 export function readKernel(request: KernelRequest): KernelFacts {
@@ -67,7 +66,7 @@ function usable(kept: Probed | null): Probed | null {
  */
 function probeKey(bootId: string, release: string, bwrap: AbsolutePath, request: KernelRequest): string {
   const { disk, uid, init } = request;
-  const covers = (disk.text(MOUNTS, LARGEST_TABLE) ?? "").split("\n").flatMap((line) => {
+  const covers = (disk.text(mountTable, largestTable) ?? "").split("\n").flatMap((line) => {
     const [, , , root, point, options] = line.split(" ");
     return point?.startsWith("/proc") === true ? [`${root} ${point} ${options}`] : [];
   });

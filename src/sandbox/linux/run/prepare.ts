@@ -17,6 +17,7 @@ import {
   changeableBy,
   makeableBy,
   openDisk,
+  otherNames,
   readFacts,
   toolLocations,
   unsafeWorkspace,
@@ -69,7 +70,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
   const rooted = named.map((root) => existing(root, host));
   requireSafeRoots([...(asked ?? []), ...rooted], request.policy, host);
   const guarded = ownFolders(folders, host, makeableBy(host.account.uid, disk));
-  const places = placesOf(host, guarded, [...found, ...rooted]);
+  const places = placesOf(host, [...guarded, ...otherNames(guarded, disk)], [...found, ...rooted]);
   const policy = withScript(request, places);
   requireGranted(policy, host);
 
