@@ -45,7 +45,7 @@ export class Admissions {
 
 function startOf(admission: Admission | undefined): string {
   const { program = null, fixed = null } = admission ?? {};
-  return JSON.stringify([program, fixed === null ? null : [fixed.cwd]]);
+  return JSON.stringify([program, fixed === null ? null : [fixed.cwd, [...fixed.env]]]);
 }
 
 function textOf(allowlist: McpAllowlist | null): string {

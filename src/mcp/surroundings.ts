@@ -29,8 +29,10 @@ export function stdioRequest(
   { program, fixed }: Admission,
   surroundings: McpSurroundings,
 ): Omit<PrepareRequest, "session"> {
-  const base = selectProfile(transport.permissions, surroundings.definitions);
+  const chosen = selectProfile(transport.permissions, surroundings.definitions);
   const { provenance } = server;
+  // What is fixed is not the profile's to change either.
+  const base = fixed === null ? chosen : { ...chosen, environment: { ...chosen.environment, set: fixed.env } };
   const profile = applyPatch(base, {
     name: base.name,
     provenance,

@@ -15,7 +15,7 @@ export type McpIdentity =
       readonly args: readonly TextMatcher[];
       /** Of the executable, hex; null for any. */
       readonly sha256: string | null;
-      /** Variables the server's entry may set, with these values alone. */
+      /** Variables that are set; the server's entry may say the same, and sets no others. */
       readonly env: ReadonlyMap<string, string>;
       /** Variables of the caller's the server's entry may hand on. */
       readonly envVars: readonly string[];

@@ -23,6 +23,7 @@ beforeAll(async () => {
   chmodSync(join(stage.workspace, "fake/cat"), 0o755);
   symlinkSync(process.execPath, join(stage.workspace, "link"));
   symlinkSync(join(stage.workspace, "docs-mcp"), join(stage.workspace, "node"));
+  symlinkSync(join(stage.workspace, "npx"), join(stage.workspace, "fetch-docs"));
 });
 afterAll(async () => {
   await server.close();
@@ -65,6 +66,14 @@ function cases(): ReadonlyMap<string, Case> {
     [
       "prefix-other",
       { allowed: program(node, [prefix("/srv/")]), entry: entry(node, [file]), refused: "its argument 1" },
+    ],
+    [
+      "prefix-left",
+      {
+        allowed: program(node, [prefix(`${workspace}/docs/`)]),
+        entry: entry(node, [`${workspace}/docs/../server.mjs`]),
+        refused: "its argument 1",
+      },
     ],
     ["regex", { allowed: program(node, [regex(".*/[a-z]+[.]mjs")]), entry: entry(node, [file]), refused: null }],
     [
@@ -136,6 +145,15 @@ function cases(): ReadonlyMap<string, Case> {
         refused: "needs an exact version",
       },
     ],
+    [
+      "runner-linked",
+      {
+        allowed: program(join(workspace, "fetch-docs"), [exact("docs")]),
+        entry: entry(join(workspace, "fetch-docs"), ["docs"]),
+        refused: "needs an exact version",
+      },
+    ],
+    ["Exact", { allowed: "", entry: entry(node, [file]), refused: "no server Exact is allowed" }],
     ["address", { allowed: url(server.url), entry: `url = ${text(server.url)}`, refused: null }],
     [
       "address-below",
@@ -200,4 +218,65 @@ it("a bare name is the system's program, whatever comes first in the caller's PA
   // `cat` says what it hears: a server it is not.
   expect(said).toContain("MCP server docs");
   expect(said).not.toContain("faked");
+});
+
+it("what the organisation fixed is set, and nothing besides, whatever entry, profile, options and caller say", () => {
+  const { stage } = machine;
+  const file = join(stage.workspace, "server.mjs");
+  const set = `set = { NODE_OPTIONS = "--import=${stage.workspace}/evil.mjs", PATH = "/evil", LEVEL = "9" }`;
+  stage.write("evil.mjs", 'process.env.EVIL = "loaded";');
+  const profile = `[permissions.servers]\nextends = ":workspace"\n[permissions.servers.environment]\n${set}\n`;
+  configure(
+    stage,
+    `${profile}[mcp_servers.docs]\n${entry(node, [file], 'permissions = "servers"\nenv_vars = ["LANG"]')}\n`,
+  );
+  stage.write("main.py", 'import json, sandboxed\nprint(json.dumps(sandboxed.connect().tool("mcp.docs.env", {})))');
+  const variables = (): Readonly<Record<string, string>> => {
+    const { stdout, stderr } = stage.run(["-e", "LEVEL=8", "-e", "OTHER=1", "--grant", "tools=mcp.*", "main.py"], {
+      environment: { LEVEL: "7", LD_LIBRARY_PATH: "/evil", LANG: "C.UTF-8" },
+    });
+    expect(stdout, stderr).not.toBe("");
+    return JSON.parse(stdout);
+  };
+  machine.require(null);
+  expect(variables()).toMatchObject({ EVIL: "loaded", PATH: "/evil", LEVEL: "9" });
+  machine.require(
+    `[mcp_server_allowlist.docs]\n${program(node, [`{ match = "exact", value = ${text(file)} }`])}\nenv = { LEVEL = "1" }\nenv_vars = ["LANG"]\n`,
+  );
+  const fixed = variables();
+  expect(fixed).toMatchObject({ LEVEL: "1", LANG: "C.UTF-8", PATH: expect.stringContaining("/usr/bin") });
+  expect(Object.keys(fixed)).not.toEqual(expect.arrayContaining([expect.stringMatching(/EVIL|NODE_|LD_|OTHER/)]));
+  expect(fixed["PATH"]).not.toContain("evil");
+});
+
+it.each([
+  ["an empty table", "mcp_server_allowlist = {}\n", false],
+  ["no table", "", true],
+])("%s: servers are used: %s", (_, requirements, used) => {
+  const { stage } = machine;
+  configure(stage, `[mcp_servers.docs]\n${entry(node, [join(stage.workspace, "server.mjs")])}\n`);
+  machine.require(requirements);
+  stage.write(
+    "main.py",
+    `import sandboxed
+session = sandboxed.connect()
+print([tool.name for tool in session.tools()].count("mcp.docs.env"))
+try: print(len(session.tool("mcp.docs.env", {})) > 0)
+except sandboxed.SessionError as error: print(error.code, error)`,
+  );
+  const words = ["--grant", "tools=mcp.*", "main.py"];
+  const { stdout, stderr } = stage.run(words);
+  const refusal =
+    /^0\npolicy_denied MCP server docs is disabled: requirements \(\S*requirements\.toml:1\): no server docs is allowed/;
+  expect(stdout, stderr).toMatch(used ? /^1\nTrue\n$/ : refusal);
+  // Whoever changes the entry by an option gets no further; one that is required ends the run before it starts.
+  const required = stage.run([
+    "-c",
+    "mcp_servers.docs.required=true",
+    "-c",
+    'mcp_servers.docs.command="cat"',
+    ...words,
+  ]);
+  expect(required.status).toBe(125);
+  expect(required.stderr).toContain(used ? "MCP server docs" : "no server docs is allowed");
 });

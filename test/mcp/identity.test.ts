@@ -93,6 +93,24 @@ const cases: readonly Case[] = [
     () => stdioServer(at("docs-mcp"), ["-port=1"]),
     "its argument 1",
   ],
+  [
+    "a folder's file",
+    () => command({ args: [{ match: "prefix", value: "--root=/srv/docs/" }] }),
+    () => stdioServer(at("docs-mcp"), ["--root=/srv/docs/a..b/.c"]),
+    null,
+  ],
+  ...[
+    "/srv/docs/../../tmp/x",
+    "/srv/docs/..",
+    "/srv/docs/a/%2e%2e/%2E%2e/tmp",
+    "/srv/docs/a\\..\\..",
+    "/srv/docs/x\0",
+  ].map((path): Case => [
+    `a file that leaves the folder: ${JSON.stringify(path)}`,
+    () => command({ args: [{ match: "prefix", value: "--root=/srv/docs/" }] }),
+    () => stdioServer(at("docs-mcp"), [`--root=${path}`]),
+    "its argument 1",
+  ]),
   ["a pattern", () => command({ args: [regex("\\d+")] }), () => stdioServer(at("docs-mcp"), ["12"]), null],
   [
     "a pattern with more around it",
@@ -198,6 +216,13 @@ const cases: readonly Case[] = [
     () => httpServer("https://docs.example/mcp/../x"),
     "is another",
   ],
+  [
+    "a way out of a folder for whoever decodes it once more",
+    () => ({ kind: "url", url: { match: "prefix", value: "https://docs.example/mcp/" } }),
+    () => httpServer("https://docs.example/mcp/..%2fx"),
+    "is another",
+  ],
+  ["the name in capitals", () => command(), () => stdioServer(at("docs-mcp"), [], { name: "Docs" }), "no server Docs"],
 ];
 
 describe("an allowlist", () => {

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runnerProblem } from "../../src/mcp/rules/package-runner.ts";
 
@@ -11,6 +14,15 @@ describe("package runners match with an exact version alone", () => {
     "uvx --from docs@1.2.3 tool",
     "uv tool run docs==1.0",
     "docs-mcp whatever@latest",
+    "npx-cli.js docs@1.2.3",
+    "npx20 docs@1.2.3",
+    "env LEVEL=1 npx docs@1.2.3",
+    "corepack pnpm dlx docs@1.2.3",
+    "node --no-warnings /usr/lib/npm/npx-cli.js docs@1.2.3",
+    "python3 -m pipx run docs==1.2",
+    "node server.js docs@latest",
+    "env docs-mcp docs@latest",
+    "python3 -m docs.server latest",
   ])("%s", (line) => {
     const [program = "", ...args] = line.split(" ");
     expect(runnerProblem(`/usr/bin/${program}`, args)).toBeNull();
@@ -31,8 +43,31 @@ describe("package runners match with an exact version alone", () => {
     ["uvx --with evil docs==1.0", "has none"],
     ["uvx docs==1.*", "has none"],
     ["pipx run docs", "has none"],
+    ["npx-cli.js docs", "has none"],
+    ["npx.cmd docs@latest", "has none"],
+    ["npx20 docs", "has none"],
+    ["env npx docs", "has none"],
+    ["env LEVEL=1 nohup npx docs@latest", "has none"],
+    ["env -u HOME npx docs", "has none"],
+    ["env -S npx@docs", "cannot be judged"],
+    ["corepack pnpm dlx docs", "has none"],
+    ["node --no-warnings /usr/lib/npm/npx-cli.js docs", "has none"],
+    ["python3 -m pipx run docs", "has none"],
   ])("%s: %s", (line, says) => {
     const [program = "", ...args] = line.split(" ");
     expect(runnerProblem(`/usr/bin/${program}`, args)).toContain(says);
+  });
+
+  it("under another name, by the file that a link leads to", () => {
+    const folder = mkdtempSync(join(tmpdir(), "runner-"));
+    try {
+      const link = join(folder, "docs-mcp");
+      writeFileSync(join(folder, "npx-cli.js"), "");
+      symlinkSync("npx-cli.js", link);
+      expect(runnerProblem(link, ["docs"])).toContain("has none");
+      expect(runnerProblem(link, ["docs@1.2.3"])).toBeNull();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

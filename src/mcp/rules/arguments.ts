@@ -4,7 +4,7 @@ import { at, escapeText } from "../../policy/index.ts";
 import type { ArgumentRule, ArgumentRules } from "../../policy/index.ts";
 import { isTable } from "../catalogue.ts";
 import { folded } from "./folded.ts";
-import { wholeMatch } from "./identity.ts";
+import { startsBelow, wholeMatch } from "./text-match.ts";
 
 /** Which rule an argument breaks, in words; null when all hold. An argument that is not given breaks none. */
 export function brokenRule(rules: ArgumentRules, tool: string, given: unknown): string | null {
@@ -47,7 +47,7 @@ function problemOf(rule: ArgumentRule, value: unknown): string | null {
   const { prefix, pattern, inside } = rule;
   if (prefix === undefined && pattern === undefined && inside === undefined) return null;
   if (typeof value !== "string") return `cannot be ${shown}; it is a string`;
-  if (prefix !== undefined && !(value.startsWith(prefix) && !(prefix.includes("/") && climbs(value)))) {
+  if (prefix !== undefined && !startsBelow(prefix, value)) {
     return `cannot be ${shown}; it starts with ${escapeText(JSON.stringify(prefix))} and goes nowhere else`;
   }
   if (pattern !== undefined && !wholeMatch(pattern, value)) {
@@ -55,11 +55,6 @@ function problemOf(rule: ArgumentRule, value: unknown): string | null {
   }
   if (inside !== undefined && !liesIn(value, inside)) return `cannot be ${shown}; it lies in ${escapeText(inside)}`;
   return null;
-}
-
-/** Paths and addresses alike, also where somebody decodes them once more. */
-function climbs(value: string): boolean {
-  return /(?:^|[/\\])(?:\.|%2e){2}(?:[/\\?#]|%2f|%5c|$)|%2f(?:\.|%2e){2}|\0/i.test(value);
 }
 
 function liesIn(value: string, folder: string): boolean {

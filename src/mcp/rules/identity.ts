@@ -4,6 +4,7 @@ import type { McpHttp, McpServer, McpStdio } from "../../config/index.ts";
 import { at, escapeText } from "../../policy/index.ts";
 import type { ArgumentRules, McpAllowance, McpAllowlist, McpIdentity, TextMatcher } from "../../policy/index.ts";
 import { runnerProblem } from "./package-runner.ts";
+import { climbs, matchesText } from "./text-match.ts";
 
 /** Where the executables of an allowlist are looked for, whatever the caller's PATH says. */
 export const systemPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"] as const;
@@ -15,6 +16,8 @@ export interface Admission {
   readonly fixed: {
     /** `":session"` is the session's; null is `/`, where nothing is. */
     readonly cwd: string | null;
+    /** Set whether or not its entry says so. */
+    readonly env: ReadonlyMap<string, string>;
     readonly recheck: () => string | null;
   } | null;
   readonly arguments: ArgumentRules;
@@ -87,7 +90,7 @@ function admitCommand(
     ok: true,
     value: {
       program,
-      fixed: { cwd: identity.cwd, recheck },
+      fixed: { cwd: identity.cwd, env: identity.env, recheck },
       arguments: allowance.arguments,
     },
   };
@@ -136,24 +139,7 @@ function matchesUrl(matcher: TextMatcher, { url }: McpHttp): boolean {
   const asked = new URL(url);
   if (matcher.match === "exact") return allowed.href === asked.href;
   // Another origin may well begin with the same letters.
-  if (allowed.origin !== asked.origin) return false;
+  if (allowed.origin !== asked.origin || climbs(asked.pathname)) return false;
   const folder = allowed.pathname.endsWith("/") ? allowed.pathname : `${allowed.pathname}/`;
   return asked.pathname === allowed.pathname || asked.pathname.startsWith(folder);
-}
-
-export function matchesText(matcher: TextMatcher, text: string): boolean {
-  if (matcher.match === "regex") return wholeMatch(matcher.expression, text);
-  return matcher.match === "exact" ? text === matcher.value : text.startsWith(matcher.value);
-}
-
-/** Longer text is nothing a rule was written for, and patterns take long on it. */
-const LONGEST_TEXT = 4096;
-
-export function wholeMatch(expression: string, text: string): boolean {
-  if (text.length > LONGEST_TEXT) return false;
-  try {
-    return new RegExp(`^(?:${expression})$`, "us").test(text);
-  } catch {
-    return false; // an expression that is none matches nothing
-  }
 }
