@@ -8,7 +8,10 @@ import { addressesIn } from "./elicitation.ts";
 import type { Elicit } from "./elicitation.ts";
 import { ServerError } from "./server-error.ts";
 import { progressFirst } from "./in-order.ts";
+import { fitForHeaders, parameterHeaders } from "./http/parameter-headers.ts";
+import { loginHint, wantsLogin } from "./login-wanted.ts";
 import { Patience } from "./patience.ts";
+import { isUnheard } from "./unheard.ts";
 
 export type ServerState = "not_started" | "starting" | "connected" | "authentication_required" | "failed" | "closed";
 
@@ -32,6 +35,8 @@ export interface ConnectionOptions {
 
 export interface CallOptions {
   readonly signal: AbortSignal;
+  /** What it wants in headers is sent there as well, where the protocol has that. */
+  readonly definition?: ToolDefinition;
   readonly onProgress?: (progress: Progress) => void;
 }
 
@@ -87,7 +92,7 @@ export class Connection {
     /* oxlint-disable no-await-in-loop -- again only where what came is old already */
     for (let reads = 0; reads < MOST_READS; reads += 1) {
       await this.connect();
-      this.#tools ??= this.#asked((client) => listEverything(client, this.server.startupTimeout));
+      this.#tools ??= this.#asked((client) => this.#listed(client));
       const asked = this.#tools;
       try {
         const tools = await asked;
@@ -102,7 +107,10 @@ export class Connection {
   }
 
   /** The result exactly as it came. Errors: `mcp_server`, and JSON-RPC errors of the server's own. */
-  async call(params: Readonly<Record<string, unknown>>, { signal, onProgress }: CallOptions): Promise<unknown> {
+  async call(
+    params: Readonly<Record<string, unknown>>,
+    { signal, definition, onProgress }: CallOptions,
+  ): Promise<unknown> {
     await this.connect();
     const { toolTimeout } = this.server;
     const wait = this.#patience.begin(
@@ -115,6 +123,8 @@ export class Connection {
         client.request({ method: "tools/call", params: { ...params } }, asItCame, {
           signal: over,
           timeout: NEVER,
+          ...(definition !== undefined &&
+            this.#repeats(client) && { headers: parameterHeaders(definition, params["arguments"]) }),
           ...(onProgress && { onprogress: onProgress }),
         }),
       );
@@ -240,6 +250,16 @@ export class Connection {
     }
   }
 
+  async #listed(client: Client): Promise<readonly ToolDefinition[]> {
+    const tools = await listEverything(client, this.server.startupTimeout);
+    return this.#repeats(client) ? fitForHeaders(tools, (why) => this.#options.onOdd?.(why)) : tools;
+  }
+
+  /** Whether headers repeat what a call says. */
+  #repeats(client: Client): boolean {
+    return this.server.transport.kind === "streamable_http" && client.getProtocolEra() === "modern";
+  }
+
   #isAllowed(): void {
     const why: unknown = this.#ended.signal.reason;
     if (why instanceof SandboxedError) throw why;
@@ -260,28 +280,10 @@ export class Connection {
     const code = isLogin ? "mcp_auth" : why instanceof SandboxedError ? why.code : "mcp_server";
     const plain = `MCP server ${this.server.name}: ${escapeText(message)}`;
     return new ServerError(code, plain, words, {
-      ...(isLogin ? { hint: `log in: sandboxed mcp login ${this.server.name}` } : hint),
+      ...(isLogin ? { hint: loginHint(this.server.name, error) } : hint),
       cause: error,
     });
   }
-}
-
-function wantsLogin(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ("status" in error && error.status === 401) || error.name === "UnauthorizedError";
-}
-
-/** Not delivered; or refused over HTTP because the session is one that the server no longer knows. */
-function isUnheard(error: unknown, transport: Transport | undefined): boolean {
-  if (isUnreached(error)) return true;
-  if (!(error instanceof Error) || !("status" in error) || transport?.sessionId === undefined) return false;
-  // 404 is what the protocol says; there are servers that say 400.
-  return error.status === 404 || error.status === 400;
-}
-
-function isUnreached(error: unknown): boolean {
-  const cause = error instanceof SandboxedError ? error.cause : null;
-  return cause instanceof Error && "syscall" in cause && cause.syscall === "connect";
 }
 
 function ignore(): void {}

@@ -164,7 +164,7 @@ export class McpServers {
       if (pin.digest !== digestOf(definition)) throw changed(ref, pin.since);
       this.#unchanged.add(definition);
     }
-    return member.connection.call({ name: ref.tool, arguments: given, _meta: meta }, options);
+    return member.connection.call({ name: ref.tool, arguments: given, _meta: meta }, { ...options, definition });
   }
 
   /** For looking at a server as it is, changed tools included. */

@@ -67,15 +67,15 @@ export async function conformance(tried: Tried, chosen: Chosen, seconds = 60): P
   }
 }
 
-/** Every scenario for servers that the suite has, extensions of the protocol among them. */
-export async function serverScenarios(): Promise<readonly string[]> {
-  const child = spawn(process.execPath, ["--import", loader, suite, "list", "--server"], {
+/** Every scenario that the suite has for servers or clients, extensions of the protocol among them: `NAME [REVISIONS]`. */
+export async function scenariosOf(of: "server" | "client"): Promise<readonly string[]> {
+  const child = spawn(process.execPath, ["--import", loader, suite, "list", `--${of}`], {
     stdio: ["ignore", "pipe", "inherit"],
   });
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
   await once(child, "close");
-  return [...output.matchAll(/^ +- (\S+)/gm)].map(([, name = ""]) => name);
+  return [...output.matchAll(/^ +- (\S.*)$/gm)].map(([, line = ""]) => line);
 }
 
 /** Scenario, check and how often it came out how: what two runs are compared by. */

@@ -24,22 +24,28 @@ export interface LoginRequest {
 
 type Sdk = typeof SdkPart;
 
+const CHALLENGE_MS = 10_000;
+
 /** Where the provider said no to what was asked for, so that asking for less may help. */
 class ScopesRefused extends Error {}
 
 /**
  * Logs in with the authorization server that the MCP server names: authorization code, PKCE, and a callback on the
- * loopback address. Scopes: those asked for, else configured, else advertised; those alone are left out and tried once
+ * loopback address. Scopes: those asked for, else configured, else advertised by the server; those alone are left out and tried once
  * more when the provider refuses them. Errors: `mcp_auth`.
  */
 export async function logIn(request: LoginRequest): Promise<Login> {
   const { transport, fetch } = request;
   const sdk = await import("@modelcontextprotocol/client");
   try {
-    const found = await sdk.discoverOAuthServerInfo(transport.url, { fetchFn: fetch });
+    const { resourceMetadataUrl, scope } = await challengeOf(sdk, request);
+    const found = await sdk.discoverOAuthServerInfo(transport.url, {
+      fetchFn: fetch,
+      ...(resourceMetadataUrl !== undefined && { resourceMetadataUrl }),
+    });
     checkIssuer(found, transport);
     const chosen = request.scopes ?? transport.scopes;
-    const advertised = found.resourceMetadata?.scopes_supported ?? [];
+    const advertised = scope?.split(" ") ?? found.resourceMetadata?.scopes_supported ?? [];
     try {
       return await logInWith(sdk, request, found, chosen ?? advertised);
     } catch (error) {
@@ -52,6 +58,16 @@ export async function logIn(request: LoginRequest): Promise<Login> {
   } catch (error) {
     throw named(error, request, sdk);
   }
+}
+
+/** What the server says to who has no token: where its metadata are, and for which scopes to log in. */
+async function challengeOf(sdk: Sdk, { transport, fetch }: LoginRequest) {
+  const asked = { jsonrpc: "2.0", id: 1, method: "ping" };
+  const headers = { "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const init = { method: "POST", headers, body: JSON.stringify(asked), signal: AbortSignal.timeout(CHALLENGE_MS) };
+  const response = await fetch(transport.url, init);
+  await response.body?.cancel();
+  return response.status === 401 ? sdk.extractWWWAuthenticateParams(response) : {};
 }
 
 async function logInWith(sdk: Sdk, request: LoginRequest, found: OAuthServerInfo, scopes: readonly string[]) {
