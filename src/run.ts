@@ -1,6 +1,7 @@
-import type { Interception } from "./network/index.ts";
+import type { Interception, Sources } from "./network/index.ts";
 import type { Answerer, CapabilityText, RunChannel, Summary, ToolRegistry, Question } from "./session/index.ts";
-import { needsInterception, SandboxedError } from "./policy/index.ts";
+import { compile, needsInterception, SandboxedError } from "./policy/index.ts";
+import type { ResolvedPolicy } from "./policy/index.ts";
 import { StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
 import type { Launchable, Prepared, Running, RunOutcome, ServeDoor, StartRequest } from "./sandbox/index.ts";
 import type { Spawning } from "./spawned-run.ts";
@@ -111,6 +112,7 @@ async function equipNetwork(prepared: Prepared, channel: ReadyChannel | null): P
       environment: process.env,
       home,
       isReadable: (path) => oracle.decide({ op: "read", path }).effect === "allow",
+      closedBy: closedByRequirements(resolved),
     },
   });
   if (interception === null) return { launchable: prepared, serveDoor: serving(null, channel) };
@@ -119,6 +121,21 @@ async function equipNetwork(prepared: Prepared, channel: ReadyChannel | null): P
     launchable: { ...prepared, plan: { ...plan, environment } },
     serveDoor: serving(interception, channel),
     trust: interception.caBundle(),
+  };
+}
+
+/** What an organisation closes to programs is not put into their requests either, but for credentials of its own. */
+function closedByRequirements(resolved: ResolvedPolicy): NonNullable<Sources["closedBy"]> {
+  const layers = resolved.layers.filter(({ layer }) => layer === "requirements");
+  const oracles = layers.map((layer) => compile({ ...resolved, layers: [layer] }));
+  return (path, { provenance: { layer } }) => {
+    if (layer === "requirements") return null;
+    for (const oracle of oracles) {
+      const { reason, rule, provenance } = oracle.decide({ op: "read", path });
+      const isClosed = reason === "denied_by_rule" || reason === "deny_glob";
+      if (isClosed && rule !== null && provenance !== null) return { text: rule.text, provenance };
+    }
+    return null;
   };
 }
 

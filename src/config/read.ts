@@ -1,6 +1,17 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+} from "node:fs";
 import type { Stats } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, resolve } from "node:path";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 
 const largestFile = 1024 * 1024;
@@ -27,7 +38,15 @@ export function readConfigFile(path: string, trust: Trust): string | null {
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | noFollow);
   } catch (error) {
     const code = errorCode(error);
-    if (code === "ENOENT" || code === "ENOTDIR") return null;
+    if (code === "ENOENT" || (code === "ENOTDIR" && trust !== "administrator")) return null;
+    if (code === "ENOTDIR") {
+      // `cp requirements.toml /etc/sandboxed` makes a file of what was to be a folder: then nothing would hold.
+      const folder = escapeText(dirname(path));
+      throw new SandboxedError("config_permissions", `${folder} is not a folder`, {
+        hint: `make it one, with ${shown} in it, or remove it`,
+        cause: error,
+      });
+    }
     if (code === "ELOOP") {
       throw new SandboxedError("config_permissions", `${shown} is a symbolic link`, {
         hint: "put a regular file there, or remove it",
@@ -100,23 +119,32 @@ function check(shown: string, stats: Stats, trust: Trust): void {
   }
 }
 
+/** As many as the kernel follows. */
+const MOST_LINKS = 40;
+
 /**
  * Whoever can write a directory can put another file in its place, or take it away. A directory that is not there is
- * no concern: then its parent was checked, and nothing is in it.
+ * no concern: then its parent was checked, and nothing is in it. Where a directory is a link, those that it leads to
+ * and by count as well.
  */
-function checkFolders(path: string): void {
+function checkFolders(path: string, links = 0): void {
   for (let folder = dirname(path); ; folder = dirname(folder)) {
     const stats = lstatSync(folder, { throwIfNoEntry: false });
-    // A link of root's, as /etc is on some systems, leads where root says: that place is not walked again.
     const isRoots = stats === undefined || stats.uid === 0;
-    const isShared = stats !== undefined && !stats.isSymbolicLink() && (stats.mode & 0o022) !== 0;
+    const isLink = stats?.isSymbolicLink() === true;
+    const isShared = stats !== undefined && !isLink && (stats.mode & 0o022) !== 0;
     const isSticky = stats !== undefined && (stats.mode & 0o1000) !== 0;
-    if (!isRoots || (isShared && !isSticky)) {
+    if (!isRoots || (isShared && !isSticky) || links > MOST_LINKS) {
       const shown = escapeText(folder);
       throw new SandboxedError("config_permissions", `${shown} can be changed by others than root`, {
         hint: `chown root ${shown} and chmod go-w ${shown}: what binds users must not be theirs to replace`,
       });
     }
+    if (isLink && !existsSync(folder)) {
+      const shown = escapeText(folder);
+      throw new SandboxedError("config_permissions", `${shown} leads nowhere`, { hint: `mend ${shown}, or remove it` });
+    }
+    if (isLink) checkFolders(resolve(realpathSync(dirname(folder)), readlinkSync(folder), "x"), links + 1);
     if (folder === dirname(folder)) return;
   }
 }

@@ -25,12 +25,19 @@ export function parseHost(text: string): Host | null {
   return isName(name) ? { kind: "name", name } : null;
 }
 
+const localhost = { kind: "name", name: "localhost" } as const;
 const loopback: readonly Host[] = ["127.0.0.1", "::1"].flatMap((text) => parseHost(text) ?? []);
+const loopbackBlocks = ["127.0.0.0/8", "::1"].flatMap((text) => parseBlock(text) ?? []);
 const unspecified = new Set(["0.0.0.0", "::"].map((text) => parseAddress(text)));
 
-/** Where else a connection there ends: Linux takes the unspecified address for this machine's loopback. */
+/**
+ * Where else a connection there ends. Linux takes the unspecified address for this machine's loopback, and `localhost`
+ * is its name (RFC 6761), whatever a resolver says.
+ */
 export function alsoReached(host: Host): readonly Host[] {
-  return host.kind === "address" && unspecified.has(host.bits) ? loopback : [];
+  if (host.kind === "name") return host.name === localhost.name ? loopback : [];
+  if (unspecified.has(host.bits)) return [...loopback, localhost];
+  return loopbackBlocks.some((block) => inBlock(host.bits, block)) ? [localhost] : [];
 }
 
 /** Letters, digits and hyphens; a last label of digits is an address in disguise (`127.1`, `0x7f.1`). */

@@ -27,6 +27,7 @@ export { expandBraces } from "./braces.ts";
 export { checkPattern, compileGlob } from "./glob.ts";
 export { parseSegment } from "./segment.ts";
 export type { Segment } from "./segment.ts";
+export { isForeign } from "./effective.ts";
 export { entryFrom } from "./target.ts";
 export { readProfile } from "./read-profile.ts";
 export { readLegacy } from "./legacy.ts";

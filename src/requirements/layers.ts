@@ -1,5 +1,13 @@
 import { narrowing } from "../config/index.ts";
-import { builtinProfile, emptyProfile, entryFrom, locating, readProfile, selectProfile } from "../policy/index.ts";
+import {
+  builtinProfile,
+  emptyProfile,
+  entryFrom,
+  locating,
+  readProfile,
+  SandboxedError,
+  selectProfile,
+} from "../policy/index.ts";
 import type {
   DomainRule,
   Entry,
@@ -83,7 +91,7 @@ function filesystemLayers(
     if (members.length === 0) continue;
     const name = key.split(".").at(-1) ?? key;
     const denied = members.map(({ text, place }) =>
-      locating(place, () => entryFrom(text, access, place, `${name} ${JSON.stringify(text)}`)),
+      locating(place, () => deniedEntry(text, access, place, `${name} ${JSON.stringify(text)}`)),
     );
     const reopened = exceptions.flatMap(({ entries }) =>
       entries.filter((entry) => access === "deny" || entry.access === "write"),
@@ -91,6 +99,17 @@ function filesystemLayers(
     layers.push(layerFrom(source.place(key), { entries: withoutReopened(denied, reopened) }));
   }
   return layers;
+}
+
+/** A pattern can take a file away whole, and not its writing alone: what would match nothing is refused. */
+function deniedEntry(path: string, access: "deny" | "read", place: Provenance, text: string): Entry {
+  const entry = entryFrom(path, "deny", place, text);
+  if (access === "deny") return entry;
+  if (entry.target.kind === "token") return entryFrom(path, access, place, text);
+  if (entry.target.kind !== "glob") return { ...entry, access };
+  throw new SandboxedError("policy_invalid", `${JSON.stringify(path)} is a pattern, and deny_write takes none`, {
+    hint: "name the file, or the folder with all below it; a backslash before *, ?, [ and { makes them plain",
+  });
 }
 
 /** An exception for the very path that is denied takes the place of the rule. */
@@ -182,7 +201,8 @@ export function modeLayer(mode: SandboxMode, profile: Profile, place: Provenance
   const tokens = [
     [":root", "read"],
     ...(hasPrivateHome ? [[":home", "write"] as const] : []),
-    ...(mode === "workspace-write" ? [[":workspace_roots", "write"] as const] : []),
+    // Where a home hides the person's, the work in it is seen all the same.
+    [":workspace_roots", mode === "workspace-write" ? "write" : "read"],
   ] as const;
   const entries = tokens.map(([token, access]) => entryFrom(token, access, said, `sandbox mode ${mode}`));
   const { profile: open, ...layer } = layerFrom(place, {});

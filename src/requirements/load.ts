@@ -2,7 +2,9 @@ import { homedir, hostname, userInfo } from "node:os";
 import { join } from "node:path";
 import { readConfigFile } from "../config/index.ts";
 import type { Requirements } from "./model.ts";
-import { readGivenFile, readSystemFile, readVariable } from "./read.ts";
+import { escapeText, SandboxedError } from "../policy/index.ts";
+import type { ErrorCode } from "../policy/index.ts";
+import { readGivenFile, readSystemFile, readVariable, variableName } from "./read.ts";
 import type { ReadFile } from "./read.ts";
 import type { Obtained, ObtainRequest } from "./bundle/obtain.ts";
 import type { PolicyStore } from "./platform.ts";
@@ -75,6 +77,41 @@ function free(key: string) {
  * read, verified or understood is an error, never skipped. Errors: those whose code starts with `requirements_`.
  */
 export async function loadRequirements(request: RequirementsRequest): Promise<Requirements> {
+  const texts: SourceText[] = [];
+  try {
+    return await loadFrom(request, texts);
+  } catch (error) {
+    if (!(error instanceof SandboxedError) || !unusable.has(error.code)) throw error;
+    const own = [request.file, variableName].filter((name) => name !== null);
+    if (own.some((name) => error.message.includes(escapeText(name)))) throw error;
+    throw await forAdministrator(error, texts);
+  }
+}
+
+/** What is wrong with a source itself, whoever asks. */
+const unusable: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "requirements_parse",
+  "requirements_schema",
+  "requirements_permissions",
+]);
+
+/** Who reads it may be somebody who cannot mend it. */
+async function forAdministrator(error: SandboxedError, texts: readonly SourceText[]): Promise<SandboxedError> {
+  const { contactIn, ownerOf } = await import("./source.ts");
+  const contacts = texts.map((text) => {
+    try {
+      return contactIn(text);
+    } catch {
+      return null; // the one that is broken
+    }
+  });
+  const owner = ownerOf("system", contacts.findLast((contact) => contact !== null) ?? null);
+  const hint = `${error.hint ?? "mend it"}; that is up to ${owner}, and nothing runs before`;
+  return new SandboxedError(error.code, error.message, { hint, cause: error });
+}
+
+/** `found`: filled with what was read, for whoever has to say what is wrong with it. */
+async function loadFrom(request: RequirementsRequest, found: SourceText[]): Promise<Requirements> {
   const { environment, file, read = readConfigFile, systemFile = systemRequirementsFile } = request;
   const texts = [
     readSystemFile(read, systemFile),
@@ -83,6 +120,7 @@ export async function loadRequirements(request: RequirementsRequest): Promise<Re
     readVariable(environment),
   ].filter((text) => text !== null);
   if (texts.length === 0) return noRequirements;
+  found.push(...texts);
   const { assemble } = await import("./assemble.ts");
   const asker = { hostname: request.hostname ?? hostname(), user: account().name };
   const now = request.now ?? Date.now();

@@ -72,7 +72,8 @@ export function isAdministrators(kind: SourceKind): boolean {
   return kind !== "file" && kind !== "variable";
 }
 
-function ownerOf(kind: SourceKind, contact: string | null): string {
+/** Whom to ask to change it. */
+export function ownerOf(kind: SourceKind, contact: string | null): string {
   if (!isAdministrators(kind)) return "you";
   return contact === null ? "the administrator" : `the administrator (${contact})`;
 }

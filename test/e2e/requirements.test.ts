@@ -32,6 +32,8 @@ interface Case {
   readonly file?: readonly [text: string, ...options: readonly string[]];
   /** Prints `beyond` when it got there. */
   readonly act: (here: Here) => string;
+  /** The same as `sandboxed explain` takes it, with `options`. */
+  readonly question?: (here: Here) => readonly [operation: string, subject: string];
 }
 
 const fetching = ({ port }: Here): string =>
@@ -40,6 +42,8 @@ import urllib.request
 print('beyond' if b'reached' in urllib.request.urlopen('http://127.0.0.1:${port}/', timeout=5).read() else '')"`;
 const toHost = ({ port }: Here): readonly string[] => ["--host-port", String(port)];
 const hostProfile = ({ port }: Here): object => ({ network: { domains: { [`127.0.0.1:${port}`]: "allow" } } });
+const toReach = ({ port }: Here) => ["connect", `127.0.0.1:${port}`] as const;
+const toWrite = () => ["write", "beyond.txt"] as const;
 const writeWorkspace = (): string => "echo x > beyond.txt && rm beyond.txt && echo beyond";
 
 const cases: readonly Case[] = [
@@ -49,6 +53,7 @@ const cases: readonly Case[] = [
     options: ({ outside }) => ["-r", outside],
     profile: ({ outside }) => ({ filesystem: { [outside]: "read" } }),
     act: ({ outside }) => `grep -q untouched ${outside}/victim && echo beyond`,
+    question: ({ outside }) => ["read", `${outside}/victim`],
   },
   {
     field: "permissions.filesystem.deny_write",
@@ -56,6 +61,7 @@ const cases: readonly Case[] = [
     options: ({ outside }) => ["-w", outside],
     profile: ({ outside }) => ({ filesystem: { [outside]: "write" } }),
     act: ({ outside }) => `touch ${outside}/made && rm ${outside}/made && echo beyond`,
+    question: ({ outside }) => ["create", `${outside}/made`],
   },
   {
     field: "allowed_sandbox_modes",
@@ -64,6 +70,7 @@ const cases: readonly Case[] = [
     base: ":workspace",
     profile: () => ({}),
     act: writeWorkspace,
+    question: toWrite,
   },
   {
     field: "allowed_permission_profiles",
@@ -72,6 +79,7 @@ const cases: readonly Case[] = [
     base: ":workspace",
     profile: () => ({}),
     act: writeWorkspace,
+    question: toWrite,
   },
   {
     field: "network.enabled",
@@ -79,6 +87,7 @@ const cases: readonly Case[] = [
     options: toHost,
     profile: hostProfile,
     act: fetching,
+    question: toReach,
   },
   {
     field: "network.denied_domains",
@@ -86,6 +95,7 @@ const cases: readonly Case[] = [
     options: toHost,
     profile: hostProfile,
     act: fetching,
+    question: toReach,
   },
   {
     field: "network.managed_allowed_domains_only",
@@ -93,6 +103,7 @@ const cases: readonly Case[] = [
     options: toHost,
     profile: hostProfile,
     act: fetching,
+    question: toReach,
   },
   {
     field: "network.allow_local_binding",
@@ -100,6 +111,7 @@ const cases: readonly Case[] = [
     options: toHost,
     profile: hostProfile,
     act: fetching,
+    question: toReach,
   },
   {
     field: "network.unix_sockets",
@@ -108,6 +120,7 @@ const cases: readonly Case[] = [
     profile: ({ outside }) => ({ network: { unix_sockets: { [`${outside}/service.sock`]: "allow" } } }),
     act: ({ outside }) =>
       `python3 -c "import socket as s; s.socket(s.AF_UNIX).connect('${outside}/service.sock'); print('beyond')"`,
+    question: ({ outside }) => ["connect_unix", `${outside}/service.sock`],
   },
   {
     field: "remote_sandbox_config",
@@ -117,6 +130,7 @@ const cases: readonly Case[] = [
     base: ":workspace",
     profile: () => ({}),
     act: writeWorkspace,
+    question: toWrite,
   },
   {
     field: "limits",
@@ -153,6 +167,7 @@ const cases: readonly Case[] = [
     options: toHost,
     profile: hostProfile,
     act: fetching,
+    question: toReach,
   },
   {
     field: "network.allowed_domains",
@@ -160,6 +175,7 @@ const cases: readonly Case[] = [
     options: () => ["--network", "full"],
     profile: () => ({ network: { mode: "full" } }),
     act: fetching,
+    question: toReach,
   },
   {
     field: "audit",
@@ -180,6 +196,7 @@ const cases: readonly Case[] = [
     options: () => ["-c", "permissions.ci.extends=:workspace", "-P", "ci"],
     file: ['default_permissions = "ci"\n[permissions.ci]\nextends = ":workspace"\n'],
     act: writeWorkspace,
+    question: toWrite,
   },
   {
     field: "test",
@@ -268,6 +285,17 @@ describe.each(cases)("$field", (one) => {
       expect([name, way(one).stdout]).toEqual([name, expect.stringContaining("beyond")]);
     }
     expect(machine.stage.read(join(here.outside, "victim"))).toBe("untouched\n");
+  });
+
+  it.skipIf(one.question === undefined)("is what explain says, and so is its source", () => {
+    const asked = (): Result =>
+      machine.stage.sandboxed(["explain", ...(one.question?.(here) ?? []), ...one.options(here)]);
+    machine.configure(null);
+    machine.require(one.requirements(here));
+    const { status, stdout, stderr } = asked();
+    expect([status === 0, stdout + stderr]).toEqual([false, expect.stringContaining(requirementsFile)]);
+    machine.require(null);
+    expect(asked().status).toBe(0);
   });
 });
 

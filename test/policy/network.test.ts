@@ -74,13 +74,24 @@ describe("a destination", () => {
     ["::", 22, "deny"],
     ["0.0.0.0", 23, "allow"],
     ["0.0.0.0", 24, "deny"],
-  ])("denied as this machine is denied by the unspecified address too: %s port %i: %s", (host, port, effect) => {
+    ["localhost", 22, "deny"],
+    ["127.0.0.5", 25, "deny"],
+    ["::1", 25, "deny"],
+    ["0.0.0.0", 25, "deny"],
+    ["127.0.0.1", 26, "allow"],
+  ])("denied as this machine is denied by every name of it: %s port %i: %s", (host, port, effect) => {
     const rules: NonNullable<Network["domains"]> = {
       "0.0.0.0/32:22": "allow",
       "[::]:22": "allow",
       "0.0.0.0/32:23": "allow",
       "127.0.0.1:24": "allow",
       "127.0.0.0/8:22": "deny",
+      "localhost:22": "allow",
+      "127.0.0.0/8:25": "allow",
+      "[::1]:25": "allow",
+      "0.0.0.0/32:25": "allow",
+      "localhost:25": "deny",
+      "127.0.0.1:26": "allow",
     };
     const held = oracle(profile({ network: { mode: "restricted", domains: rules } }));
     expect(held.decide({ op: "connect", host, port }).effect).toBe(effect);

@@ -1,6 +1,6 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { loadRequirements } from "../../src/requirements/index.ts";
 import { put, refusal } from "../config/stage.ts";
@@ -72,6 +72,18 @@ const lines: readonly (readonly [name: string, line: string, code: string, messa
     /:4: .*must list "read-only"/,
   ],
   ["a relative path", '[permissions.filesystem]\ndeny_read = ["./secret"]', "requirements_schema", /:3:/],
+  [
+    "a pattern of what is not written",
+    '[permissions.filesystem]\ndeny_write = ["/srv/**/*.lock"]',
+    "requirements_schema",
+    /:3:.*is a pattern, and deny_write takes none/,
+  ],
+  [
+    "a pattern below the home of what is not written",
+    '[permissions.filesystem]\ndeny_write = ["~/su?"]',
+    "requirements_schema",
+    /:3:.*is a pattern, and deny_write takes none/,
+  ],
   [
     "a pattern of hosts that covers all",
     'network.denied_domains = ["*"]',
@@ -221,6 +233,13 @@ describe.skipIf(process.geteuid?.() !== 0)("the system's file", () => {
     act(file, folder);
     return loadRequirements({ environment: new Map(), home: root, file: null, systemFile: file });
   };
+  /** The folder is moved, and a link put in its place; `isThere`: the link leads to where it is now. */
+  const linked = (folder: string, to: string, isThere: boolean): void => {
+    const place = isThere ? join(folder, "..", to) : `${folder}.moved`;
+    mkdirSync(dirname(place), { recursive: true });
+    renameSync(folder, place);
+    symlinkSync(to, folder);
+  };
   const cases: readonly (readonly [name: string, act: (file: string, folder: string) => void, message: RegExp])[] = [
     ["belongs to somebody else", (file) => chownSync(file, 65534, 65534), /belongs to user 65534, not to root/],
     ["can be written by others", (file) => chmodSync(file, 0o666), /can be written by others/],
@@ -247,11 +266,40 @@ describe.skipIf(process.geteuid?.() !== 0)("the system's file", () => {
     ],
     ["leads nowhere", (file) => (rmSync(file), symlinkSync("nowhere", file)), /is a symbolic link/],
     ["is a directory", (file) => (rmSync(file), mkdirSync(file)), /is not a regular file/],
+    [
+      "stands where its folder should be",
+      (file, folder) => (rmSync(file), rmSync(folder, { recursive: true }), put(folder, 'audit = "required"')),
+      /etc is not a folder/,
+    ],
+    ["has a folder that is a link to nowhere", (_, folder) => linked(folder, "nowhere", false), /etc leads nowhere/],
+    [
+      "is in a folder behind a link that others can change",
+      (_, folder) => (linked(folder, "open/there", true), chmodSync(join(folder, "../open"), 0o777)),
+      /open can be changed by others than root/,
+    ],
+    [
+      "is behind two links of which somebody else can change the second",
+      (_, folder) => {
+        linked(folder, "theirs/link", false);
+        mkdirSync(join(folder, "../theirs"));
+        renameSync(`${folder}.moved`, join(folder, "../there"));
+        symlinkSync("../there", join(folder, "../theirs/link"));
+        chownSync(join(folder, "../theirs"), 65534, 65534);
+      },
+      /theirs can be changed by others than root/,
+    ],
   ];
   it.each(cases)("is refused when it %s", async (_, act, message) => {
     const error = await refusal(() => staged(act));
     expect([error.code, error.message]).toEqual(["requirements_permissions", expect.stringMatching(message)]);
+    expect(error.hint).toMatch(/that is up to the administrator, and nothing runs before$/);
     await expect(staged(() => {})).resolves.toMatchObject({ sources: [{ kind: "system" }] });
+  });
+
+  it("may be in a folder behind a link where nobody else can change anything", async () => {
+    await expect(staged((_, folder) => linked(folder, "there/it/is", true))).resolves.toMatchObject({
+      sources: [{ kind: "system" }],
+    });
   });
 
   it("does not have to be there, and binds nobody then", async () => {

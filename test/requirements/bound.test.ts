@@ -96,6 +96,12 @@ allow_read = ["/srv/secret/known_hosts"]`,
     allowed: [{ op: "read", path: "/home/u/ws/x" }],
   },
   {
+    name: "a mode that writes nothing leaves the work to be read, in the home as well",
+    texts: { system: 'allowed_sandbox_modes = ["read-only"]' },
+    denied: [{ op: "write", path: "/home/u/ws/x" }],
+    allowed: [{ op: "read", path: "/home/u/ws/x" }],
+  },
+  {
     name: "a profile that is not allowed gives no more than one that is",
     texts: { system: 'allowed_permission_profiles = { ":read-only" = true }' },
     files: { user: 'default_permissions = "mine"\n[permissions.mine]\nextends = ":workspace"' },

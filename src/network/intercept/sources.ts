@@ -1,7 +1,7 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { homedir } from "node:os";
 import { at, SandboxedError } from "../../policy/index.ts";
-import type { CredentialRule, CredentialSource, ErrorCode } from "../../policy/index.ts";
+import type { CredentialRule, CredentialSource, ErrorCode, Provenance } from "../../policy/index.ts";
 
 /** What credentials are read from. */
 export interface Sources {
@@ -11,8 +11,15 @@ export interface Sources {
   readonly home?: string;
   /** Whether the program could read this file itself; such a file keeps no secret from it. */
   readonly isReadable?: (path: string) => boolean;
+  /** Where somebody else than the rule's author closes the file, whoever would read it for the program; null for nowhere. */
+  readonly closedBy?: (path: string, rule: CredentialRule) => Closing | null;
   /** The keyring's package; loaded when a rule needs it. */
   readonly loadKeyring?: () => Promise<KeyringModule>;
+}
+
+export interface Closing {
+  readonly text: string;
+  readonly provenance: Provenance;
 }
 
 /** What is used of `@napi-rs/keyring`. */
@@ -53,7 +60,7 @@ async function readSource(rule: CredentialRule, sources: Sources): Promise<strin
 }
 
 /** Owned by the user or root and written by nobody else, so that what is sent is what its owner put there. */
-function readFile(rule: CredentialRule, written: string, { home = homedir(), isReadable }: Sources): string {
+function readFile(rule: CredentialRule, written: string, { home = homedir(), isReadable, closedBy }: Sources): string {
   const path = written.startsWith("~/") ? `${home}${written.slice(1)}` : written;
   if (isReadable?.(path) === true) throw refuse(rule, "can be read by the program itself", "deny it the file");
   let descriptor: number;
@@ -64,6 +71,11 @@ function readFile(rule: CredentialRule, written: string, { home = homedir(), isR
     throw refuse(rule, `cannot be opened (${codeOf(error)})`);
   }
   try {
+    const closing = closedBy?.(readlinkSync(`/proc/self/fd/${descriptor}`), rule) ?? null;
+    if (closing !== null) {
+      const { text, provenance } = closing;
+      throw refuse(rule, `is closed by ${text} (${at(provenance).replace(/: $/, "")})`, upTo(provenance));
+    }
     const { uid, mode, size } = fstatSync(descriptor);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw refuse(rule, "is no regular file");
     if (uid !== 0 && uid !== process.geteuid?.()) throw refuse(rule, "belongs to somebody else");
@@ -78,6 +90,10 @@ function readFile(rule: CredentialRule, written: string, { home = homedir(), isR
   } finally {
     closeSync(descriptor);
   }
+}
+
+function upTo({ owner }: Provenance): string {
+  return `this is up to ${owner}; no option of yours changes it`;
 }
 
 async function readKeyring(

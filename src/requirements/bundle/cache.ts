@@ -16,6 +16,8 @@ export interface Kept {
   readonly seen: number;
   /** Why the last look for a newer one failed; null when it did not. */
   readonly failure: string | null;
+  /** When that was; 0 for never. */
+  readonly failed: number;
 }
 
 /**
@@ -47,8 +49,11 @@ export class BundleCache {
     const right = this.#mac(body);
     if (given.length !== right.length || !timingSafeEqual(given, right)) return null;
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by `keep` below: the seal says so
-    const { bytes, ...rest } = JSON.parse(body) as Omit<Kept, "bytes"> & { readonly bytes: string };
-    return { ...rest, bytes: Buffer.from(bytes, "base64") };
+    const { bytes, ...rest } = JSON.parse(body) as Omit<Kept, "bytes" | "failed"> & {
+      readonly bytes: string;
+      readonly failed?: number;
+    };
+    return { ...rest, failed: rest.failed ?? 0, bytes: Buffer.from(bytes, "base64") };
   }
 
   keep({ bytes, ...rest }: Kept): void {

@@ -63,13 +63,13 @@ export async function obtainBundle({ from, folder, read, now, renew }: ObtainReq
   const noting = (error: unknown): string => {
     // The next start says so, and looks again.
     const failure = error instanceof Error ? error.message : String(error);
-    ignoring(() => cache.keep({ ...kept, seen: Math.max(now, kept.seen), failure }));
+    ignoring(() => cache.keep({ ...kept, seen: Math.max(now, kept.seen), failure, failed: now }));
     return failure;
   };
   const again = now + Math.min(from.refresh, soon);
-  if (renew === "now") {
+  if (renew === "now" || isOverdue(kept, from, now)) {
     try {
-      return used(await update(cache, from, kept, now, true), from, now);
+      return used(await update(cache, from, kept, now, renew === "now"), from, now);
     } catch (error) {
       return holding(bundle, again, noting(error));
     }
@@ -79,6 +79,14 @@ export async function obtainBundle({ from, folder, read, now, renew }: ObtainReq
     (error: unknown) => void noting(error),
   );
   return { ...holding(bundle, again, kept.failure), refreshed };
+}
+
+/**
+ * A look in the background ends with the program: where none but short ones run, none comes to an answer. Then one start
+ * waits for it, and no other for a while when that was in vain.
+ */
+function isOverdue({ asked, failed }: Kept, { refresh }: BundleSource, now: number): boolean {
+  return now >= asked + 2 * refresh && now >= failed + Math.max(refresh, soon);
 }
 
 /** What was kept goes on to count. */
@@ -124,7 +132,7 @@ async function update(
   // Another start may have kept a newer one meanwhile.
   const latest = cache.load() ?? known;
   if (latest !== null) await refuseOlder(bundle, next.bytes, latest, from);
-  const kept: Kept = { ...next, asked: now, seen: Math.max(now, known?.seen ?? 0), failure: null };
+  const kept: Kept = { ...next, asked: now, seen: Math.max(now, known?.seen ?? 0), failure: null, failed: 0 };
   if (bundle.expires > now) {
     cache.keep(kept);
     // Whoever notes what was read knows what is there now.

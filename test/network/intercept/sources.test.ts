@@ -1,4 +1,13 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { execFileSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -111,6 +120,21 @@ describe("a file", () => {
     const from = written("token", secret);
     expect(await outcome(from, { isReadable: (path) => path.endsWith("/token") })).toMatch(/by the program itself$/);
     expect(await outcome(from, { isReadable: () => false })).toBe(secret);
+  });
+});
+
+describe("a file that somebody else closes", () => {
+  const provenance = { layer: "requirements", file: "r.toml", line: 3, column: 1, owner: "the administrator" } as const;
+  it("is refused, whatever name it was given by", async () => {
+    const from = written("token", secret);
+    const link = join(folder, "link");
+    symlinkSync("token", link);
+    const closedBy = (path: string) =>
+      path === realpathSync(join(folder, "token")) ? { text: 'deny_read "/srv"', provenance } : null;
+    for (const name of [from, `file:${link}`]) {
+      expect(await outcome(name, { closedBy })).toMatch(/ is closed by deny_read "\/srv" \(r\.toml:3\)$/);
+    }
+    expect(await outcome(`file:${link}`, { closedBy: () => null })).toBe(secret);
   });
 });
 

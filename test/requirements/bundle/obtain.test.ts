@@ -7,6 +7,9 @@ import { bundle, bundleStand, day, today } from "./stand.ts";
 
 const denying = (path: string): string => `[permissions.filesystem]\ndeny_read = ["${path}"]`;
 
+/** A newer one is due, and has not been for long. */
+const soon = today + 5_400_000;
+
 describe("a signed bundle", () => {
   it("is fetched, verified, kept, and used from there without the server", async () => {
     const stand = await bundleStand();
@@ -27,10 +30,10 @@ describe("a signed bundle", () => {
     stand.serve({ body: bundle(3, denying("/srv/old")), etag: '"three"' });
     await stand.load();
     stand.serve({ body: bundle(4, denying("/srv/new")), etag: '"four"' });
-    const meanwhile = await stand.load({ now: today + day });
+    const meanwhile = await stand.load({ now: soon });
     expect(meanwhile.kept("permissions.filesystem.deny_read")[0]?.value).toEqual(["/srv/old"]);
     await meanwhile.refreshed;
-    const next = await stand.load({ now: today + day });
+    const next = await stand.load({ now: soon });
     expect(next.kept("permissions.filesystem.deny_read")[0]?.value).toEqual(["/srv/new"]);
   });
 
@@ -39,10 +42,10 @@ describe("a signed bundle", () => {
     stand.serve({ body: bundle(3), etag: '"three"' });
     await stand.load();
     await (
-      await stand.load({ now: today + day })
+      await stand.load({ now: soon })
     ).refreshed;
     expect(stand.seen.at(-1)?.headers["if-none-match"]).toBe('"three"');
-    expect((await stand.load({ now: today + day + 1000 })).refreshed).toBeNull();
+    expect((await stand.load({ now: soon + 1000 })).refreshed).toBeNull();
   });
 
   it("holds while a newer one is no good, and the next start says so", async () => {
@@ -51,12 +54,29 @@ describe("a signed bundle", () => {
     await stand.load();
     stand.serve({ body: bundle(2) });
     await (
-      await stand.load({ now: today + day })
+      await stand.load({ now: soon })
     ).refreshed;
-    const next = await stand.load({ now: today + day });
+    const next = await stand.load({ now: soon });
     expect(next.warnings).toEqual([expect.stringMatching(/serial 2 is lower than 3.*serial 3 holds/)]);
     expect(next.kept("permissions.filesystem.deny_read")[0]?.value).toEqual(["/srv/old"]);
     await next.refreshed;
+  });
+
+  it("is waited for when nobody has had an answer for a while, once, and not again while there is none", async () => {
+    const stand = await bundleStand();
+    stand.serve({ body: bundle(3, denying("/srv/old")) });
+    await stand.load();
+    stand.serve({ status: 503, body: Buffer.from("") });
+    const vain = await stand.load({ now: today + day });
+    expect([vain.refreshed, vain.warnings.length, stand.seen.length]).toEqual([null, 1, 2]);
+    expect(vain.kept("permissions.filesystem.deny_read")[0]?.value).toEqual(["/srv/old"]);
+    stand.serve({ body: bundle(4, denying("/srv/new")) });
+    const next = await stand.load({ now: today + day + 1000 });
+    expect(next.kept("permissions.filesystem.deny_read")[0]?.value).toEqual(["/srv/old"]);
+    await next.refreshed;
+    stand.serve({ body: bundle(5, denying("/srv/newest")) });
+    const later = await stand.load({ now: today + 2 * day });
+    expect(later.kept("permissions.filesystem.deny_read")[0]?.value).toEqual(["/srv/newest"]);
   });
 
   it("does not count for another machine or account: the kept file is sealed", async () => {

@@ -1,5 +1,7 @@
 import {
+  at,
   escapeText,
+  isForeign,
   knownNormal,
   needsInterception,
   parseDomainPattern,
@@ -48,6 +50,7 @@ export function planDoor(
       hint: "with the host's network its ports are reachable as they are",
     });
   }
+  if (published.length > 0 && networkMode === "off") throw nothingPublished(layers);
   const isNetwork = networkMode === "restricted" && (allowed.length > 0 || published.length > 0);
   if (networkMode === "full" || (backend === "none" && !isNetwork) || !(isNetwork || channel)) return null;
   if (backend === "landlock" && channel) {
@@ -81,6 +84,21 @@ export function planDoor(
     published: [...new Set(published.map(({ port }) => port))],
     trust: needsInterception(resolved) ? trust : null,
   };
+}
+
+function nothingPublished(layers: ResolvedPolicy["layers"]): SandboxedError {
+  const [off] = layers.flatMap(({ network }) => (network.mode === "off" ? [network.modeProvenance] : []));
+  const place = off === undefined ? "" : at(off).replace(/: $/, "");
+  return new SandboxedError(
+    "policy_unenforceable",
+    `--publish has no port to offer: the network is off${place === "" ? "" : ` (${place})`}`,
+    {
+      hint:
+        off !== undefined && isForeign(off.layer)
+          ? `leave --publish out; the network is up to ${off.owner}`
+          : "leave --publish out, or write --network restricted",
+    },
+  );
 }
 
 /**

@@ -249,8 +249,10 @@ function startFolder(oracle: Oracle, resolved: ResolvedPolicy, facts: HostFacts)
   const decision = oracle.decide({ op: "list", path: cwd });
   if (decision.effect === "allow" && (decision.where === "host" || cwd === home)) return cwd;
   if (oracle.decide({ op: "list", path: home }).effect === "allow") return home;
+  const { effect, suggestion } = decision;
+  const forbidden = effect === "deny" && suggestion?.argv.length === 0 ? suggestion.config : null;
   throw new SandboxedError("workspace_unsafe", `${cwd} is not visible in the sandbox and the profile has no home`, {
-    hint: `grant it with --read ${cwd}, or start elsewhere with --cd DIR (user ${facts.account.name})`,
+    hint: `${forbidden ?? `grant it with --read ${cwd}`}, or start elsewhere with --cd DIR (user ${facts.account.name})`,
   });
 }
 

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import {
   absolutePath,
+  at,
   compile,
   escapeText,
   resolve,
@@ -126,6 +127,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     clients: absolutePath(`${dirname(built)}/clients/python`),
     doorFolder: doorFolder(folders),
   });
+  if (warnings.length === 0 && plan.cwd !== host.cwd) warnings.push(startsElsewhere(oracle, host.cwd, plan.cwd));
   const survey = withoutFreed(surveyed, plan);
   const known: Known = { oracle, resolved, facts };
   const whole = { ...plan, reductions: [...plan.reductions, ...survey.protection.reductions] };
@@ -144,6 +146,14 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
     denied: () => deniedFiles(known),
     known: () => Promise.resolve(known),
   };
+}
+
+/** Whoever typed a relative path would look for it in vain. */
+function startsElsewhere(oracle: Oracle, cwd: AbsolutePath, folder: AbsolutePath): string {
+  const { effect, rule, provenance } = oracle.decide({ op: "list", path: cwd });
+  const place = provenance === null ? "" : at(provenance).replace(/: $/, "");
+  const by = effect === "deny" && rule !== null ? `, by ${rule.text}${place === "" ? "" : ` (${place})`}` : "";
+  return `${cwd} is not visible to the program${by}: it starts in ${folder}`;
 }
 
 /** What it means that the working directory grants nothing by itself; null where an entry grants it all the same. */
