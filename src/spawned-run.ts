@@ -6,19 +6,12 @@ import { managedEvents, recordingManaged, reportingDoor } from "./managed-run.ts
 import { serveLoopbackSession } from "./network/index.ts";
 import { SandboxedError } from "./policy/index.ts";
 import { streamsOf } from "./program-streams.ts";
-import type { LiveTerms, Part, Terms } from "./reload/index.ts";
+import { runningPart } from "./reload/index.ts";
+import type { LiveTerms } from "./reload/index.ts";
 import { equipFor, MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "./run.ts";
 import type { ReadyChannel } from "./run.ts";
 import { planExcess, prepare } from "./sandbox/index.ts";
-import type {
-  Companion,
-  LaunchPlan,
-  Prepared,
-  PrepareRequest,
-  Running,
-  RunSession,
-  StaleLaunch,
-} from "./sandbox/index.ts";
+import type { Companion, LaunchPlan, Prepared, PrepareRequest, RunSession, StaleLaunch } from "./sandbox/index.ts";
 import type { AgentChannel, AgentEnd, AgentOutput, AgentRequest, Spawner } from "./session/index.ts";
 
 /** What a run was decided from, for programs that it is to have besides. */
@@ -109,7 +102,8 @@ async function runOnce(
       launchable,
     );
     running.outcome.catch(() => {}); // awaited below, once its streams were read
-    leave = await live.join(partOf(running, asked, terms), generation);
+    const part = runningPart({ name: "a program that it spawned", running, request: asked, began: terms });
+    leave = await live.join(part, generation);
     const streams = await streamsOf(running);
     const outputs = [collect(streams?.stdout ?? null), collect(streams?.stderr ?? null)] as const;
     const { status, exit, signal: endedBy } = await running.outcome;
@@ -120,25 +114,6 @@ async function runOnce(
     leave();
     way?.close();
   }
-}
-
-/** A program under way, held to what becomes of the terms of its run. */
-function partOf(running: Running, asked: Omit<PrepareRequest, "policy">, began: Terms): Part {
-  let held = began;
-  return {
-    async narrow(terms) {
-      const { judge } = await import("./reload/judge.ts");
-      const judgement = judge(asked, held, terms);
-      held = terms;
-      if (judgement.kind === "ended") {
-        running.revoke();
-        return [`a program that it spawned: ${judgement.message}`];
-      }
-      if (judgement.kind === "unchanged" || judgement.prepared === null) return [];
-      await (await running.door())?.update(judgement.prepared.resolved);
-      return [];
-    },
-  };
 }
 
 /** By the door of its network; on the host's, by one of its own. Errors: `setup_failed`. */

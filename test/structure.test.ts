@@ -16,7 +16,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   client: [],
   network: ["policy", "generated"],
   sandbox: ["policy", "config", "generated"],
-  mcp: ["policy", "gate", "config", "requirements", "network", "sandbox", "session", "generated", "."],
+  mcp: ["policy", "gate", "reload", "config", "requirements", "network", "sandbox", "session", "generated", "."],
   "mcp-server": ["policy", "session", "generated"],
   session: ["policy", "gate", "requirements", "audit", "network", "sandbox", "generated"],
   cli: [

@@ -52,8 +52,8 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
   grants?.refuseOwn(prepared.oracle);
   const voice = voiceOf("sandboxed-run", lastValue(parsed, "json") !== null);
   const isReal = !isDry(parsed);
-  const tools = isReal ? await toolsOf({ ...surroundings, config }, asked, grants?.capabilities ?? []) : null;
   const live = new LiveTerms(termsOf(config));
+  const tools = isReal ? await toolsOf({ ...surroundings, config }, asked, grants?.capabilities ?? [], live) : null;
   if (tools !== null) await live.join(partOf(tools));
   const wanted = {
     grants: grants?.capabilities ?? [],
@@ -162,10 +162,15 @@ async function askedGrants({ parsed, surroundings }: AskedRun) {
 }
 
 /** Of MCP servers, where there are some and tools were granted: else nothing is loaded for it. */
-async function toolsOf(asked: Asked, run: AskedRun, grants: readonly string[]): Promise<RunTools | null> {
+async function toolsOf(
+  asked: Asked,
+  run: AskedRun,
+  grants: readonly string[],
+  live: LiveTerms,
+): Promise<RunTools | null> {
   if (asked.config.mcpServers.size === 0 || !grants.some((grant) => /^tools(?:[=:]|$)/.test(grant))) return null;
   const ephemeral = lastValue(run.parsed, "ephemeral") !== null;
-  return (await import("./mcp/run-tools.ts")).toolsForRun(asked, grants, { id: run.session, ephemeral });
+  return (await import("./mcp/run-tools.ts")).toolsForRun(asked, grants, { id: run.session, ephemeral, live });
 }
 
 /** MCP servers, held to what becomes of the organisation's lists. */

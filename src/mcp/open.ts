@@ -1,9 +1,11 @@
-import { readFileSync } from "node:fs";
-import type { AuthProvider, JSONRPCMessage } from "@modelcontextprotocol/client";
+import type { AuthProvider, JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
 import type { McpHttp, McpServer } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
-import { prepare } from "../sandbox/index.ts";
+import type { BoundPolicy } from "../policy/index.ts";
+import { runningPart } from "../reload/index.ts";
+import type { LiveTerms, RunningPart } from "../reload/index.ts";
+import type { PrepareRequest, Running } from "../sandbox/index.ts";
 import type { OpenedWay } from "./connection.ts";
 import type { DoorFetch } from "./http/door-fetch.ts";
 import { admit } from "./rules/identity.ts";
@@ -11,7 +13,7 @@ import type { Admission } from "./rules/identity.ts";
 import { serverProcess } from "./stdio/server-process.ts";
 import type { ServerProcess } from "./stdio/server-process.ts";
 import { StdioTransport } from "./stdio/transport.ts";
-import { httpRequest, stdioRequest } from "./surroundings.ts";
+import { currentOf, stdioRequest } from "./surroundings.ts";
 import type { McpSurroundings } from "./surroundings.ts";
 
 /** The token of a server's login; null where there is none. */
@@ -56,10 +58,23 @@ async function openStdio(server: McpServer, admission: Admission, surroundings: 
 /** The program of an admitted server, to be started. Errors: `mcp_server`. */
 export function processOf(server: McpServer, admission: Admission, surroundings: McpSurroundings): ServerProcess {
   if (server.transport.kind !== "stdio") throw new SandboxedError("internal", `${server.name} is no program`);
-  const request = stdioRequest(server, server.transport, admission, surroundings);
+  const { transport } = server;
+  const { live } = surroundings;
+  const now = currentOf(surroundings);
+  const requestBy = (policy: BoundPolicy): Omit<PrepareRequest, "session"> =>
+    stdioRequest(server, transport, admission, { ...now, policy });
+  const request = requestBy(now.policy);
+  const session = surroundings.openSession(server.name);
+  const part = {
+    name: `MCP server ${server.name}`,
+    request: { ...request, session },
+    own: (policy: BoundPolicy) => requestBy(policy).policy,
+  };
   return serverProcess({
     request,
-    session: surroundings.openSession(server.name),
+    session,
+    managed: now.managed,
+    ...(live !== undefined && { hold: holding(live, part) }),
     confirm: (prepared) => {
       checkPrepared(request.policy, prepared);
       const changed = admission.fixed?.recheck() ?? null;
@@ -68,25 +83,40 @@ export function processOf(server: McpServer, admission: Admission, surroundings:
   });
 }
 
+/** Holds the program to what becomes of the run's terms from now on, until it has ended. */
+function holding(live: LiveTerms, part: Omit<RunningPart, "running" | "began">): (running: Running) => Promise<void> {
+  const { terms: began, generation } = live;
+  return async (running) => {
+    const leave = await live.join(runningPart({ ...part, began, running }), generation);
+    running.outcome.then(leave, leave);
+  };
+}
+
 async function openHttp(
   server: McpServer,
   transport: McpHttp,
   surroundings: McpSurroundings,
   authProvider: AuthProviderOf | null,
 ): Promise<OpenedWay> {
-  const { StreamableHTTPClientTransport } = await import("@modelcontextprotocol/client");
-  const url = new URL(transport.url);
+  const [{ StreamableHTTPClientTransport }, { serverFetch }, { boundedFetch }] = await Promise.all([
+    import("@modelcontextprotocol/client"),
+    import("./http/server-fetch.ts"),
+    import("./http/bounded.ts"),
+  ]);
   let failure: Error | null = null;
-  const fetch = await fetchFor(server, transport, surroundings, (error) => {
+  let way: Transport | null = null;
+  const broken = (error: Error): void => {
     failure ??= error;
     // Whoever waits for an answer on that stream would wait for it in vain.
-    void way.close().catch(() => {});
-  });
-  // A token that the entry names is the one to send.
+    way?.close().catch(() => {});
+  };
   const headers = headersOf(server, transport, surroundings.environment);
+  const { fetch: reaching, leave } = await serverFetch(server, transport, surroundings, broken);
+  const fetch = boundedFetch(reaching, broken);
+  // A token that the entry names is the one to send.
   const isNamed = Object.keys(headers).some((header) => header.toLowerCase() === "authorization");
   const provider = isNamed ? null : ((await authProvider?.(server, transport, fetch)) ?? null);
-  const way = new StreamableHTTPClientTransport(url, {
+  const opened = new StreamableHTTPClientTransport(new URL(transport.url), {
     fetch,
     requestInit: { headers },
     ...(provider !== null && { authProvider: provider }),
@@ -97,42 +127,27 @@ async function openHttp(
       maxRetries: 5,
     },
   });
-  return { transport: way, failure: () => failure, lastWords: () => "" };
+  const close = opened.close.bind(opened);
+  opened.close = () => {
+    leave();
+    return close();
+  };
+  way = opened;
+  return { transport: opened, failure: () => failure, lastWords: () => "" };
 }
 
-/** `serverFetch`, with bounds on each answer: for whoever understands answers with a library. */
+/** What reaches a server for a while, as when somebody logs in; with bounds on each answer. */
 export async function fetchFor(
   server: McpServer,
   transport: McpHttp,
   surroundings: McpSurroundings,
-  onBroken: (error: Error) => void = () => {},
 ): Promise<DoorFetch> {
-  const { boundedFetch } = await import("./http/bounded.ts");
-  return boundedFetch(await serverFetch(server, transport, surroundings), onBroken);
-}
-
-/** What reaches a server and, where its entry names one, the authorization server that goes with it. Answers are as they come. */
-export async function serverFetch(
-  server: McpServer,
-  { url, oauth }: McpHttp,
-  surroundings: McpSurroundings,
-): Promise<DoorFetch> {
-  const [{ makeGate, makeResolver, parseHosts }, { doorFetch }] = await Promise.all([
-    import("../network/index.ts"),
-    import("./http/door-fetch.ts"),
+  const [{ serverFetch }, { boundedFetch }] = await Promise.all([
+    import("./http/server-fetch.ts"),
+    import("./http/bounded.ts"),
   ]);
-  const places = [url, ...(oauth.issuer === null ? [] : [oauth.issuer])].map((place) => new URL(place));
-  const { resolved } = prepare({ ...httpRequest(server, places, surroundings), session: { id: "" } });
-  const gate = makeGate({ policy: resolved, resolver: makeResolver({ hosts: parseHosts(hostsText()) }) });
-  return doorFetch(gate);
-}
-
-function hostsText(): string {
-  try {
-    return readFileSync("/etc/hosts", "utf8");
-  } catch {
-    return ""; // every name is asked of the resolver
-  }
+  const { fetch } = await serverFetch(server, transport, surroundings);
+  return boundedFetch(fetch, () => {});
 }
 
 /** With secrets read now, from the variables that the entry names. Errors: `mcp_auth`. */

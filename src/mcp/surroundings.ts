@@ -3,6 +3,7 @@ import type { McpServer, McpStdio } from "../config/index.ts";
 import { applyPatch, selectProfile, withOwnProfile } from "../policy/index.ts";
 import type { BoundPolicy, DomainRule, McpAllowlist, Profile, ProfilePatch } from "../policy/index.ts";
 import type { PrepareRequest, RunSession } from "../sandbox/index.ts";
+import type { LiveTerms } from "../reload/index.ts";
 import type { Admission } from "./rules/identity.ts";
 import { systemPath } from "./rules/identity.ts";
 
@@ -18,8 +19,18 @@ export interface McpSurroundings {
   readonly managed: Managed;
   /** Null where the organisation has none. */
   readonly allowlist: McpAllowlist | null;
+  /** What becomes of the run's policy while it is on; where it has not begun, or is none, absent. */
+  readonly live?: LiveTerms;
   /** A session, with its journal, for the program of one server. */
   readonly openSession: (server: string) => RunSession;
+}
+
+/** As they are now. */
+export function currentOf(surroundings: McpSurroundings): McpSurroundings {
+  const { live } = surroundings;
+  if (live === undefined) return surroundings;
+  const { policy, managed } = live.terms;
+  return { ...surroundings, policy, managed };
 }
 
 /** How a server's program is run: under the profile its entry names, with what the entry hands it. */

@@ -5,5 +5,7 @@ export { guardedDoor } from "./guarded-door.ts";
 export type { GuardedDoor } from "./guarded-door.ts";
 export { holdToRequirements } from "./hold.ts";
 export type { DecidedFrom, LiveRun, RequirementsChange } from "./live-run.ts";
+export { runningPart } from "./running-part.ts";
+export type { RunningPart } from "./running-part.ts";
 export { LiveTerms } from "./terms.ts";
 export type { DecideAgain, Part, Terms } from "./terms.ts";

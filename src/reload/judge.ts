@@ -7,7 +7,8 @@ import type { Terms } from "./terms.ts";
 
 /** What new terms come to for a run that was decided by others. */
 export type Judgement =
-  | { readonly kind: "ended"; readonly message: string }
+  /** It could not start any more. */
+  | { readonly kind: "ended"; readonly why: string }
   /** The terms are met with those of before. `prepared`: by their policy, on the machine as it is now; null where that is as before. */
   | { readonly kind: "narrowed"; readonly terms: Terms; readonly prepared: Prepared | null }
   | { readonly kind: "unchanged" };
@@ -40,7 +41,7 @@ export function isSameMeaning(one: Terms, other: Terms): boolean {
 }
 
 export function ended(why: string): Judgement & { readonly kind: "ended" } {
-  return { kind: "ended", message: `this run could not start any more and is ended: ${why}` };
+  return { kind: "ended", why };
 }
 
 /** By either policy on the machine as it is now, so that nothing but the policies makes a difference. */

@@ -74,7 +74,7 @@ class Reload {
       await this.#watchAll();
     } catch (error) {
       // Nobody knows any more whether the run is within its bounds.
-      if (error instanceof SandboxedError) this.#end(ended(error.message).message);
+      if (error instanceof SandboxedError) this.#end(endOf(error.message));
       else this.#end(`they cannot be applied, so this run is ended: ${String(error)}`);
     }
     if (!this.#isOver) this.#alarm.set(this.#renewal.next);
@@ -91,7 +91,7 @@ class Reload {
       if (looks < MOST_CONFIRMING) await sleep(CONFIRMING_MS);
       if (this.#isOver) return;
       const again = readAgain(this.#seen);
-      if (looks === MOST_CONFIRMING || areSame(again, asked)) return this.#end(found.judgement.message);
+      if (looks === MOST_CONFIRMING || areSame(again, asked)) return this.#end(endOf(found.judgement.why));
       asked = again;
     }
   }
@@ -182,6 +182,10 @@ interface Found {
 }
 
 const nothing = { terms: null, judgement: null, problem: null } as const;
+
+function endOf(why: string): string {
+  return `this run could not start any more and is ended: ${why}`;
+}
 
 function sourcesOf(besides: Answers): Answers {
   return new Map([...besides].filter(([, answer]) => isSource(answer)));

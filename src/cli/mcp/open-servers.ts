@@ -4,6 +4,7 @@ import { version } from "../../generated/version.ts";
 import { bearerFor, credentialsIn, McpServers, pinsIn } from "../../mcp/index.ts";
 import type { McpServersOptions, McpSurroundings } from "../../mcp/index.ts";
 import { escapeText, SandboxedError, didYouMean } from "../../policy/index.ts";
+import type { LiveTerms } from "../../reload/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Asked } from "../policy-flags.ts";
 
@@ -14,6 +15,8 @@ export interface ForRun {
   /** Of its session. */
   readonly id: string;
   readonly ephemeral: boolean;
+  /** What bounds it. */
+  readonly live: LiveTerms;
 }
 
 /** What servers are started from, as the command line and its files have it. Each program gets a session of its own. */
@@ -26,6 +29,7 @@ export function mcpSurroundings(asked: Asked, run: ForRun | null = null): McpSur
     cwd,
     managed: config.managed,
     allowlist: config.requirements.mcpAllowlist,
+    ...(run !== null && { live: run.live }),
     openSession: (server) => {
       const id = newSessionId();
       const of = { id, argv: ["mcp", server], mcpServer: server, ...(run !== null && { parent: run.id }) };

@@ -1,4 +1,6 @@
 import type { Readable, Writable } from "node:stream";
+import type { Managed } from "../../gate/index.ts";
+import { managedEvents, recordingManaged, reportingDoor } from "../../managed-run.ts";
 import { SandboxedError } from "../../policy/index.ts";
 import { streamsOf } from "../../program-streams.ts";
 import { equip, MOST_ATTEMPTS, sessionAfter, start } from "../../run.ts";
@@ -26,8 +28,12 @@ export interface ServerProcess {
 export interface ProcessOptions {
   readonly request: Omit<PrepareRequest, "session">;
   readonly session: RunSession;
+  /** What requirements say besides its policy. */
+  readonly managed: Managed;
   /** Called when the launch is decided; an error refuses it. */
   readonly confirm?: (prepared: Prepared) => void;
+  /** Called with the program once it runs; while it waits, nothing is sent. An error ends it. */
+  readonly hold?: (running: Running) => Promise<void>;
   readonly grace?: number;
 }
 
@@ -35,7 +41,14 @@ export interface ProcessOptions {
 const LAST_WORDS = 4096;
 const GRACE_MS = 1000;
 
-export function serverProcess({ request, session, confirm, grace = GRACE_MS }: ProcessOptions): ServerProcess {
+export function serverProcess({
+  request,
+  session,
+  managed,
+  confirm,
+  hold,
+  grace = GRACE_MS,
+}: ProcessOptions): ServerProcess {
   const cancel = new AbortController();
   let running: Running | null = null;
   let input: Writable | null = null;
@@ -50,8 +63,9 @@ export function serverProcess({ request, session, confirm, grace = GRACE_MS }: P
     const begun = start(
       {
         ...equipment,
+        serveDoor: reportingDoor(equipment.serveDoor, managed),
         streams: ["pipe", "pipe", "pipe"],
-        session: sessionAfter(session, stale),
+        session: recordingManaged(sessionAfter(session, stale), managedEvents(managed, prepared)),
         explain: false,
         attended: false,
         cancel: cancel.signal,
@@ -59,6 +73,8 @@ export function serverProcess({ request, session, confirm, grace = GRACE_MS }: P
       launchable,
     );
     running = begun;
+    begun.outcome.catch(ignore); // told below, to whoever handles its end
+    await hold?.(begun);
     const { stdin, stdout, stderr } = await pipesOf(begun);
     input = stdin;
     stdin.on("error", () => {}); // shows as the end of its output

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import type { McpHttp, McpServer } from "../../../config/index.ts";
-import { headersOf, serverFetch } from "../../open.ts";
 import { boundedFetch } from "../../http/bounded.ts";
+import { serverFetch } from "../../http/server-fetch.ts";
+import { headersOf } from "../../open.ts";
 import type { AuthProviderOf } from "../../open.ts";
 import type { McpSurroundings } from "../../surroundings.ts";
 
@@ -19,7 +20,7 @@ export async function openUpstream(
   authProvider: AuthProviderOf | null,
 ): Promise<Upstream> {
   // Its answers are bounded where they are relayed; those about a login, which a library reads, here.
-  const fetch = await serverFetch(server, transport, surroundings);
+  const { fetch } = await serverFetch(server, transport, surroundings);
   const loginFetch = boundedFetch(fetch, () => {});
   const own = new Headers(headersOf(server, transport, surroundings.environment));
   // A token that the entry names is the one to send.
