@@ -1,8 +1,8 @@
 import type { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 
-/** Told of each piece; false cuts the connection. */
-export type Meter = (bytes: number) => boolean;
+/** Told of each piece before it goes on; false cuts the connection. */
+export type Meter = (chunk: Buffer) => boolean;
 
 /**
  * Moves bytes one way with back-pressure and nothing else: ends and failures are the caller's.
@@ -10,7 +10,7 @@ export type Meter = (bytes: number) => boolean;
  */
 export function pump(from: Readable, to: Writable, meter: Meter, cut: () => void): () => void {
   const onData = (chunk: Buffer): void => {
-    if (!meter(chunk.length)) cut();
+    if (!meter(chunk)) cut();
     else if (!to.write(chunk)) from.pause();
   };
   const onDrain = (): void => void from.resume();

@@ -2,7 +2,9 @@ import type { Socket } from "node:net";
 import type { Passage, Protocol } from "./gate.ts";
 import type { DoorParts } from "./parts.ts";
 import { refuse, refusedEvent } from "./refusal.ts";
-import { follow, relay, sever } from "./relay.ts";
+import { follow, relay, sever, type Meter } from "./relay.ts";
+import type { OpeningProblem } from "./tls/opening.ts";
+import type { Watch } from "./tls/watch.ts";
 
 /** Two ends of a tunnel. `head` is what the client sent already. */
 export interface TunnelEnds {
@@ -15,8 +17,8 @@ export interface TunnelEnds {
 
 /** The server's half of a tunnel, open before the client has said anything. */
 export interface HalfTunnel {
-  /** Lets the client's bytes through as well. */
-  open(head: Buffer): void;
+  /** Lets the client's bytes through as well, as long as `watch` has nothing against them. */
+  open(head: Buffer, watch?: Watch | null): void;
   /** Takes the server's side away without touching the client. */
   abandon(): void;
   /** Whether the server has said anything. */
@@ -38,6 +40,10 @@ export function joinServer(
     observe(refusedEvent(refuse(protocol, target, "limit", "The run's limit of bytes is used up.")));
     cut();
   };
+  const forbid = ({ reason, message }: OpeningProblem): void => {
+    observe(refusedEvent(refuse(protocol, target, reason, message)));
+    cut();
+  };
   const release = passages.hold({ passage, cut });
   const before = { sent: server.bytesWritten, received: server.bytesRead - server.readableLength };
   server.on("close", () => {
@@ -50,14 +56,20 @@ export function joinServer(
   const endServer = (): void => follow(client, server);
   server.on("close", endClient);
   client.on("close", endServer);
-  const stop = relay(server, client, (bytes) => traffic.receive(bytes), overLimit);
+  const stop = relay(server, client, (chunk) => traffic.receive(chunk.length), overLimit);
   return {
-    open(head) {
+    open(head, watch = null) {
+      let problem: OpeningProblem | null = null;
+      const mayGo: Meter = (chunk) => {
+        problem = watch?.(chunk) ?? null;
+        return problem === null && traffic.send(chunk.length);
+      };
+      const stopAll = (): void => (problem === null ? overLimit() : forbid(problem));
       if (head.length > 0) {
-        if (!traffic.send(head.length)) return overLimit();
+        if (!mayGo(head)) return stopAll();
         server.write(head);
       }
-      relay(client, server, (bytes) => traffic.send(bytes), overLimit);
+      relay(client, server, mayGo, stopAll);
     },
     abandon() {
       stop();

@@ -6,6 +6,7 @@ import { refuse, refusedEvent } from "./refusal.ts";
 import { farewell, sever } from "./relay.ts";
 import { joinServer } from "./splice.ts";
 import { accessDenied, openingProblem, readOpening, type Opening } from "./tls/opening.ts";
+import { watchAfter } from "./tls/watch.ts";
 import { isFailure } from "./upstream/dial.ts";
 import { dialRefusal, findWay, type Way } from "./upstream/way.ts";
 
@@ -80,7 +81,7 @@ async function connectThenPeek(parts: DoorParts, tunnel: Decided): Promise<void>
     return parts.serveHttp(client, { kind: "pinned", protocol: "http", target: passage.target }, first.bytes);
   }
   if (!mayPass(parts, tunnel, first)) return half.abandon();
-  half.open(first.bytes);
+  half.open(first.bytes, watchAfter(openingOf(first), passage, server));
 }
 
 async function peekThenConnect(parts: DoorParts, tunnel: Decided): Promise<void> {
@@ -103,7 +104,8 @@ async function peekThenConnect(parts: DoorParts, tunnel: Decided): Promise<void>
     return sever(client);
   }
   if (client.destroyed) return void server.destroy();
-  joinServer(parts, { client, server, passage, protocol }).open(first.bytes);
+  const watch = watchAfter(openingOf(first), passage, server);
+  joinServer(parts, { client, server, passage, protocol }).open(first.bytes, watch);
 }
 
 /** What may pass although a rule looks at requests, and is no HTTP, is TLS that can be read. */
@@ -136,15 +138,18 @@ function peek(
   );
 }
 
+/** What ends without becoming TLS or HTTP is neither. */
+function openingOf(first: Gathered<Opening>): Opening {
+  return first.outcome === "found" ? first.value : { kind: first.bytes[0] === 0x16 ? "broken_tls" : "other" };
+}
+
 /** Refuses, and tells the client as far as its protocol can be told, what must not pass. */
 function mayPass(parts: DoorParts, { client, passage, protocol }: Decided, first: Gathered<Opening>): boolean {
   if (first.outcome === "gone") return false;
   const isTls = first.bytes[0] === 0x16;
-  const found = first.outcome === "found" ? first.value : null;
-  // What ends without becoming TLS or HTTP is neither.
-  const opening: Opening = found ?? { kind: isTls ? "broken_tls" : "other" };
+  const opening = openingOf(first);
   const problem =
-    found === null && first.outcome !== "ended"
+    first.outcome !== "found" && first.outcome !== "ended"
       ? ({ reason: "limit", message: "The connection's first bytes did not come in time, or never ended." } as const)
       : first.bytes.length === 0
         ? null

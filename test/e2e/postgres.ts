@@ -49,8 +49,9 @@ export class Database {
     if (made.status !== 0) throw new Error(made.stderr);
     const database = new Database(programs, stage, data, port);
     const isReady = `until ${programs}/pg_isready -q -h 127.0.0.1 -p ${port}; do sleep 0.1; done`;
-    if (stage.plain("sh", ["-c", isReady]).status !== 0) throw new Error("the database does not begin to answer");
-    return database;
+    if (stage.plain("sh", ["-c", isReady]).status === 0) return database;
+    database.#server.kill("SIGQUIT");
+    throw new Error("the database does not begin to answer");
   }
 
   private constructor(programs: string, stage: Stage, data: string, port: number) {

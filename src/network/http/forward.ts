@@ -6,8 +6,7 @@ import { authorityOf, refuse, refusedEvent } from "../refusal.ts";
 import { pump } from "../relay.ts";
 import { dialRefusal, type Way } from "../upstream/way.ts";
 import { answerRefusal } from "./answer.ts";
-import { answerHeaders, type RequestHead } from "./head.ts";
-import { withoutOverrides } from "./override.ts";
+import { answerHeaders, trailersOf, type RequestHead } from "./head.ts";
 import { DialError, type Pool, type PooledRequest } from "./pool.ts";
 import type { RequestTarget } from "./target.ts";
 
@@ -112,9 +111,9 @@ export function forward(
       return void outgoing.end();
     }
     if (head.expectsContinue) outgoing.flushHeaders();
-    pump(request, outgoing, (bytes) => parts.traffic.send(bytes), overLimit);
+    pump(request, outgoing, (chunk) => parts.traffic.send(chunk.length), overLimit);
     request.on("end", () => {
-      addTrailers(outgoing, withoutOverrides(request.rawTrailers));
+      addTrailers(outgoing, trailersOf(request.rawTrailers));
       outgoing.end();
       wait();
     });
@@ -173,9 +172,10 @@ export function answerFrom(
     answer.destroy();
     return false;
   }
-  pump(answer, response, (bytes) => traffic.receive(bytes), overLimit);
+  pump(answer, response, (chunk) => traffic.receive(chunk.length), overLimit);
   answer.on("end", () => {
-    addTrailers(response, interception?.vault.scrubHeaders(answer.rawTrailers) ?? answer.rawTrailers);
+    const trailers = trailersOf(answer.rawTrailers);
+    addTrailers(response, interception?.vault.scrubHeaders(trailers) ?? trailers);
     response.end();
   });
   answer.on("close", () => {

@@ -32,6 +32,9 @@ const hopByHop = new Set([
 /** Framing and routing, which no `Connection` line can declare to be a matter of one hop. */
 const untouchable = new Set(["host", "content-length", "expect", "authorization", "cookie"]);
 
+/** What else says how a message is to be read, by whom and for whom: after it was decided, too late (RFC 9110, 6.5.1). */
+const decisive = new Set(["set-cookie", "content-type", "content-encoding", "content-range", "range", "location"]);
+
 /** Reads a head the parser let pass, or says in a sentence what about it is ambiguous. */
 export function readHead({ rawHeaders, httpVersion }: IncomingMessage): RequestHead | string {
   if (httpVersion !== "1.1" && httpVersion !== "1.0") return `HTTP/${httpVersion} is not spoken here.`;
@@ -113,6 +116,14 @@ export function answerHeaders(rawHeaders: readonly string[]): string[] | null {
   }
   for (const name of untouchable) named.delete(name);
   return withoutNamed(headers, named);
+}
+
+/** Trailers, name and value in turn, without what some reader would put in the place of the head's. */
+export function trailersOf(raw: readonly string[]): string[] {
+  return raw.filter((_, index) => {
+    const name = (raw[index - (index % 2)] ?? "").toLowerCase();
+    return !hopByHop.has(name) && !untouchable.has(name) && !decisive.has(name) && overrideOf(name, "") === null;
+  });
 }
 
 /** The names in a `Connection` line. Without a pattern: one that takes the space before a comma goes through it n² times. */

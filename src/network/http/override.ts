@@ -49,12 +49,6 @@ function methodsInQuery(path: string): readonly string[] {
   return new URLSearchParams(path.slice(path.indexOf("?")).replaceAll(";", "&")).getAll("_method");
 }
 
-/** Trailers, name and value in turn, without what could make another request of it after it was decided. */
-export function withoutOverrides(trailers: readonly string[]): readonly string[] {
-  if (trailers.length === 0) return trailers;
-  return trailers.filter((_, index) => overrideOf((trailers[index - (index % 2)] ?? "").toLowerCase(), "") === null);
-}
-
 /** `Override`s among headers, name and value in turn. */
 export function overridesIn(headers: readonly string[]): readonly Override[] {
   return headers.flatMap((name, index) =>

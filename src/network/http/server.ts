@@ -12,6 +12,7 @@ import type { HttpArrival } from "./arrival.ts";
 import { readConnect } from "./connect.ts";
 import { decideRequest, readRequest, type HttpAnswer } from "./decide.ts";
 import { forward, type Exchange, type Pools } from "./forward.ts";
+import { keyOf } from "./handshake.ts";
 import { HeaderClock } from "./header-clock.ts";
 import { isOwnHost } from "./own-host.ts";
 import { Pool } from "./pool.ts";
@@ -143,12 +144,18 @@ export class HttpDoor {
     if (read.value.head.upgrade !== "websocket" || request.method !== "GET" || read.value.head.body !== "none") {
       return this.serve(client, line.arrival, Buffer.concat([withoutUpgrade(request), head]));
     }
+    const key = keyOf(read.value.head.headers);
+    if (key === null) {
+      const { target } = read.value.asked;
+      const refusal = refuse(line.arrival.protocol, target, "bad_request", "A WebSocket is asked for with one key.");
+      return this.#say(client, { ok: false, refusal, fatal: true });
+    }
     decideRequest(parts, read.value, "GET", line.arrival)
       .then((decided) => {
         if (client.destroyed) return undefined;
         if (!decided.ok) return this.#say(client, decided);
         this.#allow(decided.value);
-        return forwardUpgrade(parts, this.#pools, decided.value, request, client, head);
+        return forwardUpgrade(parts, this.#pools, decided.value, key, request, client, head);
       })
       .catch(() => sever(client));
   }

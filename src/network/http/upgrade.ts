@@ -7,14 +7,19 @@ import { splice } from "../splice.ts";
 import { dialRefusal } from "../upstream/way.ts";
 import { responseOn, sayRefusal } from "./answer.ts";
 import { answerFrom, requestOptions, type Exchange, type Pools } from "./forward.ts";
+import { isAcceptance } from "./handshake.ts";
 import { answerHeaders } from "./head.ts";
 import { DialError } from "./pool.ts";
 
-/** A WebSocket: the request goes on with its `Upgrade`, and after a 101 the bytes are nobody's but the two ends'. */
+/**
+ * A WebSocket: the request goes on with its `Upgrade`, and once the server has taken `key` the bytes are nobody's but
+ * the two ends'. A server that says 101 otherwise would go on in HTTP, with requests that nobody decides.
+ */
 export function forwardUpgrade(
   parts: DoorParts,
   pools: Pools,
   exchange: Exchange,
+  key: string,
   request: IncomingMessage,
   client: Socket,
   clientHead: Buffer,
@@ -34,10 +39,19 @@ export function forwardUpgrade(
   };
   client.on("close", abandon);
 
+  const fail = (refusal: ReturnType<typeof refuse>): void => {
+    parts.observe(refusedEvent(refusal));
+    sayRefusal(client, refusal);
+  };
+
   outgoing.on("upgrade", (answer: IncomingMessage, server: Socket, serverHead: Buffer) => {
     client.off("close", abandon);
     release();
     if (client.destroyed) return void server.destroy();
+    if (!isAcceptance(key, answer.rawHeaders)) {
+      server.destroy();
+      return fail(refuse(protocol, passage.target, "connect_failed", "The server's answer is malformed."));
+    }
     server.allowHalfOpen = true;
     if (serverHead.length > 0) server.unshift(serverHead);
     const { rawHeaders } = answer;
@@ -57,8 +71,7 @@ export function forwardUpgrade(
       error instanceof DialError
         ? dialRefusal(error.failure, passage, protocol)
         : refuse(protocol, passage.target, "connect_failed", "The server broke off or answered malformed.");
-    parts.observe(refusedEvent(refusal));
-    sayRefusal(client, refusal);
+    fail(refusal);
   });
   outgoing.end();
 }

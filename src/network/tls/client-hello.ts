@@ -3,15 +3,26 @@ export interface ClientHello {
   readonly serverName: string | null;
 }
 
+const alertRecord = 0x15;
 const handshakeRecord = 0x16;
+/** What Go takes for a first record's version at most. */
+const highestMajor = 15;
 const clientHelloMessage = 0x01;
 const serverNameExtension = 0;
 const largestRecord = 16_384;
 
-/** Whether these first bytes are a TLS record; undefined while there are too few. */
+/**
+ * Whether some server would take these first bytes for TLS; undefined while there are too few. Go and Java look at a
+ * first record's version hardly at all, and pass over a warning before the hello.
+ */
 export function looksLikeTls(bytes: Buffer): boolean | undefined {
-  if (bytes[0] !== handshakeRecord) return false;
-  return bytes.length < 2 ? undefined : bytes[1] === 3;
+  const [type, major, , , length, first] = bytes;
+  if (type !== handshakeRecord && type !== alertRecord) return false;
+  if (major === undefined) return undefined;
+  if (type === handshakeRecord && major === 3) return true;
+  if (major > highestMajor) return false;
+  if (first === undefined) return undefined;
+  return type === alertRecord ? length === 2 && (first === 1 || first === 2) : first === clientHelloMessage;
 }
 
 /**
@@ -21,7 +32,12 @@ export function looksLikeTls(bytes: Buffer): boolean | undefined {
  */
 export function readClientHello(bytes: Buffer): ClientHello | "malformed" | undefined {
   const message = joinRecords(bytes);
-  return Buffer.isBuffer(message) ? readBody(new Fields(message.subarray(4))) : message;
+  return Buffer.isBuffer(message) ? readHelloMessage(message) : message;
+}
+
+/** The same of one whole message, with its head of four bytes and without records. */
+export function readHelloMessage(message: Buffer): ClientHello | "malformed" {
+  return readBody(new Fields(message.subarray(4)));
 }
 
 /**

@@ -14,15 +14,21 @@ export interface OpeningProblem {
   readonly message: string;
 }
 
+/** What some server takes for the space between the words of a line, or passes over before them: Python the rarer ones. */
+const space = String.raw`[\s\x1c-\x1f\x85]`;
+const letter = String.raw`[^\s\x1c-\x1f\x85]`;
+
 /**
- * A word and a place, as a request line starts, with all that some server takes for the space between them or passes
- * over before them. No part can end where the next could begin in more than one place: what is read again at each byte
+ * A word and a place: Java and Node take requests of versions that are none of HTTP's, and Python those that have GET
+ * and no version. No part can end where the next could begin in more than one place: what is read again at each byte
  * has to be read in one go.
  */
-// oxlint-disable-next-line no-control-regex -- Python divides words at them
-const requestLine = /^[\s\x1c-\x1f\x85]*[!#$%&'*+.^_`|~0-9A-Za-z-]+[\s\x1c-\x1f\x85][^\0\r\n]*$/;
-// oxlint-disable-next-line no-control-regex -- Python divides words at them
-const requestStart = /^[\s\x1c-\x1f\x85]*[!#$%&'*+.^_`|~0-9A-Za-z-]{0,32}$/;
+const place = String.raw`(?:/|[A-Za-z][A-Za-z0-9+.-]*:/)[^\0\s\x1c-\x1f\x85]*`;
+const wordAndPlace = new RegExp(`^${space}*${letter}+${space}+${place}(?:${space}|$)`);
+const placeless = new RegExp(`^${space}*(?:GET${space}|OPTIONS${space}+[*])`);
+const namesVersion = /http\/[0-9]/i;
+/** What may become a request yet. No protocol of bytes holds its first NUL back for long. */
+const requestStart = new RegExp(`^${space}*(?:[!#$%&'*+.^_\`|~0-9A-Za-z-]+(?:${space}[^\\0\\r\\n]*)?)?$`);
 const longestLine = 16_384;
 
 /** Recognises an opening, or asks for more. */
@@ -42,13 +48,16 @@ function readRequestLine(text: string): Opening | undefined {
   const end = start === -1 ? -1 : text.indexOf("\n", start);
   if (end !== -1) {
     const line = text.slice(start, end).replace(/\r$/, "");
-    // However it is spelled, some server takes it for a request: the parser, which takes one spelling, shall judge.
-    if (!/http\/[0-9]/i.test(line)) return { kind: "other" };
+    if (!isRequestLine(line)) return { kind: "other" };
     return { kind: line.startsWith("PRI ") ? "http2" : "http" };
   }
-  const unfinished = text.replace(/\r$/, "");
-  if (!requestStart.test(unfinished) && !requestLine.test(unfinished)) return { kind: "other" };
+  if (!requestStart.test(text.slice(start === -1 ? text.length : start).replace(/\r$/, ""))) return { kind: "other" };
   return text.length < longestLine ? undefined : { kind: "http" };
+}
+
+/** However a line is spelled, if some server takes it for a request, the parser shall judge, which takes one spelling. */
+export function isRequestLine(line: string): boolean {
+  return namesVersion.test(line) || wordAndPlace.test(line) || placeless.test(line);
 }
 
 /**

@@ -1,7 +1,16 @@
 import type { Socket } from "node:net";
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import { listen, openOrigin, openSink, openStand, Wire } from "../door/stand.ts";
+import {
+  agreeToWebSocket,
+  askForWebSocket,
+  listen,
+  openOrigin,
+  openSink,
+  openStand,
+  pause,
+  Wire,
+} from "../door/stand.ts";
 
 /** A server that gives these answers, one for each request. */
 function answering(answer: (socket: Socket, request: string) => void): Promise<number> {
@@ -64,6 +73,51 @@ describe("a head that is made to be costly", () => {
   });
 });
 
+describe("a WebSocket that is none", () => {
+  const ask = (port: number, more = askForWebSocket): string => get(`good.test:${port}`, more);
+  const fine = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  const accept = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
+
+  it.each([
+    ["a server that says 101 to anything", fine],
+    ["one that took another key", `${fine}Sec-WebSocket-Accept: AAAAAAAAAAAAAAAAAAAAAAAAAAA=\r\n`],
+    ["one that says two things", `${fine}${accept}Sec-WebSocket-Accept: x\r\n`],
+    ["one that goes on in HTTP/2", `Connection: Upgrade\r\nUpgrade: h2c\r\n${accept}`],
+  ])("carries no second request: %s", async (_, said) => {
+    const heard: string[] = [];
+    const origin = await answering((socket, text) => {
+      heard.push(text);
+      socket.write(`HTTP/1.1 101 Sure\r\n${said}\r\n`);
+    });
+    const { port } = await openStand();
+    const wire = new Wire(port).send(`${ask(origin)}GET /closed HTTP/1.1\r\nHost: evil.test\r\n\r\n`);
+    expect(await wire.untilClosed()).toMatch(/^HTTP\/1.1 502 [^]*"reason":"connect_failed"/);
+    expect(heard.join("")).not.toContain("/closed");
+  });
+
+  it.each([
+    ["without a key", "Connection: Upgrade\r\nUpgrade: websocket\r\n"],
+    ["with two", `${askForWebSocket}Sec-WebSocket-Key: x\r\n`],
+    ["with an empty one", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key:\r\n"],
+  ])("is not asked for %s", async (_, more) => {
+    const sink = await openSink();
+    const { port } = await openStand();
+    expect(await new Wire(port).send(ask(sink.port, more)).untilClosed()).toMatch(/^HTTP\/1.1 400 /);
+    expect(sink.connections()).toBe(0);
+  });
+
+  it("is one where the server takes the key: the twin", async () => {
+    const heard: string[] = [];
+    const origin = await answering((socket, text) => {
+      heard.push(text);
+      if (heard.length === 1) socket.write(`${agreeToWebSocket}\r\n`);
+    });
+    const { port } = await openStand();
+    const wire = new Wire(port).send(`${ask(origin)}GET /closed`);
+    await wire.until(() => heard.join("").includes("GET /closed"));
+  });
+});
+
 describe("trailers", () => {
   it("make no other request of what was decided", async () => {
     const origin = await openOrigin((request, response) => {
@@ -71,7 +125,9 @@ describe("trailers", () => {
     });
     const { port } = await openStand();
     const authority = `good.test:${origin.port}`;
-    const trailers = "X-HTTP-Method-Override: DELETE\r\nx_original_url: /admin\r\nX-Sum: 7\r\n";
+    const trailers =
+      "X-HTTP-Method-Override: DELETE\r\nx_original_url: /admin\r\nX-Sum: 7\r\nHost: evil.test\r\nAuthorization: Basic x\r\n" +
+      "Cookie: a=b\r\nConnection: x-sum\r\nContent-Type: a/b\r\nRange: bytes=0-1\r\n";
     const text = `POST http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n${trailers}\r\n`;
     expect(await new Wire(port).send(text).untilText("}")).toMatch(/\{"x-sum":"7"\}/);
   });
@@ -151,6 +207,10 @@ describe("a request inside of a tunnel to a port of a named host", () => {
     ["space before it", " \tGET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"],
     ["a word too many", "GET / x HTTP/1.1\r\nHost: evil.test\r\n\r\n"],
     ["something behind it", "GET / HTTP/1.1;x\r\nHost: evil.test\r\n\r\n"],
+    ["a version of another protocol, for Node", "GET / RTSP/1.0\r\nHost: evil.test\r\n\r\n"],
+    ["a version of nothing, for Java", "GET / ANY/1.1\r\nHost: evil.test\r\n\r\n"],
+    ["no version, for Python", "GET x\r\nHost: evil.test\r\n\r\n"],
+    ["a method in letters that are none, for Python and Java", "{GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"],
     [
       "a place that is longer than a line is looked at",
       `GET /${"a".repeat(20_000)} HTTP/1.1\r\nHost: evil.test\r\n\r\n`,
@@ -161,6 +221,43 @@ describe("a request inside of a tunnel to a port of a named host", () => {
     const wire = new Wire(port).send(opened(sink.port)).send(text);
     expect(await wire.untilText('"status":"blocked"')).toMatch(/HTTP\/1.1 400 /);
     expect(sink.bytes()).toBe("");
+  });
+
+  it.each([
+    ["a method without end, for Go", ["A".repeat(40), " / HTTP/1.1\r\n", "Host: evil.test\r\n\r\n"]],
+    ["a method that does not look like one", ["{GE", "T / HTTP/1.1\r\n", "Host: evil.test\r\n\r\n"]],
+    ["a line of which nobody looks at the end", ["{", "X".repeat(60_000), " / ANY\r\n", "Host: evil.test\r\n\r\n"]],
+  ])("is held to that host in pieces: %s", async (_, pieces) => {
+    const sink = await openSink();
+    const { port, events } = await openStand();
+    const wire = new Wire(port).send(opened(sink.port));
+    await wire.untilText("\r\n\r\n");
+    for (const piece of pieces) {
+      wire.send(piece);
+      // oxlint-disable-next-line no-await-in-loop -- pieces that arrive one by one
+      await pause(30);
+    }
+    await wire.untilClosed();
+    expect(events.map(({ refusal }) => refusal?.reason)).toContain("bad_request");
+    expect(sink.bytes()).not.toContain("\n");
+  });
+
+  it.each([
+    ["text without an end of line", ["{", '"id": 1, "path": "/x"}']],
+    ["git's own protocol", ["0032git-upload-pack /project.git\0host=good.test\0", "0014command=ls-refs\n"]],
+    ["a line that is no request, in pieces", ["{", '"id": 1}\n', "GET / HTTP/1.1\r\n"]],
+    ["bytes", ["\0\x01", "\x02".repeat(100_000), " / x\n"]],
+  ])("is let be where it is none: %s", async (_, pieces) => {
+    const sink = await openSink();
+    const { port } = await openStand();
+    const wire = new Wire(port).send(opened(sink.port));
+    await wire.untilText("\r\n\r\n");
+    for (const piece of pieces) {
+      wire.send(piece);
+      // oxlint-disable-next-line no-await-in-loop -- pieces that arrive one by one
+      await pause(30);
+    }
+    await wire.until(() => sink.bytes() === pieces.join(""));
   });
 
   it("goes on in its one spelling, and so does what is no HTTP", async () => {

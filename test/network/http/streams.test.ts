@@ -2,7 +2,7 @@ import { createHash, randomBytes } from "node:crypto";
 import { createServer, request as sendRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { createServer as createTcpServer, type Socket } from "node:net";
 import { describe, expect, it } from "vitest";
-import { listen, openOrigin, openStand, pause, Wire } from "../door/stand.ts";
+import { agreeToWebSocket, askForWebSocket, listen, openOrigin, openStand, pause, Wire } from "../door/stand.ts";
 
 const digest = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
@@ -184,16 +184,13 @@ describe("a connection that is kept", () => {
 
 describe("a WebSocket", () => {
   const head = (authority: string): string =>
-    `GET http://${authority}/chat HTTP/1.1\r\nHost: ${authority}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
-    "Sec-WebSocket-Key: x\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    `GET http://${authority}/chat HTTP/1.1\r\nHost: ${authority}\r\n${askForWebSocket}\r\n`;
 
   it("passes in both directions once the server agrees, and not when the host is refused", async () => {
     const origin = await openOrigin();
     origin.server.on("upgrade", (request: IncomingMessage, socket: Socket) => {
       socket.on("error", () => {});
-      socket.write(
-        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Path: ${request.url}\r\n\r\nhello`,
-      );
+      socket.write(`${agreeToWebSocket}X-Path: ${request.url}\r\n\r\nhello`);
       socket.on("data", (chunk) => socket.write(`<${chunk.toString()}>`));
     });
     const { port } = await openStand();

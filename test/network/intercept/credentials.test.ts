@@ -1,7 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
 import type { RawProfile } from "../../../src/policy/index.ts";
-import { openOrigin, Wire } from "../door/stand.ts";
+import { agreeToWebSocket, askForWebSocket, openOrigin, Wire } from "../door/stand.ts";
 import {
   get,
   openIntercepting,
@@ -210,12 +210,11 @@ describe("a credential that a server repeats", () => {
   it("comes back so from the start of a WebSocket", async () => {
     const origin = await openSecureOrigin(undefined, "good.test", (request, socket) => {
       const value = request.headers.authorization;
-      socket.write(`HTTP/1.1 101 Fine\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Seen: ${value}\r\n\r\n`);
+      socket.write(`${agreeToWebSocket}X-Seen: ${value}\r\n\r\n`);
     });
     const stand = await openIntercepting(policyFor([origin.port], { credentials: bound(origin.port) }));
     const authority = `good.test:${origin.port}`;
-    const upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
-    const wire = (await SecureWire.open(stand, authority)).send(get("/v1/ws", authority, upgrade));
+    const wire = (await SecureWire.open(stand, authority)).send(get("/v1/ws", authority, askForWebSocket));
     expect(await wire.untilText("X-Seen")).toContain(`X-Seen: Bearer ${placeholderOf(stand)}`);
     expect(wire.text).not.toContain(secret);
   });
@@ -249,11 +248,11 @@ describe("the placeholder", () => {
 describe("another policy", () => {
   it("ends what went with a credential that it does not give any more", async () => {
     const origin = await openSecureOrigin(undefined, "good.test", (_, socket) => {
-      socket.write("HTTP/1.1 101 Fine\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nopen");
+      socket.write(`${agreeToWebSocket}\r\nopen`);
     });
     const stand = await openIntercepting(policyFor([origin.port], { credentials: bound(origin.port) }));
     const authority = `good.test:${origin.port}`;
-    const upgrade = get("/v1/ws", authority, "Connection: Upgrade\r\nUpgrade: websocket\r\n");
+    const upgrade = get("/v1/ws", authority, askForWebSocket);
     const wire = (await SecureWire.open(stand, authority)).send(upgrade);
     await wire.untilText("open");
     stand.gate.update(policyFor([origin.port], { credentials: bound(origin.port) }));

@@ -1,8 +1,9 @@
 import { X509Certificate } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { pause, Wire } from "../door/stand.ts";
+import { agreeToWebSocket, askForWebSocket, pause, Wire } from "../door/stand.ts";
 import { realHello } from "../tls/real-hello.ts";
 import { connectTo, get, openIntercepting, openSecureOrigin, policyFor, SecureWire, worldAuthority } from "./stand.ts";
+import type { InterceptingStand } from "./stand.ts";
 
 const limited = { http: { "good.test": { methods: ["GET"], paths: ["/open/**"] } } };
 
@@ -143,12 +144,13 @@ describe("TLS that is to be read", () => {
 
   it("ends when its handshake or its first request dribbles", async () => {
     const origin = await openSecureOrigin();
-    const limits = { headerTime: 150, firstByteTime: 150 };
-    const stand = await openIntercepting(policyFor([origin.port], limited), { limits });
+    const within = (time: number): Promise<InterceptingStand> =>
+      openIntercepting(policyFor([origin.port], limited), { limits: { headerTime: time, firstByteTime: time } });
     const authority = `good.test:${origin.port}`;
-    const stuck = new Wire(stand.port).send(connectTo(authority)).send(await realHello("good.test"));
+    const stuck = new Wire((await within(150)).port).send(connectTo(authority)).send(await realHello("good.test"));
     await stuck.untilClosed();
-    const slow = (await SecureWire.open(stand, authority)).send("GET /open/x HT");
+    // The handshake itself has this long as well.
+    const slow = (await SecureWire.open(await within(1500), authority)).send("GET /open/x HT");
     expect(await slow.untilClosed()).toMatch(/^HTTP\/1\.1 408/);
     expect(origin.connections()).toBe(0);
   });
@@ -186,19 +188,18 @@ describe("TLS that is to be read", () => {
 });
 
 describe("a WebSocket inside of TLS", () => {
-  const handshake = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
   it("passes both ways when its path is allowed, and not otherwise", async () => {
     const origin = await openSecureOrigin(undefined, "good.test", (request, socket) => {
-      socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nhello");
+      socket.write(`${agreeToWebSocket}\r\nhello`);
       socket.on("data", (chunk) => socket.write(`${request.url} echo ${chunk.toString()}`));
     });
     const stand = await openIntercepting(policyFor([origin.port], limited));
     const authority = `good.test:${origin.port}`;
     const wire = await SecureWire.open(stand, authority);
-    await wire.send(get("/open/ws", authority, handshake)).untilText("hello");
+    await wire.send(get("/open/ws", authority, askForWebSocket)).untilText("hello");
     await wire.send("frames").untilText("/open/ws echo frames");
     const refused = await SecureWire.open(stand, authority);
-    expect(await refused.send(get("/closed", authority, handshake)).untilClosed()).toMatch(/^HTTP\/1\.1 403/);
+    expect(await refused.send(get("/closed", authority, askForWebSocket)).untilClosed()).toMatch(/^HTTP\/1\.1 403/);
     wire.socket.end();
     await wire.untilClosed();
     await pause(20);
