@@ -129,6 +129,35 @@ for _ in range(3):
     allowed: domains('{ "*.rebind.test" = { access = "allow", resolve_to = ["127.0.0.0/8"] } }'),
   },
   {
+    id: "N24b",
+    title: "a request to another host is spelled as what only its server takes for one",
+    script: `
+import time
+for pieces in ((b"GET / RTSP/1.0\\r\\n",), (b"OPTIONS * RTSP/1.0\\r\\nCSeq: 1\\r\\n\\r\\nGET / HTTP/1.1\\r\\n",), (b"SOURCE / ICE/1.0\\r\\n",), (b"PROPFIND", b" / HT", b"TP/1.1\\r\\n")):
+    for way in (1, 2):
+        s = connect("good.test", 8080) if way == 1 else connect("127.0.0.1", 61128)
+        if way == 2: s.sendall(b"CONNECT good.test:8080 HTTP/1.1\\r\\nHost: good.test:8080\\r\\n\\r\\n"); time.sleep(0.1)
+        for piece in pieces: s.sendall(piece); time.sleep(0.1)
+        talk(s, b"Host: evil.test\\r\\nConnection: close\\r\\n\\r\\n"); s.close()`,
+    words: allow("good.test:8080"),
+    effect: (heard) => heard.some((each) => each.kind === "http" && each.host === "evil.test"),
+    allowed: domains('{ "good.test:8080" = { access = "allow", sni = "any" } }'),
+  },
+  {
+    id: "N25",
+    title: "another host is asked for inside of TLS, where requests are read",
+    script: `${WAYS}
+first = b"GET /ok/fine HTTP/1.1\\r\\nHost: good.test\\r\\n\\r\\n"
+for host in (b"other.test", b"good.test:8443", b"good.test@other.test", b"good.test\\r\\nHost: other.test"):
+    ask = b"GET /ok/fine HTTP/1.1\\r\\nHost: " + host + b"\\r\\nConnection: close\\r\\n\\r\\n"
+    secure("good.test", ask); secure("good.test", first + ask); secure("good.test", first, ask)
+secure("good.test", b"GET https://other.test/ok/fine HTTP/1.1\\r\\nHost: other.test\\r\\nConnection: close\\r\\n\\r\\n")`,
+    words: network({ domains: GOOD, http: READING }),
+    effect: (heard) => heard.some((each) => each.kind === "http" && each.host !== "good.test"),
+    // Unread, a server that has several hosts behind one name is asked for any of them.
+    allowed: allow("good.test"),
+  },
+  {
     id: "N42",
     title: "an allowed host that is a proxy itself leads on",
     script: `
