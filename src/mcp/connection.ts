@@ -1,6 +1,7 @@
 import type { Client, ElicitRequestParams, ElicitResult, Progress, Transport } from "@modelcontextprotocol/client";
 import type { McpServer } from "../config/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
+import { endUnread } from "./answers-read.ts";
 import { asItCame, listEverything } from "./catalogue.ts";
 import type { ToolDefinition } from "./catalogue.ts";
 import { makeClient } from "./client.ts";
@@ -173,7 +174,8 @@ export class Connection {
     let client: Client | null = null;
     try {
       const way = await this.#options.open();
-      this.#way = way;
+      const unread = endUnread(way.transport);
+      this.#way = { ...way, failure: () => unread() ?? way.failure() };
       client = await this.#makeClient();
       await client.connect(way.transport, { timeout: this.server.startupTimeout });
       progressFirst(way.transport);

