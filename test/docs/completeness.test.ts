@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import {
   builtinProfile,
@@ -11,7 +13,9 @@ import type { ErrorCode } from "../../src/policy/index.ts";
 import { exitStatus } from "../../src/cli/exit-status.ts";
 import { bundleNames } from "../../src/policy/read-network.ts";
 import { tokens } from "../../src/policy/target.ts";
-import { codeSpans, readProjectFile, sectionOf, tableOf } from "./pages.ts";
+import { refuse } from "../../src/network/refusal.ts";
+import type { DoorReason } from "../../src/network/gate.ts";
+import { codeSpans, projectRoot, readProjectFile, sectionOf, tableOf } from "./pages.ts";
 import { fieldNames, unionWords } from "./types.ts";
 
 describe("docs/errors.md", () => {
@@ -20,6 +24,10 @@ describe("docs/errors.md", () => {
 
   it("has a line for each code and none for another", () => {
     expect(rows.map(([code = ""]) => codeSpans(code)[0])).toEqual(codes);
+  });
+
+  it("has no code that nothing says", () => {
+    expect(codes.filter((code) => !isSaid(code, ["src/policy/error.ts", "src/cli/exit-status.ts"]))).toEqual([]);
   });
 
   it.each(rows.map(([code = "", ...cells]) => [codeSpans(code)[0] ?? "", cells] as const))(
@@ -31,6 +39,30 @@ describe("docs/errors.md", () => {
       expect(advice).toMatch(/\w/);
     },
   );
+});
+
+describe("the reasons of the door in docs/errors.md", () => {
+  const rows = tableOf(sectionOf("docs/errors.md", "Reasons of the door"), "reason");
+  const reasons = unionWords("src/network/gate.ts", "DoorReason");
+
+  it("are all there and no other, each said somewhere in the sources", () => {
+    expect(rows.map(([reason = ""]) => codeSpans(reason)[0])).toEqual(reasons);
+    expect(reasons.filter((reason) => !isSaid(reason, ["src/network/gate.ts", "src/network/refusal.ts"]))).toEqual([]);
+  });
+
+  it.each(rows)("%s has its status, a meaning and advice", (reason, status, meaning, advice) => {
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the test above holds the words to the type
+    const word = codeSpans(reason)[0] as DoorReason;
+    expect(Number(status)).toBe(refuse("http", null, word, "").status);
+    for (const cell of [meaning, advice]) expect(cell).toMatch(/\w/);
+  });
+});
+
+it("docs/session.md names each code of the channel's errors and no other, each said somewhere in the sources", () => {
+  const codes = unionWords("src/session/error.ts", "SessionErrorCode");
+  const named = tableOf(sectionOf("docs/session.md", "Errors"), "code").flatMap(([cell = ""]) => codeSpans(cell));
+  expect(named.toSorted()).toEqual(codes.toSorted());
+  expect(codes.filter((code) => !isSaid(code, ["src/session/error.ts"]))).toEqual([]);
 });
 
 describe("docs/report.md", () => {
@@ -128,6 +160,15 @@ describe("docs/policy.md", () => {
     ]);
   });
 });
+
+const sources = readdirSync(join(projectRoot, "src"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts"))
+  .map((name) => `src/${name}`);
+
+/** Whether some source but these has the word in quotes. */
+function isSaid(word: string, but: readonly string[]): boolean {
+  return sources.some((path) => !but.includes(path) && readProjectFile(path).includes(`"${word}"`));
+}
 
 function fieldsInside(outer: string, file: string, name: string): readonly string[] {
   return fieldNames(file, name).map((field) => `${outer}.${field}`);

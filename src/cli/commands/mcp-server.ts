@@ -17,7 +17,7 @@ export const mcpServer: Command = {
       long: "listen",
       short: null,
       argument: "HOST:PORT",
-      help: "serve streamable HTTP at http://HOST:PORT/mcp, on loopback alone, instead of the standard streams",
+      help: "serve streamable HTTP at http://HOST:PORT/mcp, on loopback, instead of the standard streams",
       example: "--listen 127.0.0.1:3900",
     },
     {
