@@ -120,15 +120,18 @@ export const mcpGateway: Command = {
         journal.close();
       }
     }
-    await gateway({
-      ...fronted,
-      surroundings,
-      pins: pinsIn(toolFolders(environment).state),
-      client: { input: process.stdin, output: process.stdout },
-      record,
-    });
-    // A client that has not gone must not keep the command alive.
-    process.stdin.destroy();
+    try {
+      await gateway({
+        ...fronted,
+        surroundings,
+        pins: pinsIn(toolFolders(environment).state),
+        client: { input: process.stdin, output: process.stdout },
+        record,
+      });
+    } finally {
+      // A client that has not gone must not keep the command alive.
+      process.stdin.destroy();
+    }
     return { data: {}, text: "", status: 0 };
   },
 };

@@ -28,7 +28,8 @@ export interface GatewayOptions extends Parts {
 export async function gateway({ client, ...parts }: GatewayOptions): Promise<void> {
   const { server, surroundings } = parts;
   const admission = admitted(server, surroundings);
-  await relayLines(client, processOf(server, admission, surroundings), rulesOf(parts, admission));
+  const waits = { list: server.startupTimeout, read: server.toolTimeout };
+  await relayLines(client, processOf(server, admission, surroundings), rulesOf(parts, admission), waits);
 }
 
 export interface HttpGatewayOptions extends Parts {

@@ -1,18 +1,36 @@
 import type { Readable, Writable } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
+import { SandboxedError } from "../../policy/index.ts";
+import type { JsonTable } from "../catalogue.ts";
 import { readLines, writeLine } from "../stdio/lines.ts";
 import type { ServerProcess } from "../stdio/server-process.ts";
 import { learnTools } from "./learn-tools.ts";
 import { code, errorText, OWN, readClientMessage, readServerMessage } from "./messages.ts";
 import type { RelayRules } from "./relay-rules.ts";
 
+const LATE = "the server does not say in time which tools it has";
+
+/** What a client has said before it went is still passed on, for so long. */
+const END_MS = 1000;
+
+/** Milliseconds. */
+export interface Waits {
+  /** For the list of tools that a call needs first. */
+  readonly list: number;
+  /** For the program to read what was sent. */
+  readonly read: number;
+}
+
 /**
- * Passes lines between a client and a server's program. Calls of tools are decided on as they were parsed, and lists of
- * tools filtered; every other line passes byte for byte. Settles when either side has gone.
+ * Passes lines between a client and a server's program, no faster than the other side reads. Calls of tools are decided on
+ * as they were parsed, and lists of tools filtered; every other line passes byte for byte. Settles when either
+ * side has gone. Errors: of the program, `mcp_server` for one that reads nothing.
  */
 export async function relayLines(
   client: { readonly input: Readable; readonly output: Writable },
   server: ServerProcess,
   rules: RelayRules,
+  waits: Waits,
 ): Promise<void> {
   const own = new Map<string, (result: unknown) => void>();
   let asked = 0;
@@ -22,19 +40,35 @@ export async function relayLines(
     over = resolve;
   });
 
-  const toClient = (text: string): void => {
-    writeLine(client.output, text).catch(() => over());
-  };
-  const toServer = (text: string): void => {
-    server.send(text).catch(() => over());
+  const toClient = (text: string): Promise<void> => writeLine(client.output, text).catch(() => over());
+  const toServer = async (text: string): Promise<void> => {
+    const timer = setTimeout(() => {
+      failure ??= new SandboxedError("mcp_server", `the server's program reads nothing for ${waits.read / 1000} s`);
+      over();
+    }, waits.read);
+    await server.send(text).catch(() => over());
+    clearTimeout(timer);
   };
   const askTools = (params: object): Promise<unknown> => {
     const id = `${OWN}${(asked += 1)}`;
     return new Promise((resolve) => {
       own.set(id, resolve);
-      toServer(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/list", params }));
+      void toServer(JSON.stringify({ jsonrpc: "2.0", id, method: "tools/list", params }));
     });
   };
+
+  /** Whether the server has said in time what it offers. */
+  async function learn(message: JsonTable): Promise<boolean> {
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), waits.list);
+    const isLate = new Promise<null>((resolve) => late.signal.addEventListener("abort", () => resolve(null)));
+    try {
+      await learnTools(rules, message, (params) => Promise.race([askTools(params), isLate]));
+    } finally {
+      clearTimeout(timer);
+    }
+    return !late.signal.aborted;
+  }
 
   async function fromClient(text: string): Promise<void> {
     const read = readClientMessage(text);
@@ -45,14 +79,15 @@ export async function relayLines(
     const { message } = read;
     const { id, method } = message;
     if (method === "tools/call") {
-      if (rules.definition(message) === null) await learnTools(rules, message, askTools);
-      const refusal = rules.refusal(message);
+      const isKnown = rules.definition(message) !== null || (await learn(message));
+      if (!isKnown) rules.refused(LATE, message["params"]);
+      const refusal = isKnown ? rules.refusal(message) : LATE;
       if (refusal !== null) return id === undefined ? undefined : toClient(errorText(id, code.invalidParams, refusal));
     }
-    toServer(text);
+    return toServer(text);
   }
 
-  function fromServer(text: string): void {
+  function fromServer(text: string): void | Promise<void> {
     const message = readServerMessage(text);
     if (message === null) return;
     const { id, method } = message;
@@ -62,13 +97,13 @@ export async function relayLines(
       return;
     }
     const shown = rules.shown(message);
-    toClient(shown === message ? text : JSON.stringify(shown));
+    return toClient(shown === message ? text : JSON.stringify(shown));
   }
 
   await server.start({
     line: fromServer,
     end: (error) => {
-      failure = error;
+      failure ??= error;
       for (const settle of own.values()) settle(null);
       over();
     },
@@ -78,8 +113,9 @@ export async function relayLines(
   readLines(client.input, {
     line: (text) => {
       last = last.then(() => fromClient(text)).catch(() => over());
+      return last;
     },
-    end: () => void last.then(over),
+    end: () => void Promise.race([last, sleep(END_MS, null, { ref: false })]).then(over),
   });
   client.output.on("error", () => over());
   await done;

@@ -3,12 +3,15 @@ import type { Readable, Writable } from "node:stream";
 /** One message; images and files travel in them. */
 export const LONGEST_LINE = 16 * 1024 * 1024;
 
+/** Characters that may be on at a time before nothing more is read. */
+const MOST_PENDING = 1024 * 1024;
+
 /** Why reading ended before the stream did. */
 export class LineError extends Error {}
 
 export interface LineHandlers {
-  /** Without its line break; never empty. */
-  readonly line: (text: string) => void;
+  /** Without its line break; never empty. Where it returns promises, no more is read while too much of it is on. */
+  readonly line: (text: string) => void | Promise<void>;
   /** Once. `error` is null at the end of the stream. */
   readonly end: (error: Error | null) => void;
 }
@@ -18,6 +21,16 @@ export function readLines(stream: Readable, handlers: LineHandlers, longest = LO
   let parts: Buffer[] = [];
   let size = 0;
   let ended = false;
+  let pending = 0;
+  const hold = (length: number, taken: Promise<void>): void => {
+    const settle = (): void => {
+      pending -= length;
+      if (pending <= MOST_PENDING && !ended) stream.resume();
+    };
+    pending += length;
+    if (pending > MOST_PENDING) stream.pause();
+    taken.then(settle, settle);
+  };
   const end = (error: Error | null): void => {
     if (ended) return;
     ended = true;
@@ -44,7 +57,8 @@ export function readLines(stream: Readable, handlers: LineHandlers, longest = LO
       parts = [];
       size = 0;
       from = at + 1;
-      if (text !== "") handlers.line(text);
+      const taken = text === "" ? undefined : handlers.line(text);
+      if (taken !== undefined) hold(text.length, taken);
     }
   });
   stream.once("error", (error) => end(error));

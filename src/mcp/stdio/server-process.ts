@@ -9,7 +9,8 @@ import type { Prepared, PrepareRequest, Running, RunSession } from "../../sandbo
 import { readLines, writeLine } from "./lines.ts";
 
 export interface ProcessHandlers {
-  readonly line: (text: string) => void;
+  /** As `readLines` has it. */
+  readonly line: (text: string) => void | Promise<void>;
   /** Once, when the program has gone or never came. */
   readonly end: (error: Error | null) => void;
 }
@@ -86,7 +87,7 @@ export function serverProcess({
       readLines(stdout, {
         line: (text) => {
           early = null;
-          handlers.line(text);
+          return handlers.line(text);
         },
         end: (error) => {
           lost = error;
