@@ -4,7 +4,7 @@ import { readProjectFile } from "./pages.ts";
 export function unionWords(file: string, name: string): readonly string[] {
   const body = new RegExp(`type ${name} =([^;]*);`).exec(readProjectFile(file))?.[1];
   if (body === undefined) throw new Error(`${file} has no type ${name}`);
-  return [...withoutComments(body).matchAll(/(?<!\[)"([^"]+)"/g)].map((match) => match[1] ?? "");
+  return [...withoutComments(body).matchAll(/(?:^|[ |])"([^"]+)"/gm)].map((match) => match[1] ?? "");
 }
 
 /** The fields of `interface NAME { … }`: those of a table inside one as `outer.inner`. */
