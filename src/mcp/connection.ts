@@ -12,6 +12,7 @@ import { progressFirst } from "./in-order.ts";
 import { fitForHeaders, parameterHeaders } from "./http/parameter-headers.ts";
 import { loginHint, wantsLogin } from "./login-wanted.ts";
 import { Patience } from "./patience.ts";
+import { withoutSecrets } from "./secrets.ts";
 import { isUnheard } from "./unheard.ts";
 
 export type ServerState = "not_started" | "starting" | "connected" | "authentication_required" | "failed" | "closed";
@@ -30,6 +31,8 @@ export interface ConnectionOptions {
   readonly open: () => Promise<OpenedWay>;
   /** Without it servers are told that nobody can be asked. */
   readonly elicit: Elicit | null;
+  /** Told to nobody, whatever the server says. */
+  readonly secrets: readonly string[];
   readonly onToolsChanged: () => void;
   readonly onOdd?: (message: string) => void;
 }
@@ -207,7 +210,7 @@ export class Connection {
         this.#tools = null;
         onToolsChanged();
       },
-      onOdd: (message) => onOdd?.(message),
+      onOdd: (message) => onOdd?.(withoutSecrets(message, this.#options.secrets)),
       onClose: (client) => {
         if (this.#client !== client) return;
         this.#client = null;
@@ -275,12 +278,13 @@ export class Connection {
   #named(error: unknown): SandboxedError {
     const why = this.#way?.failure() ?? error;
     const isLogin = wantsLogin(error);
-    const said = this.#way?.lastWords().trim().split("\n").at(-1) ?? "";
+    const shown = (text: string): string => escapeText(withoutSecrets(text, this.#options.secrets));
+    const said = shown(this.#way?.lastWords().trim().split("\n").at(-1) ?? "");
     const message = why instanceof Error ? why.message : String(why);
-    const words = said === "" ? "" : `; it said: ${escapeText(said)}`;
+    const words = said === "" ? "" : `; it said: ${said}`;
     const hint = why instanceof SandboxedError && why.hint !== null ? { hint: why.hint } : {};
     const code = isLogin ? "mcp_auth" : why instanceof SandboxedError ? why.code : "mcp_server";
-    const plain = `MCP server ${this.server.name}: ${escapeText(message)}`;
+    const plain = `MCP server ${this.server.name}: ${shown(message)}`;
     return new ServerError(code, plain, words, {
       ...(isLogin ? { hint: loginHint(this.server.name, error) } : hint),
       cause: error,

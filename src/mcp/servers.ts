@@ -17,6 +17,7 @@ import { changed, isChanged, missing } from "./member.ts";
 import type { Disabled, Member } from "./member.ts";
 import { digestOf } from "./rules/pins.ts";
 import type { Pins } from "./rules/pins.ts";
+import { secretsOf } from "./secrets.ts";
 import type { McpSurroundings } from "./surroundings.ts";
 
 export interface McpServersOptions {
@@ -234,6 +235,7 @@ export class McpServers {
           return openWay(server, admissions.surroundings, authProvider);
         },
         elicit: elicit ?? null,
+        secrets: secretsOf(server, admissions.surroundings.environment),
         onToolsChanged: () => {
           this.#generation += 1;
           member.offered = null;

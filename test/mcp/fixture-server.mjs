@@ -32,7 +32,7 @@ if (mode === "once") {
   if (existsSync("started")) process.exit(3);
   writeFileSync("started", "");
 }
-if (mode === "tells") console.error("key=4711-of-the-server");
+if (mode === "tells") console.error(`key=4711-of-the-server ${process.env.DOCS_TOKEN} ${process.env.LEVEL}`);
 if (mode === "paints") description = "Reads.\u001b[2J\u202eevil\u0007";
 if (mode === "hangs") setInterval(() => {}, 1000);
 else if (mode === "floods") for (let at = 0; at < 1000; at++) process.stdout.write("what is this\n");

@@ -1,5 +1,6 @@
 import { SandboxedError } from "../../policy/index.ts";
 import { JsonTextError, parseJsonText } from "../../session/index.ts";
+import { withoutSecrets } from "../secrets.ts";
 import { LONGEST_LINE } from "../stdio/lines.ts";
 import type { DoorFetch } from "./door-fetch.ts";
 import { EventCutter } from "./events.ts";
@@ -22,10 +23,18 @@ export function boundedFetch(fetch: DoorFetch, onBroken: (error: SandboxedError)
     if (/^text\/event-stream\b/i.test(type))
       return new Response(response.body.pipeThrough(events(onBroken)), { status, headers });
     const isJson = /^application\/(?:[\w.-]+\+)?json\b/i.test(type);
-    const text = await textOf(response.body, isJson ? LONGEST_LINE : LONGEST_OTHER);
+    const came = await textOf(response.body, isJson ? LONGEST_LINE : LONGEST_OTHER);
+    // It becomes the text of an error, and may say again what it was sent.
+    const text = response.ok ? came : withoutSecrets(came, secretsIn(init?.headers));
     if (isJson && text !== "") checkJson(text);
     return new Response(text, { status, headers });
   };
+}
+
+/** The token of a login or of the entry, with its scheme and without. */
+function secretsIn(headers: RequestInit["headers"]): readonly string[] {
+  const authorization = new Headers(headers).get("authorization") ?? "";
+  return [authorization, authorization.slice(authorization.indexOf(" ") + 1)];
 }
 
 async function textOf(body: ReadableStream<Uint8Array>, most: number): Promise<string> {
