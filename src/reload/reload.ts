@@ -1,12 +1,16 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SandboxedError } from "../policy/index.ts";
-import { answersOf, isSame, isSource, readAgain, replaying } from "./answers.ts";
-import type { Answer, Answers } from "./answers.ts";
+import { answersOf, isSame, isSource, readAgain } from "./answers.ts";
+import type { Answers } from "./answers.ts";
+import { Chooser } from "./choose.ts";
+import type { Found } from "./choose.ts";
 import { Alarm, SteadyClock } from "./clock.ts";
-import { ended, isSameMeaning, judge } from "./judge.ts";
+import { isSameMeaning } from "./judge.ts";
 import type { Judgement } from "./judge.ts";
 import type { DecidedFrom, LiveRun } from "./live-run.ts";
 import { Notices } from "./notices.ts";
+import { fetchAnew } from "./refetch.ts";
+import type { Fetched } from "./refetch.ts";
 import { Renewal } from "./renewal.ts";
 import type { Terms } from "./terms.ts";
 import { FileWatch } from "./watch.ts";
@@ -26,8 +30,8 @@ export async function openReload(live: LiveRun): Promise<{ close(): Promise<void
 class Reload {
   readonly #live: LiveRun;
   readonly #from: DecidedFrom;
-  /** Configuration as it was at the start: nobody undoes a requirement by breaking a file of their own. */
   readonly #settled: Answers;
+  readonly #chooser: Chooser;
   /** What the terms in force were made from. */
   #accepted: Answers;
   #seen: Answers;
@@ -37,7 +41,7 @@ class Reload {
   readonly #renewal: Renewal;
   readonly #notices: Notices;
   readonly #watch = new FileWatch(() => this.#look(false));
-  readonly #alarm = new Alarm(this.#clock, () => this.#watch.run(() => this.#look(true)));
+  readonly #alarm = new Alarm(this.#clock, () => this.#ring());
   #isOver = false;
 
   constructor(live: LiveRun, from: DecidedFrom) {
@@ -45,6 +49,7 @@ class Reload {
     this.#live = live;
     this.#from = from;
     this.#settled = new Map([...answers].filter(([, answer]) => !isSource(answer)));
+    this.#chooser = new Chooser(from, this.#settled);
     this.#accepted = new Map([...answers].filter(([, answer]) => isSource(answer)));
     this.#seen = this.#accepted;
     this.#latest = from.terms.terms;
@@ -65,82 +70,79 @@ class Reload {
     await this.#watch.close();
   }
 
-  /** `isDue`: something begins or ends to hold by now, whether or not a file has changed. */
-  async #look(isDue: boolean): Promise<void> {
+  /** Something begins or ends to hold, or a newer bundle is due. */
+  #ring(): void {
+    if (this.#renewal.isDue(this.#clock.now())) this.#fetch();
+    this.#watch.run(() => this.#look(true));
+  }
+
+  /** Files are looked at meanwhile: nobody keeps a change from holding by having a server not answer. */
+  #fetch(): void {
+    const now = this.#clock.now();
+    if (this.#isOver || !this.#renewal.begin(now)) return;
+    fetchAnew(this.#from.decide, this.#settled, this.#renewal.asking(now)).then(
+      (fetched) => {
+        this.#renewal.end(this.#clock.now());
+        this.#watch.run(() => this.#look(true, fetched));
+      },
+      (error: unknown) => this.#fail(error),
+    );
+  }
+
+  /** `isDue`: there may be something new by now, whether or not a file has changed. */
+  async #look(isDue: boolean, fetched: Fetched | null = null): Promise<void> {
     try {
-      const files = readAgain(this.#seen);
+      const files = this.#read(fetched);
       if (!isDue && areSame(files, this.#seen)) return;
-      await this.#apply(files, isDue);
+      await this.#apply(files, fetched);
       await this.#watchAll();
     } catch (error) {
-      // Nobody knows any more whether the run is within its bounds.
-      if (error instanceof SandboxedError) this.#end(endOf(error.message));
-      else this.#end(`they cannot be applied, so this run is ended: ${String(error)}`);
+      this.#fail(error);
     }
     if (!this.#isOver) this.#alarm.set(this.#renewal.next);
   }
 
-  async #apply(files: Answers, isDue: boolean): Promise<void> {
+  #read(fetched: Fetched | null): Answers {
+    return new Map([...readAgain(this.#seen), ...(fetched?.kept ?? [])]);
+  }
+
+  async #apply(files: Answers, fetched: Fetched | null): Promise<void> {
     let asked = files;
     for (let looks = 0; ; looks++) {
       // oxlint-disable-next-line no-await-in-loop -- one look after the other
-      const found = await this.#choose(asked, isDue);
+      const found = await this.#choose(asked, fetched);
       if (this.#isOver) return;
-      if (found.judgement?.kind !== "ended") return this.#accept(found);
+      if (found.judgement?.kind !== "ended") return this.#accept(found, fetched);
       // oxlint-disable-next-line no-await-in-loop -- the same
       if (looks < MOST_CONFIRMING) await sleep(CONFIRMING_MS);
       if (this.#isOver) return;
-      const again = readAgain(this.#seen);
+      const again = this.#read(fetched);
       if (looks === MOST_CONFIRMING || areSame(again, asked)) return this.#end(endOf(found.judgement.why));
       asked = again;
     }
   }
 
-  /** All that changed if that can be used; else, highest trust first, each file that can. */
-  async #choose(files: Answers, isDue: boolean): Promise<Found> {
-    this.#seen = files;
-    const all = await this.#try(files, isDue);
-    if (all.problem === null) return all;
-    const changed = [...files].filter(([key, answer]) => !isSame(answer, this.#accepted.get(key)));
-    let best: Found = { ...nothing, accepted: this.#accepted, problem: all.problem };
-    if (changed.length < 2) return best;
-    for (const [key, answer] of changed.toSorted(byTrust)) {
-      // oxlint-disable-next-line no-await-in-loop -- each by what came before
-      const found = await this.#try(new Map(best.accepted).set(key, answer), false);
-      if (found.problem === null) best = { ...found, problem: all.problem };
-    }
-    return best;
-  }
-
-  async #try(files: Answers, isDue: boolean): Promise<Found> {
-    const besides = new Map<string, Answer>();
+  async #choose(files: Answers, fetched: Fetched | null): Promise<Found> {
     const now = this.#clock.now();
-    const asking = this.#renewal.asking(now, isDue);
-    try {
-      const terms = await this.#from.decide({
-        read: replaying(new Map([...this.#settled, ...files]), besides),
-        asking,
-      });
-      const accepted = new Map([...files, ...sourcesOf(besides)]);
-      return { terms, accepted, problem: null, judgement: judge(this.#from.request, this.#from.terms.terms, terms) };
-    } catch (error) {
-      this.#seen = new Map([...this.#seen, ...sourcesOf(besides)]);
-      if (!(error instanceof SandboxedError)) throw error;
-      if (isUnusable(error) && !this.#renewal.hasExpired(now)) return { ...nothing, accepted: files, problem: error };
-      return { ...nothing, accepted: files, problem: null, judgement: ended(error.message) };
-    }
+    const hasExpired = this.#renewal.hasExpired(now);
+    const asking = this.#renewal.asking(now);
+    const found = await this.#chooser.choose({ files, accepted: this.#accepted, asking, hasExpired, fetched });
+    this.#seen = found.seen;
+    return found;
   }
 
-  async #accept({ terms, accepted, judgement, problem }: Found): Promise<void> {
+  async #accept({ terms, accepted, judgement, problem, lacksBundle }: Found, fetched: Fetched | null): Promise<void> {
     this.#accepted = accepted;
     this.#seen = new Map([...accepted, ...this.#seen]);
     if (terms === null || judgement === null) this.#renewal.miss(this.#clock.now());
-    else await this.#putInForce(terms, judgement);
-    if (problem !== null) this.#notices.kept(`those of before stay in force, because ${problem.message}`);
+    else await this.#putInForce(terms, judgement, fetched);
+    if (lacksBundle) this.#fetch();
+    else if (problem !== null) this.#notices.kept(`those of before stay in force, because ${problem.message}`);
   }
 
-  async #putInForce(terms: Terms, judgement: Judgement): Promise<void> {
-    const failure = this.#renewal.adopt(terms.requirements, this.#clock.now());
+  async #putInForce(terms: Terms, judgement: Judgement, fetched: Fetched | null): Promise<void> {
+    const said = this.#renewal.adopt(terms.requirements, this.#clock.now());
+    const failure = fetched?.failure?.message ?? said;
     if (failure !== null) this.#notices.kept(`a newer bundle cannot be had, and the one of before holds: ${failure}`);
     const latest = this.#latest;
     this.#latest = terms;
@@ -160,6 +162,12 @@ class Reload {
       this.#notices.narrowed("what they forbid now holds for this run, too", generation);
   }
 
+  /** Nobody knows any more whether the run is within its bounds. */
+  #fail(error: unknown): void {
+    const isRefusal = error instanceof SandboxedError;
+    this.#end(isRefusal ? endOf(error.message) : `they cannot be applied, so this run is ended: ${String(error)}`);
+  }
+
   #end(message: string): void {
     if (this.#isOver) return;
     this.#notices.ended(message);
@@ -172,34 +180,10 @@ class Reload {
   }
 }
 
-/** What can be used of what files say now. `judgement` without `terms` is an end. */
-interface Found {
-  readonly terms: Terms | null;
-  readonly accepted: Answers;
-  readonly judgement: Judgement | null;
-  /** Why not all of it can. */
-  readonly problem: SandboxedError | null;
-}
-
-const nothing = { terms: null, judgement: null, problem: null } as const;
-
 function endOf(why: string): string {
   return `this run could not start any more and is ended: ${why}`;
 }
 
-function sourcesOf(besides: Answers): Answers {
-  return new Map([...besides].filter(([, answer]) => isSource(answer)));
-}
-
 function areSame(one: Answers, other: Answers): boolean {
   return one.size === other.size && [...one].every(([key, answer]) => isSame(answer, other.get(key)));
-}
-
-function byTrust([, one]: readonly [string, Answer], [, other]: readonly [string, Answer]): number {
-  return Number(one.trust !== "administrator") - Number(other.trust !== "administrator");
-}
-
-/** About the files themselves; anything else is what they say. */
-function isUnusable({ code }: SandboxedError): boolean {
-  return code.startsWith("requirements_") && code !== "requirements_conflict";
 }

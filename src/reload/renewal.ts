@@ -16,6 +16,9 @@ export class Renewal {
   #dueAt: number | null = null;
   #expires = Infinity;
   #failures = 0;
+  /** The server is being asked. */
+  #isUnderWay = false;
+  #lastBegan = -Infinity;
   readonly #serials = new Map<string, number>();
 
   constructor(requirements: readonly Requirements[]) {
@@ -33,9 +36,29 @@ export class Renewal {
     return now >= this.#expires;
   }
 
-  asking(now: number, isDue: boolean): Required<Asking>["asking"] {
-    const isTime = isDue && this.#dueAt !== null && now >= this.#dueAt;
-    return { now, renew: isTime ? "now" : "never", leastSerials: this.#serials };
+  asking(now: number): Required<Asking>["asking"] {
+    return { now, renew: "never", leastSerials: this.#serials };
+  }
+
+  /** Whether it is time to fetch the bundle anew. */
+  isDue(now: number): boolean {
+    return this.#dueAt !== null && now >= this.#dueAt;
+  }
+
+  /** Whether the server can be asked now; `end` says that it was. */
+  begin(now: number): boolean {
+    if (this.#isUnderWay) return false;
+    const soonest = this.#lastBegan + SHORTEST;
+    this.#isUnderWay = now >= soonest;
+    this.#dueAt = this.#isUnderWay ? null : soonest;
+    if (this.#isUnderWay) this.#lastBegan = now;
+    return this.#isUnderWay;
+  }
+
+  /** There is another try after a while, unless what came is adopted. */
+  end(now: number): void {
+    this.#isUnderWay = false;
+    this.#delay(now);
   }
 
   /** These can be used. Returns why a newer bundle cannot be had, if so. */
@@ -48,7 +71,7 @@ export class Renewal {
     this.#expires = expiries.length === 0 ? Infinity : Math.min(...expiries);
     const failure = bundles.find((bundle) => bundle.failure !== null)?.failure ?? null;
     if (failure === null) this.#failures = 0;
-    if (bundles.length === 0) this.#dueAt = null;
+    if (bundles.length === 0 || this.#isUnderWay) this.#dueAt = null;
     else if (failure !== null) this.#delay(now);
     else this.#dueAt = now + jittered(Math.max(Math.min(...bundles.map(({ due }) => due)) - now, SHORTEST));
     return failure;

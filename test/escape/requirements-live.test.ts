@@ -123,6 +123,30 @@ describe.runIf(isRoot)("a signed bundle, while a run is on", () => {
     expect([run.effects(), run.isEnded()]).toEqual([["kept"], false]);
   });
 
+  it.each<[string, (root: string) => void]>([
+    ["when one is due", () => {}],
+    ["when somebody has put the kept one away", (root) => rmSync(keptFile(root))],
+  ])(
+    "whose server never answers %s keeps nothing else from holding at once, and nobody waits for it",
+    async (_, act) => {
+      const stand = await bundleStand('refresh = "1s"');
+      stand.serve({ body: bundle(3, denying("six.example"), inTime(3_600_000)) });
+      const run = await liveRun({ root: stand.root });
+      const asked = stand.seen.length;
+      stand.serve({ body: Buffer.from(""), isSilent: true });
+      act(stand.root);
+      await run.until(() => stand.seen.length > asked, 4000);
+      const began = performance.now();
+      swap(stand.systemFile, `${readFileSync(stand.systemFile, "utf8")}\n${denying("one.example")}`);
+      await run.until(() => !run.reaches("one.example"));
+      expect(performance.now() - began).toBeLessThan(1000);
+      expect([run.isEnded(), run.effects()]).toEqual([false, ["narrowed"]]);
+      const over = performance.now();
+      await run.close();
+      expect(performance.now() - over).toBeLessThan(300);
+    },
+  );
+
   it("ends the run when it expires and no newer one can be had; one in time goes on", async () => {
     const stand = await bundleStand();
     stand.serve({ body: bundle(3, denying("six.example"), inTime(1500)) });

@@ -38,6 +38,8 @@ export interface LiveRunStand {
   /** What the door lets through now. */
   reaches(host: string): boolean;
   effects(): readonly string[];
+  /** The run is over. */
+  close(): Promise<void>;
   /** Until that came true; fails when it does not. */
   until(done: () => boolean, ms?: number): Promise<void>;
   /** Of every look that has to come: when nothing comes of it, too. */
@@ -133,6 +135,7 @@ export async function liveRun({
       const last = doors.at(-1);
       return last === undefined || compile(last).decide({ op: "connect", host, port: 443 }).effect === "allow";
     },
+    close: () => reload.close(),
     effects: () => changes.map(({ effect }) => effect),
     until,
     settled: () => new Promise((resolve) => setTimeout(resolve, 750)),

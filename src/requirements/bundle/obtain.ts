@@ -1,4 +1,4 @@
-import { SandboxedError } from "../../policy/index.ts";
+import { escapeText, SandboxedError } from "../../policy/index.ts";
 import { BundleCache } from "./cache.ts";
 import type { Kept } from "./cache.ts";
 import { fetchBundle } from "./fetch.ts";
@@ -14,7 +14,10 @@ export interface ObtainRequest {
   readonly folder: string;
   readonly read: ReadFile;
   readonly now: number;
-  /** When a newer one is asked for that is due: in the background, at once and waited for, or not this time. */
+  /**
+   * When a newer one is asked for that is due: in the background, at once and waited for, or not this time. `never`: nor
+   * where none counts. Both of the last two keep no process alive.
+   */
   readonly renew: "later" | "now" | "never";
 }
 
@@ -44,15 +47,19 @@ const soon = 60_000;
 export async function obtainBundle({ from, folder, read, now, renew }: ObtainRequest): Promise<Obtained> {
   const cache = new BundleCache(folder, from, read);
   const kept = cache.load();
-  if (kept === null) return used(await update(cache, from, null, now, false), from, now);
+  const first = async (known: Kept | null): Promise<Obtained> => {
+    if (renew === "never") throw new SandboxedError("requirements_fetch", `${escapeText(from.url)}: no bundle is kept`);
+    return used(await update(cache, from, known, now, renew === "now"), from, now);
+  };
+  if (kept === null) return first(null);
   if (now < kept.seen - tolerance) {
     throw rolledBack("the clock", `it says ${time(now)}, and on this machine it was ${time(kept.seen)} before`);
   }
   const bundle = await counting(kept.bytes, from);
-  if (bundle === null) return used(await update(cache, from, kept, now, false), from, now);
+  if (bundle === null) return first(kept);
   if (bundle.expires <= now) {
     try {
-      return used(await update(cache, from, kept, now, false), from, now);
+      return await first(kept);
     } catch (cause) {
       if (!(cause instanceof SandboxedError) || cause.code !== "requirements_fetch") throw cause;
       throw expired(bundle, cause);

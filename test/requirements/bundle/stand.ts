@@ -18,6 +18,8 @@ export interface Answer {
   readonly status?: number;
   readonly body: Buffer;
   readonly etag?: string;
+  /** It takes the question and says nothing. */
+  readonly isSilent?: boolean;
 }
 
 export interface BundleStand {
@@ -36,6 +38,7 @@ export async function bundleStand(more = "", before = ""): Promise<BundleStand> 
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   let answer: Answer = { status: 404, body: Buffer.from("nothing here") };
   const respond = (request: IncomingMessage, response: ServerResponse): void => {
+    if (answer.isSilent === true) return;
     const isKnown = answer.etag !== undefined && request.headers["if-none-match"] === answer.etag;
     response.writeHead(isKnown ? 304 : (answer.status ?? 200), answer.etag === undefined ? {} : { etag: answer.etag });
     response.end(isKnown ? undefined : answer.body);
