@@ -4,6 +4,7 @@ import type { OpenCall } from "../call/open.ts";
 import { SessionError } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { answerTooLarge, errorBody, httpStatus, requestTooLarge, unread } from "./answer.ts";
+import { Gathered } from "./gathered.ts";
 import { isObject } from "./request.ts";
 import type { Caller, Service } from "./service.ts";
 import { parseStrict } from "./strict-json.ts";
@@ -69,7 +70,7 @@ function bodyOf({ limits, budget }: Service, request: IncomingMessage, response:
     const most = limits.requestBytes;
     if (Number(request.headers["content-length"] ?? 0) > most) return reject(requestTooLarge(most));
     if (request.headers.expect !== undefined) response.writeContinue();
-    const parts: Buffer[] = [];
+    const body = new Gathered();
     let size = 0;
     const fail = (error: SessionError): void => {
       budget.give(size);
@@ -81,7 +82,7 @@ function bodyOf({ limits, budget }: Service, request: IncomingMessage, response:
       if (!budget.take(part.length))
         return fail(new SessionError("overloaded", "requests of too many bytes wait", { retryable: true }));
       size += part.length;
-      parts.push(part);
+      body.add(part);
       if (size > most) fail(requestTooLarge(most));
     };
     request.on("data", take);
@@ -91,7 +92,7 @@ function bodyOf({ limits, budget }: Service, request: IncomingMessage, response:
       size = 0;
       if (response.closed) budget.give(held);
       else response.once("close", () => budget.give(held));
-      resolve(Buffer.concat(parts));
+      resolve(body.take(held));
     });
     request.once("close", () => fail(new SessionError("cancelled", "the request did not come to its end")));
   });

@@ -15,6 +15,9 @@ const HELLO = "session.hello";
 /** Characters that go out without waiting for more. */
 const MOST_TOGETHER = 64 * 1024;
 
+/** Bytes that are read while lines wait for their turn. */
+const MOST_AHEAD = 256 * 1024;
+
 /** Serves one connection: a token first, then requests, each with exactly one answer as long as there is somebody to read it. */
 export function serveLines(service: Service, socket: Socket, head: Buffer): void {
   new LineConnection(service, socket).start(head);
@@ -83,8 +86,9 @@ class LineConnection {
       const most = this.#caller === null ? limits.greetingBytes : limits.requestBytes;
       if (line.length > most) return this.#hangUp(requestTooLarge(most));
       // Its bytes were the reader's a moment ago. An open call holds what it was sent.
-      this.#service.budget.take(line.length);
-      this.#line(line, () => this.#service.budget.give(line.length));
+      const { length } = line;
+      this.#service.budget.take(length);
+      this.#line(line, () => this.#service.budget.give(length));
     }
     if (this.#isOver) return;
     const most = this.#caller === null ? limits.greetingBytes : limits.requestBytes;
@@ -97,6 +101,7 @@ class LineConnection {
   /** What has begun is answered meanwhile: large answers are not all there at once. */
   #workSoon(): void {
     this.#willWork = true;
+    if (this.#reader.held > MOST_AHEAD) this.#socket.pause();
     setImmediate(() => {
       this.#willWork = false;
       this.#work();
