@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { array, assert, boolean, property, stringMatching } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Budget } from "../../src/session/protocol/limits.ts";
 import { LineReader } from "../../src/session/protocol/line-reader.ts";
@@ -22,9 +22,9 @@ function kept(act: () => unknown): number {
 
 describe("a stream", () => {
   it("has the same lines however it is cut, and is given back to the budget", () => {
-    const pieces = fc.array(fc.stringMatching(/^[ab\n]{0,9}$/), { maxLength: 30 });
-    fc.assert(
-      fc.property(pieces, fc.array(fc.boolean()), (cut, isRead) => {
+    const pieces = array(stringMatching(/^[ab\n]{0,9}$/), { maxLength: 30 });
+    assert(
+      property(pieces, array(boolean()), (cut, isRead) => {
         const budget = new Budget(1000);
         const reader = new LineReader(budget);
         const lines: string[] = [];
