@@ -139,6 +139,30 @@ describe("sandboxed mcp gateway", () => {
       expect(stage.sandboxed(["audit", "verify"]).status).toBe(0);
     }));
 
+  it.each<[what: string, name: string, args: (file: string) => readonly string[], refused: RegExp | null]>([
+    ["what is allowed", "docs", (file) => [file], null],
+    ["another name", "other", (file) => [file], /no server other is allowed/],
+    ["no name", "", (file) => [file], /no server \S+ is allowed/],
+    ["an argument more", "docs", (file) => [file, "--evil"], /its argument 2/],
+    ["a wrapper", "docs", (file) => ["-e", `import(${JSON.stringify(file)})`], /its argument 1/],
+  ])("starts %s by the organisation's list, whatever its client calls it", (_, name, args, refused) =>
+    onStage("self", (stage) => {
+      fixture(stage);
+      const file = join(stage.workspace, "server.mjs");
+      const list = `[mcp_server_allowlist.docs]
+command = { executable = ${JSON.stringify(process.execPath)}, args = [{ match = "exact", value = ${JSON.stringify(file)} }] }
+cwd = ":session"`;
+      const words = [...(name === "" ? [] : ["--name", name]), "--", process.execPath, ...args(file)];
+      const { status, stdout, stderr } = stage.sandboxed(["mcp", "gateway", ...words], {
+        environment: { SANDBOXED_REQUIREMENTS_BASE64: Buffer.from(list).toString("base64") },
+        input: `${JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: hello })}\n`,
+      });
+      if (refused === null) expect(stdout, stderr).toContain('"serverInfo"');
+      else expect([stdout, stderr]).toEqual(["", expect.stringMatching(refused)]);
+      expect(status === 0).toBe(refused === null);
+    }),
+  );
+
   it("lets nothing pass that two readers could understand differently", () =>
     onStage("self", async (stage) => {
       configure(stage, fixture(stage, "docs", 'disabled_tools = ["write"]'));

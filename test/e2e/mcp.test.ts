@@ -309,7 +309,8 @@ import json, os, urllib.request
 def call(name):
     url = "http://" + os.environ["SANDBOXED_CHANNEL"][6:] + "/v1/session.tool"
     headers = {"Authorization": "Bearer " + os.environ["SANDBOXED_TOKEN"], "Content-Type": "application/json"}
-    request = urllib.request.Request(url, json.dumps({"name": name, "arguments": {}}).encode(), headers)
+    meta = {"x-sandboxed-session": {"session": "forged"}, "example/mine": [1, {"a": None}]}
+    request = urllib.request.Request(url, json.dumps({"name": name, "arguments": {}, "_meta": meta}).encode(), headers)
     try:
         return json.load(urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request))
     except urllib.error.HTTPError as error:
@@ -318,9 +319,15 @@ print(json.dumps([call("mcp.docs." + name) for name in ("meta", "write", "env")]
 `;
       const run = stage.python(script, ["--ephemeral", "--grant", "tools=mcp.docs.meta,mcp.docs.write"]);
       const [meta, write, env] = JSON.parse(run.stdout);
-      expect(meta.structuredContent.meta["x-sandboxed-session"]).toMatchObject({
-        call: expect.any(String),
-        trace: expect.any(String),
+      // Both ways untouched, but for what says whose call it is.
+      expect(meta).toMatchObject({ content: [], isError: false, _meta: { "example/kept": 7 } });
+      expect(meta.structuredContent.meta).toEqual({
+        "example/mine": [1, { a: null }],
+        "x-sandboxed-session": {
+          session: expect.stringMatching(/^\d{8}-\d{6}-/),
+          call: expect.any(String),
+          trace: expect.stringMatching(/^[0-9a-f-]{36}$/),
+        },
       });
       // Risky, and nobody is there to be asked; the other was not granted.
       expect([write, env]).toEqual(["nobody_to_ask", "not_granted"]);
@@ -443,6 +450,22 @@ session.close();`;
       expect(new Set(servers.map(({ parent }) => parent))).toEqual(new Set([run, undefined]));
       expect(JSON.parse(stage.sandboxed(["session", "show", "last", "--json"]).stdout).session).toBe(run);
       expect(stage.sandboxed(["audit", "verify", "last"]).status).toBe(0);
+    }));
+
+  it("waits a second at most for optional servers that hang", () =>
+    onStage("self", (stage) => {
+      const hanging = ["one", "two", "three"].map((name) => fixture(stage, name, "", "hangs")).join("");
+      configure(stage, fixture(stage) + hanging);
+      const script = `import time, sandboxed
+session = sandboxed.connect()
+session.ping()
+began = time.monotonic()
+names = {tool.name.split(".")[1] for tool in session.tools()}
+print(time.monotonic() - began, names)`;
+      const { stdout, stderr } = stage.python(script, ["--grant", "tools=mcp.*"]);
+      const [, took = "", names = ""] = /^(\S+) (.*)\n$/.exec(stdout) ?? [];
+      expect(names, stderr).toBe("{'docs'}");
+      expect(Number(took)).toBeLessThan(1.5);
     }));
 
   it.each<[grant: string, status: number]>([
