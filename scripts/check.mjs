@@ -8,6 +8,7 @@ const checks = [
   [bin("oxlint"), "--type-aware", "--quiet", "src", "test", "bench", "scripts"],
   [bin("oxfmt"), "--check", "src", "test", "bench", "scripts"],
   [bin("publint"), "--strict"],
+  [bin("knip"), "--no-progress", "--treat-config-hints-as-errors"],
 ];
 let failed = 0;
 for (const [command, ...args] of checks) {

@@ -1,9 +1,8 @@
 /** What the organisation insists on: its sources, how they combine, and the meet with what the user asked for. */
-export { loadRequirements, noRequirements, systemRequirementsFile } from "./load.ts";
+export { loadRequirements, noRequirements } from "./load.ts";
 export type { RequirementsRequest } from "./load.ts";
 export { bound } from "./bound.ts";
 export type { BoundConfig } from "./bound.ts";
-export { constrain, whyNot } from "./constrained.ts";
 export type { Combined, Constrained, Constraint } from "./constrained.ts";
 export type { Field } from "./fields.ts";
 export type { Exception } from "./exceptions.ts";

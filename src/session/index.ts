@@ -12,14 +12,12 @@ export type { AgentChannel, AgentEnd, AgentOutput, AgentRequest, Spawner } from 
 export type { RunChannel, RunChannelOptions } from "./run-channel.ts";
 export type { Summary } from "./context.ts";
 export type { ControlClient } from "./control/client.ts";
-export { parseCapability, formatCapability } from "./capability/text.ts";
+export { parseCapability } from "./capability/text.ts";
 export { callbackAnswerer } from "./questions/index.ts";
 export type { Answerer, AnswerQuestion, Given } from "./questions/index.ts";
 export { connectControl } from "./control/client.ts";
 export { allTools, localTools } from "./local-tools.ts";
 export { openRunChannel } from "./run-channel.ts";
-export { capabilityKinds } from "./capability/kinds.ts";
-export { RunClock } from "./clock.ts";
 export { SessionError } from "./error.ts";
 export { JsonTextError, parseJsonText } from "./json-text.ts";
 export { sweepLeftovers } from "./files/index.ts";

@@ -80,13 +80,6 @@ export function allTools(registries: readonly ToolRegistry[]): ToolRegistry {
   };
 }
 
-export const noTools: ToolRegistry = {
-  list: () => Promise.resolve(none),
-  call: (name) => Promise.reject(new SessionError("not_found", `there is no tool ${escapeText(name)}`)),
-};
-
-const none: readonly ToolDescription[] = [];
-
 function asResult(value: Json | ToolResult): ToolResult {
   if (isResult(value)) return value;
   const text = typeof value === "string" ? value : JSON.stringify(value ?? null);

@@ -1,16 +1,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import type { ChildProcess, IOType } from "node:child_process";
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, chownSync, closeSync, mkdtempSync, openSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Duplex } from "node:stream";
@@ -291,14 +281,6 @@ function split(said: string): { guard: string[]; heard: string } {
 /** Starts and waits. */
 export function run(request: LaunchRequest): Promise<Outcome> {
   return start(request).outcome;
-}
-
-/** A folder beside `work`, outside what is writable inside. */
-export function neighbour(work: string, name: string, mode = 0o777): string {
-  const folder = join(work, "..", `${name}-${work.slice(-6)}`);
-  mkdirSync(folder, { mode });
-  chmodSync(folder, mode);
-  return folder;
 }
 
 export function inode(path: string): Words {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { readConfigFile } from "../../src/config/index.ts";
 import type { Config, ConfigFlags, Trust } from "../../src/config/index.ts";
-import { absolutePath, compile, resolve } from "../../src/policy/index.ts";
+import { compile, resolve } from "../../src/policy/index.ts";
 import type { Decision, Policy, Query } from "../../src/policy/index.ts";
 import { bound, loadRequirements } from "../../src/requirements/index.ts";
 import type { BoundConfig, Requirements, RequirementsRequest } from "../../src/requirements/index.ts";
@@ -64,5 +64,3 @@ export function asking(policy: Policy): (query: Query) => Decision {
   const oracle = compile(resolve(policy, machine()));
   return (query) => oracle.decide(query);
 }
-
-export const path = absolutePath;

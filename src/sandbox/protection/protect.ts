@@ -86,16 +86,6 @@ export function protect(
   return layout.finish(scan, policy);
 }
 
-/** The paths of `protect` alone, for the oracle. */
-export function protectedPaths(
-  roots: readonly AbsolutePath[],
-  scan: Scan,
-  policy: ProtectPolicy,
-  environment: GitEnvironment = noGitEnvironment,
-): readonly ProtectedPath[] {
-  return protect(roots, scan, policy, environment).paths;
-}
-
 function inGitDirectory(root: AbsolutePath, repositories: readonly Repository[]): boolean {
   return repositories.some(({ gitDir, commonDir }) => isWithin(root, gitDir) || isWithin(root, commonDir));
 }

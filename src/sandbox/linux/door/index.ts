@@ -1,4 +1,3 @@
 export { DoorChannel } from "./channel.ts";
 export type { Door } from "./channel.ts";
-export { DialError } from "./dialler.ts";
 export type { DatagramEntrance, Entrance } from "./entrance.ts";

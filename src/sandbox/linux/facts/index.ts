@@ -14,7 +14,7 @@ import { unsafeWorkspace, workspaceOf } from "./workspace.ts";
 export { openDisk } from "./disk.ts";
 export type { Disk, Found, KnownNames, Look } from "./disk.ts";
 export { otherNames } from "./mount-aliases.ts";
-export { explainRefusal, OLDEST_BWRAP, readSettings } from "./refusal.ts";
+export { explainRefusal, OLDEST_BWRAP } from "./refusal.ts";
 export type { NamespaceSettings, Refusal } from "./refusal.ts";
 export { assertToolSafe, changeableBy, makeableBy, replaceableBy, toolLocations } from "./tool.ts";
 export type { ToolLocation } from "./tool.ts";

@@ -16,7 +16,7 @@ import type { ProgramSearch } from "./program.ts";
 import { privateHomeFor } from "./private-home.ts";
 import { reductions } from "./reductions.ts";
 
-export { bwrapArguments, INIT_PATH } from "./bwrap.ts";
+export { bwrapArguments } from "./bwrap.ts";
 export { guardInstructions, initInstructions } from "./instructions.ts";
 
 /** What is asked for, besides what the policy allows. */

@@ -20,7 +20,7 @@ import type { Launchable } from "./launchable.ts";
 import { recordEnd, recordFailure, summarise } from "./summary.ts";
 
 export { builtFolder } from "./files.ts";
-export { backendOption, chooseBackend, reachableBackends } from "./ladder.ts";
+export { backendOption, reachableBackends } from "./ladder.ts";
 export { onTrial } from "./on-trial.ts";
 export { prepare } from "./prepare.ts";
 export type { Prepared } from "./prepare.ts";
