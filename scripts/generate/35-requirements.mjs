@@ -15,7 +15,7 @@ const page = "docs/requirements.md";
 
 /**
  * src/requirements/schema.ts -> schema/requirements.schema.json and src/generated/validate-requirements.ts, as for
- * config; src/requirements/keys.ts -> the table of keys in docs/requirements.md.
+ * config; src/requirements/keys.ts and idle.ts -> the table of keys in docs/requirements.md.
  */
 export async function generate(root) {
   const schema = await jsonSchema(root, requirements);
@@ -28,8 +28,8 @@ export async function generate(root) {
 /** The page with the table between its two marks made anew. */
 export function withTable(text, keys) {
   const rows = Object.entries(keys).map(
-    ([key, { combine, by, conflict, says }]) =>
-      `| \`${key}\` | ${says.replaceAll("|", "\\|")} | ${combine} | ${by} | ${conflict} |\n`,
+    ([key, { combine, by, conflict, says, isIdle }]) =>
+      `| \`${key}\` | ${says.replaceAll("|", "\\|")}${isIdle ? " Not acted on yet." : ""} | ${combine} | ${by} | ${conflict} |\n`,
   );
   const table = `| key | what it says | combined | who may say it | beyond it |\n|---|---|---|---|---|\n${rows.join("")}`;
   return text.replace(/(<!-- keys -->\n)[^]*?(<!-- end of keys -->)/, (_, start, end) => `${start}\n${table}\n${end}`);
@@ -38,12 +38,16 @@ export function withTable(text, keys) {
 /** The table is TypeScript, which Node 20 cannot import. */
 export async function keysOf(root) {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL("src/requirements/keys.ts", root))],
+    stdin: {
+      contents: 'export { keys } from "./keys.ts"; export { idleKeys } from "./idle.ts";',
+      resolveDir: fileURLToPath(new URL("src/requirements/", root)),
+    },
     bundle: true,
     format: "esm",
     write: false,
     logLevel: "warning",
   });
   const code = Buffer.from(outputFiles[0].contents).toString("base64");
-  return (await import(`data:text/javascript;base64,${code}`)).keys;
+  const { keys, idleKeys } = await import(`data:text/javascript;base64,${code}`);
+  return Object.fromEntries(Object.entries(keys).map(([key, row]) => [key, { ...row, isIdle: idleKeys.has(key) }]));
 }

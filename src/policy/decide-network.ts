@@ -104,9 +104,14 @@ export class NetworkOracle {
     if (path === null) return this.#paths.decide("read", spelled);
     const { access, where, verdict } = this.#paths.access.at(this.#paths.access.names(path), "read");
     if (verdict.entry?.origin === "state") return this.#paths.decide("read", path);
-    // A socket in a private place is the program's own.
-    if (access !== "deny" && where === "private")
+    // A socket in a private place is the program's own, unless a rule lets the host's be there.
+    const isNamed = this.#layers.some((layer) =>
+      socketRules(layer, path).some(({ access: said, path: named }) => said === "allow" && !named.endsWith("/**")),
+    );
+    if (access !== "deny" && where === "private" && !isNamed)
       return allow("granted", "a private place", verdict.entry?.provenance ?? null, "private");
+    const closed = this.#closedSocket(path);
+    if (closed !== null) return closed;
     let allowed: UnixSocketRule | null = null;
     let refused: Decision | null = null;
     for (const compiled of this.#layers) {
@@ -127,6 +132,21 @@ export class NetworkOracle {
       allowed === null ? "no rule restricts it" : socketText(allowed),
       allowed?.provenance ?? null,
     );
+  }
+
+  /** What somebody else closes to reading is not talked to either, unless who closes it lets that socket be. */
+  #closedSocket(path: AbsolutePath): Decision | null {
+    const decision = this.#paths.decide("read", path);
+    const { effect, reason, provenance } = decision;
+    const isRule = reason === "denied_by_rule" || reason === "deny_glob";
+    if (effect !== "deny" || !isRule || provenance === null || !isForeign(provenance.layer)) return null;
+    const isTheirs = this.#layers.some((layer) =>
+      socketRules(layer, path).some(
+        ({ access, path: named, provenance: said }) =>
+          access === "allow" && named !== "/**" && said.layer === provenance.layer && said.file === provenance.file,
+      ),
+    );
+    return isTheirs ? null : decision;
   }
 }
 

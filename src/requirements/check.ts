@@ -2,6 +2,7 @@ import { lstatSync, readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
 import { at, compileGlob, escapeText, SandboxedError } from "../policy/index.ts";
 import { assemble } from "./assemble.ts";
+import { idleKeys } from "./idle.ts";
 import type { Requirements } from "./model.ts";
 import { readSource } from "./source.ts";
 import type { Source, SourceKind, SourceText } from "./source.ts";
@@ -34,6 +35,7 @@ function warningsOf(requirements: Requirements, source: Source): readonly string
     ...uselessTimes(source),
     ...uselessExceptions(requirements),
     ...uselessServers(requirements),
+    ...idleIn(source),
   ];
 }
 
@@ -92,6 +94,12 @@ function uselessServers(requirements: Requirements): readonly string[] {
     .kept("mcp_server_allowlist")
     .filter(({ value }) => Object.keys(value).length === 0)
     .map(({ place }) => `${at(place)}the table is empty: no MCP server runs`);
+}
+
+function idleIn({ get, place }: Source): readonly string[] {
+  return [...idleKeys]
+    .filter((key) => get(key) !== undefined)
+    .map((key) => `${at(place(key))}nothing in this version acts on ${key}: it is checked, combined and shown`);
 }
 
 function exists(path: string): boolean {

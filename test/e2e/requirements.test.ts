@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSocket } from "node:net";
 import type { AddressInfo } from "node:net";
@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { stringify } from "smol-toml";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listSessions, readJournal } from "../../src/audit/index.ts";
-import { keyNames, keys } from "../../src/requirements/keys.ts";
+import { idleKeys } from "../../src/requirements/idle.ts";
+import { keyNames } from "../../src/requirements/keys.ts";
 import type { Key } from "../../src/requirements/keys.ts";
 import { people } from "../stage/index.ts";
 import type { Result } from "../stage/index.ts";
@@ -19,6 +20,8 @@ import { RequiringMachine, requirementsFile, startHost } from "../stage/required
 interface Here {
   readonly outside: string;
   readonly port: number;
+  /** A socket with a name of those that hand out the host. */
+  readonly docker: string;
 }
 
 interface Case {
@@ -123,6 +126,19 @@ const cases: readonly Case[] = [
     question: ({ outside }) => ["connect_unix", `${outside}/service.sock`],
   },
   {
+    field: "network.dangerously_allow_all_unix_sockets",
+    requirements: () => "network.dangerously_allow_all_unix_sockets = false\n",
+    options: ({ docker }) => [
+      "-c",
+      `permissions.y={extends=':isolated',network={unix_sockets={'${docker}'={access='allow',dangerous=true}}}}`,
+      "-P",
+      "y",
+    ],
+    profile: ({ docker }) => ({ network: { unix_sockets: { [docker]: { access: "allow", dangerous: true } } } }),
+    act: ({ docker }) => `python3 -c "import socket as s; s.socket(s.AF_UNIX).connect('${docker}'); print('beyond')"`,
+    question: ({ docker }) => ["connect_unix", docker],
+  },
+  {
     field: "remote_sandbox_config",
     requirements: () =>
       `[[remote_sandbox_config]]\nhostname_patterns = ["${hostname()}"]\nallowed_sandbox_modes = ["read-only"]\n`,
@@ -211,22 +227,31 @@ let machine: RequiringMachine;
 let host: { readonly server: ChildProcess; readonly port: number };
 let here: Here;
 const service = createSocket((socket) => socket.end());
+const dangerous = createSocket((socket) => socket.end());
 
 beforeAll(async () => {
   machine = new RequiringMachine();
   host = await startHost();
-  here = { outside: machine.stage.outside, port: host.port };
+  const docker = join(machine.stage.home, ".docker/run/docker.sock");
+  mkdirSync(join(docker, ".."), { recursive: true });
+  here = { outside: machine.stage.outside, port: host.port, docker };
   await new Promise<void>((listening) => service.listen(join(here.outside, "service.sock"), listening));
+  await new Promise<void>((listening) => dangerous.listen(docker, listening));
 });
 
 afterAll(() => {
   service.close();
+  dangerous.close();
   machine.remove();
   host.server.kill("SIGKILL");
 });
 
 /** A socket that is not allowed is not there; a limit is met in the end. */
-const untold: ReadonlySet<Key> = new Set(["limits", "network.unix_sockets"]);
+const untold: ReadonlySet<Key> = new Set([
+  "limits",
+  "network.unix_sockets",
+  "network.dangerously_allow_all_unix_sockets",
+]);
 
 type Way = (one: Case) => Result;
 
@@ -299,50 +324,96 @@ describe.each(cases)("$field", (one) => {
   });
 });
 
-/** Keys that something is shown of in another file, with what stands there. */
-const elsewhere: Readonly<Partial<Record<Key, readonly [file: string, text: string]>>> = {
-  "network.allow_upstream_proxy": ["../escape/policy-reach.test.ts", "network.allow_upstream_proxy = false"],
-  "network.dangerously_allow_all_unix_sockets": [
-    "../requirements/network.test.ts",
-    "network.dangerously_allow_all_unix_sockets = false",
+/** Keys whose effect is another one than taking something away from who asks for it: the test that shows it. */
+const shownBy: Readonly<Partial<Record<Key, readonly [file: string, title: string]>>> = {
+  support_contact: [
+    "requirements.test.ts",
+    "a rule of the organisation's holds, and is shown with its line and its owner",
   ],
-  mcp_server_allowlist: ["mcp-gateway-http.test.ts", "mcp_server_allowlist = {}"],
+  default_permissions: ["requirements.test.ts", "can be named by everybody, and are the default of who chooses none"],
+  "permissions.filesystem.report_only_until": ["requirements.test.ts", "on trial is recorded, of files"],
+  "network.report_only_until": ["requirements.test.ts", "on trial is recorded, of files"],
+  exceptions: ["requirements.test.ts", "as an exception holds for the one place"],
+  "network.allow_unix_sockets": ["requirements.test.ts", "are open to everybody"],
+  "network.header_injections": ["requirements.test.ts", "are set on requests, whatever a user's credential"],
+  "network.allow_upstream_proxy": [
+    "../escape/policy-reach.test.ts",
+    "is not asked where the door has to dial by itself",
+  ],
+  "network.dangerously_allow_non_loopback_proxy": [
+    "../escape/requirements-reach.test.ts",
+    "is none where there is no network",
+  ],
+  mcp_server_allowlist: ["mcp-live.test.ts", "disables within a second what it does not allow any more"],
+  requirements_source: ["requirements-bundle.test.ts", "binds a run by the bundle, with its line"],
+  min_serial: ["requirements-bundle.test.ts", "serial is below min_serial"],
+  serial: ["requirements-bundle.test.ts", "goes back to no older bundle that a server serves"],
+  expires: ["requirements-bundle.test.ts", "expires is past"],
+  audience: ["requirements-bundle.test.ts", "audience is another"],
 };
 
-/** Said, combined and shown, and read by nothing yet, as docs/requirements.md has it. */
-const notYet: readonly Key[] = [
-  "allowed_approval_policies",
-  "allowed_approvals_reviewers",
-  "rules.prefix_rules",
-  "allow_managed_hooks_only",
-  "windows.allowed_sandbox_implementations",
-  "otel",
-];
-
 describe("keys", () => {
-  it.each(keyNames.filter((key) => keys[key].conflict !== "none"))("%s is tried by somebody who wants more", (key) => {
-    const shown = elsewhere[key];
-    const isShown = shown !== undefined && readFileSync(join(import.meta.dirname, shown[0]), "utf8").includes(shown[1]);
-    const held = [cases.some(({ field }) => field === key), isShown, notYet.includes(key)];
-    expect(held.filter(Boolean)).toEqual([true]);
+  it.each(keyNames)("%s is shown to have its effect, by a case or a test, or said to have none yet", (key) => {
+    const [file = "", title = ""] = shownBy[key] ?? [];
+    const text = file === "" ? "" : readFileSync(join(import.meta.dirname, file), "utf8");
+    const names = [key, key.split(".").at(-1) ?? key];
+    // As the title of a test or the first cell of a row, which it is not above.
+    const titled = new RegExp(`[[(]\\s*"${title.replaceAll(".", "\\.")}`);
+    const isShown = titled.test(text) && names.some((name) => text.includes(name));
+    const held = [cases.some(({ field }) => field === key), shownBy[key] !== undefined, idleKeys.has(key)];
+    expect([held.filter(Boolean), shownBy[key] === undefined || isShown]).toEqual([[true], true]);
   });
 
-  it("that nothing reads yet are shown, with their place", () => {
+  it("that nothing acts on yet are shown with their place, and warned of", () => {
+    const lines: Readonly<Record<string, string>> = {
+      allowed_approval_policies: '["never"]',
+      allowed_approvals_reviewers: '["user"]',
+      allow_managed_hooks_only: "true",
+      "rules.prefix_rules": '[{ pattern = ["git"], decision = "prompt" }]',
+      "windows.allowed_sandbox_implementations": '["elevated"]',
+      "network.review_domains": '["a.example"]',
+      "network.http_port": "8080",
+      "network.socks_port": "1080",
+      hooks: '{ managed_dir = "/etc/sandboxed/hooks" }',
+      otel: '{ exporter = "none" }',
+    };
+    expect(new Set(Object.keys(lines))).toEqual(idleKeys);
+    const text = Object.entries(lines).map(([key, value]) => `${key} = ${value}\n`);
     machine.configure(null);
-    machine.require(
-      'allowed_approval_policies = ["never"]\nallowed_approvals_reviewers = ["user"]\nallow_managed_hooks_only = true\nrules.prefix_rules = [{ pattern = ["git"], decision = "prompt" }]\nwindows.allowed_sandbox_implementations = ["elevated"]\notel.exporter = "none"\n',
-    );
+    machine.require(text.join(""));
     const { fields } = JSON.parse(machine.stage.sandboxed(["requirements", "show", "--json"]).stdout);
-    const found = fields.map(({ key, from }: { key: string; from: { file: string; line: number }[] }) => [
+    const found = fields.map(({ key, isIdle, from }: { key: string; isIdle: boolean; from: { line: number }[] }) => [
       key,
-      from[0]?.file,
+      isIdle,
       from[0]?.line,
     ]);
-    const lines = [1, 2, 4, 3, 5, 6];
-    expect(found).toEqual(notYet.map((key, index) => [key, requirementsFile, lines[index]]));
-    const page = readFileSync(join(import.meta.dirname, "../../docs/requirements.md"), "utf8");
-    expect(page).toContain("nothing in this version reads an approval policy");
+    const wanted = Object.keys(lines).map((key, index) => [key, true, index + 1]);
+    expect(new Set(found)).toEqual(new Set(wanted));
+    const { warnings } = JSON.parse(
+      machine.stage.sandboxed(["requirements", "check", "--json", requirementsFile]).stdout,
+    );
+    for (const [key, , line] of wanted) {
+      const warning = `${requirementsFile}:${String(line)}: nothing in this version acts on ${String(key)}`;
+      expect(warnings).toContainEqual(expect.stringContaining(warning));
+    }
+    expect(machine.stage.sh("echo runs").stdout).toBe("runs\n");
   });
+});
+
+describe("sockets of the organisation's", () => {
+  it.each(["allow_unix_sockets = [SOCKET]", 'unix_sockets = { SOCKET = "allow" }'])(
+    "are open to everybody: %s",
+    (line) => {
+      const path = join(here.outside, "service.sock");
+      const connect = `python3 -c "import socket as s; s.socket(s.AF_UNIX).connect('${path}'); print('connected')"`;
+      machine.configure(null);
+      machine.require(`network.${line.replace("SOCKET", `"${path}"`)}\n`);
+      expect(machine.stage.sh(connect).stdout).toBe("connected\n");
+      expect(machine.stage.sh(connect, ["--network", "off"]).stdout).toBe("");
+      machine.require(null);
+      expect(machine.stage.sh(connect).stdout).toBe("");
+    },
+  );
 });
 
 describe("profiles of the organisation's", () => {

@@ -54,6 +54,8 @@ id = "EX-1"
 reason = "r"
 approver = "a"
 expires = 2020-01-01T00:00:00Z
+[otel]
+exporter = "none"
 `,
     );
     const { status, data } = await run(requirementsCheck, file);
@@ -70,6 +72,7 @@ expires = 2020-01-01T00:00:00Z
           expect.stringMatching(/:7: .* is past: what was on trial holds/),
           expect.stringMatching(/:8: exception "EX-1" is past/),
           expect.stringMatching(/:1: the table is empty/),
+          expect.stringMatching(/:13: nothing in this version acts on otel/),
         ],
       },
     ]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { baseline, hosts, usersHosts } from "./baseline.ts";
 import { asking, boundBy } from "./stage.ts";
+import type { Texts } from "./stage.ts";
 
 describe("the network baseline", () => {
   it.each(baseline)("%s", async (_, system, flags, reached) => {
@@ -72,4 +73,23 @@ describe("the network baseline", () => {
     expect(asking((await boundBy({ system: off }, file)).policy)(query).effect).toBe("deny");
     expect(asking((await boundBy({}, file)).policy)(query).effect).toBe("allow");
   });
+
+  it.each(["/srv/app.sock", "/home/u/app.sock"])(
+    "holds for the socket %s, in a private home and in closed folders",
+    async (path) => {
+      const file = {
+        user: `default_permissions = "p"\n[permissions.p]\nextends = ":isolated"\n[permissions.p.network.unix_sockets]\n"${path}" = "allow"`,
+      };
+      const folder = path.slice(0, path.lastIndexOf("/"));
+      const closed = `[permissions.filesystem]\ndeny_read = ["${folder}"]\n`;
+      const allowed = `[network.unix_sockets]\n"${path}" = "allow"\n`;
+      const effect = async (texts: Texts) =>
+        asking((await boundBy(texts, file)).policy)({ op: "connect_unix", path }).effect;
+      expect(await effect({ system: allowed.replace("allow", "deny") })).toBe("deny");
+      expect(await effect({ system: closed })).toBe("deny");
+      expect(await effect({ system: allowed, variable: closed })).toBe("deny");
+      expect(await effect({ system: closed + allowed })).toBe("allow");
+      expect(await effect({ system: closed.replace(folder, "/other") })).toBe("allow");
+    },
+  );
 });

@@ -59,10 +59,11 @@ function textOf(
         `exception ${escapeText(`${id}, by ${approver} until ${expires}: ${reason}`)}`,
     ),
     "",
-    ...fields.flatMap(({ key, value, from, conflict }) => [
+    ...fields.flatMap(({ key, value, from, conflict, isIdle }) => [
       `${key} = ${escapeText(JSON.stringify(value))}`,
       ...from.map((place) => `  ${provenanceText(place)}`),
-      ...(conflict === "none" ? [] : [`  beyond it: ${conflict}`]),
+      ...(isIdle ? ["  nothing in this version acts on it"] : []),
+      ...(isIdle || conflict === "none" ? [] : [`  beyond it: ${conflict}`]),
     ]),
   ];
 }
