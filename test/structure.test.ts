@@ -17,7 +17,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   network: ["policy", "generated"],
   sandbox: ["policy", "config", "generated"],
   mcp: ["policy", "gate", "reload", "config", "requirements", "network", "sandbox", "session", "generated", "."],
-  "mcp-server": ["policy", "session", "generated"],
+  "mcp-server": ["policy", "network", "session", "generated"],
   session: ["policy", "gate", "requirements", "audit", "network", "sandbox", "generated"],
   cli: [
     "policy",

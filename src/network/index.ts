@@ -25,6 +25,8 @@ export { makeSyntheticNames, targetAt } from "./synthetic.ts";
 export { makeGate } from "./policy-gate.ts";
 export { serveDns } from "./dns/service.ts";
 export { overridesIn } from "./http/override.ts";
+export { ByteRoom, roomForOthers } from "./room-for-others.ts";
+export type { Holder } from "./room-for-others.ts";
 export { openDoor } from "./door.ts";
 export type { Door, DoorOptions } from "./door.ts";
 export { openFetcher, serveEntrances } from "./serve-door.ts";

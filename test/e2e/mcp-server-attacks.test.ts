@@ -1,5 +1,7 @@
 import { request } from "node:http";
+import { readFileSync } from "node:fs";
 import { connect } from "node:net";
+import type { Socket } from "node:net";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bearer, HttpClient, serve } from "../mcp-server/http-client.ts";
@@ -131,12 +133,14 @@ describe("sandboxed mcp-server --listen, under attack", () => {
 
   it("lives through clients that connect and say nothing, or send half", async () => {
     const { port } = new URL(server.url);
-    const sockets = Array.from({ length: 40 }, (_, at) => {
+    // More than there is room for.
+    const sockets = Array.from({ length: 300 }, (_, at) => {
       const socket = connect(Number(port), "127.0.0.1");
       socket.on("error", () => {});
       if (at % 2 === 0) socket.write("POST /mcp HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n");
       return socket;
     });
+    await setTimeout(200);
     expect((await send({})).status).toBe(200);
     for (const socket of sockets) socket.destroy();
   });
@@ -201,6 +205,56 @@ describe("sandboxed mcp-server --listen, under attack", () => {
 });
 
 describe("two clients of sandboxed mcp-server --listen", () => {
+  it("do not use up each other's memory", async () => {
+    const stage = new Stage();
+    try {
+      const [first = "", second = ""] = ["a", "b"].map((letter) => letter.repeat(43));
+      stage.write("tokens", `${first}\n${second}\n`);
+      stage.plain("chmod", ["600", "tokens"]);
+      const server = await serve(stage, ["--token-file", "tokens"]);
+      const body = callOf({ command: ["cat"], stdin: "x".repeat(1024 * 1024 - 1), env: "y".repeat(6 * 1024 * 1024) });
+      const post = (token: string, text: string): { readonly socket: Socket; readonly status: Promise<string> } => {
+        const socket = connect(Number(new URL(server.url).port), "127.0.0.1");
+        const status = new Promise<string>((resolve) => {
+          socket.on("error", () => resolve("")).on("close", () => resolve(""));
+          socket.once("data", (data) => resolve(String(data).slice(9, 12)));
+        });
+        const head = [
+          "POST /mcp HTTP/1.1",
+          "host: localhost",
+          `authorization: Bearer ${token}`,
+          "content-type: application/json",
+          "accept: application/json, text/event-stream",
+          "mcp-protocol-version: 2026-07-28",
+          "mcp-method: tools/call",
+          "mcp-name: run_command",
+          `content-length: ${Buffer.byteLength(body)}`,
+        ];
+        socket.write(`${head.join("\r\n")}\r\n\r\n${text}`);
+        return { socket, status };
+      };
+      // Each waits for its last byte.
+      const waiting = Array.from({ length: 40 }, () => post(first, body.slice(0, -1)));
+      const refused: string[] = [];
+      for (const { status } of waiting) void status.then((text) => refused.push(text));
+      await expect.poll(() => refused.length, { timeout: 20_000 }).toBeGreaterThan(30);
+      expect(refused.filter((status) => status !== "503" && status !== "")).toEqual([]);
+      expect(refused).toContain("503");
+      const memory = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${server.pid}/status`, "utf8"))?.[1]) / 1024;
+      expect(memory).toBeLessThan(350);
+      const other = post(second, body);
+      expect(await other.status).toBe("200");
+      for (const { socket } of [...waiting, other]) socket.destroy();
+      // What is let go of can be used again.
+      const again = post(first, body);
+      expect(await again.status).toBe("200");
+      again.socket.destroy();
+      await server.end();
+    } finally {
+      stage.remove();
+    }
+  });
+
   it("cannot use each other's sessions, be they known or not", async () => {
     const stage = new Stage();
     try {

@@ -170,6 +170,13 @@ describe("who may ask", () => {
   });
 });
 
+it("lets in who knows the token, however many others say nothing", async () => {
+  const silent = Array.from({ length: 600 }, () => connect(gateway.port, "127.0.0.1").on("error", () => {}));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await reachesUpstream();
+  for (const socket of silent) socket.destroy();
+});
+
 describe("requests that two readers would end at different places", () => {
   const text = callText("write");
   const head = (more: string): string =>
@@ -288,6 +295,24 @@ describe("a client that asks for too much", () => {
     if (refused !== null) expect(refused.status).toBe(413);
     expect(upstream.called).toEqual([]);
     expect((await gateway.call("read", { path: `/srv/${"x".repeat(1024 * 1024)}` })).status).toBe(200);
+  });
+
+  it("by more messages at a time than there is memory for, and has room again", async () => {
+    const long = callText("read", { path: `/srv/${"x".repeat(15 * 1024 * 1024)}` });
+    const head = `POST /mcp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${gateway.token}\r\nContent-Type: application/json\r\nContent-Length: ${long.length}\r\n\r\n`;
+    // Each waits for its last byte.
+    const waiting = Array.from({ length: 24 }, () => {
+      const socket = connect(gateway.port, "127.0.0.1", () => socket.write(head + long.slice(0, -1)));
+      const status = new Promise<string>((resolve) => {
+        socket.on("error", () => resolve("")).on("close", () => resolve(""));
+        socket.once("data", (data) => resolve(String(data).slice(9, 12)));
+      });
+      return { socket, status };
+    });
+    expect(await Promise.race(waiting.map(({ status }) => status))).toMatch(/^(?:503)?$/);
+    expect(upstream.called).toEqual([]);
+    for (const { socket } of waiting) socket.destroy();
+    await eventually(async () => (await gateway.ask(long)).status, 200);
   });
 
   it("by more streams than there is room for, and has room again", async () => {

@@ -7,6 +7,7 @@ import { createMcpHandler, isLegacyRequest } from "@modelcontextprotocol/server"
 import * as sdk from "@modelcontextprotocol/server";
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
+import { ByteRoom, roomForOthers } from "../../network/index.ts";
 import { SandboxedError } from "../../policy/index.ts";
 import { serverFactory } from "../factory.ts";
 import type { Orchestrator } from "../orchestrator.ts";
@@ -34,6 +35,8 @@ export interface HttpServing {
 const IDLE = 30 * 60_000;
 const SESSIONS_EACH = 32;
 const MOST_CONNECTIONS = 256;
+/** Of one client, while its requests are on: several of the longest there are. */
+const MOST_BYTES_EACH = 4 * LONGEST_BODY;
 const MOST_SUBSCRIPTIONS = 64;
 const HEAD_MS = 10_000;
 const BODY_MS = 60_000;
@@ -59,17 +62,25 @@ export async function serveHttp(
   });
 
   const open = new Set<Promise<void>>();
+  const rooms = new Map<string, ByteRoom>();
 
   const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
     const admission = admit(sdk, clients, incoming);
     if (!admission.ok) return send(admission.response, outgoing);
+    vouch(incoming.socket);
+    const room = rooms.get(admission.client) ?? new ByteRoom(MOST_BYTES_EACH);
+    rooms.set(admission.client, room);
+    const held = room.holder();
     const auth = { token: "", clientId: admission.client, scopes: [] };
     const over = new Promise<void>((resolve) => outgoing.once("close", resolve));
     open.add(over);
-    void over.then(() => open.delete(over));
-    const body = incoming.method === "POST" ? await readBody(incoming, parseJsonText) : null;
+    void over.then(() => {
+      open.delete(over);
+      held.release();
+    });
+    const body = incoming.method === "POST" ? await readBody(incoming, held, parseJsonText) : null;
     if (body?.ok === false) {
-      return send(refusal(body.status, body.status === 413 ? -32_000 : -32_700, body.message), outgoing);
+      return send(refusal(body.status, body.status === 400 ? -32_700 : -32_000, body.message), outgoing);
     }
     const fetch = async (request: Request): Promise<Response> => {
       const response = (await isLegacyRequest(request, body?.value))
@@ -86,7 +97,7 @@ export async function serveHttp(
   const server = createServer({ headersTimeout: HEAD_MS, requestTimeout: BODY_MS }, (incoming, outgoing) => {
     answer(incoming, outgoing).catch(() => outgoing.destroy()); // a request that broke off has nobody to answer
   });
-  server.maxConnections = MOST_CONNECTIONS;
+  const vouch = roomForOthers(server, MOST_CONNECTIONS);
   const address = await listen(server, host, port);
   return {
     url: `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}${PATH}`,

@@ -1,11 +1,20 @@
 import type { ServerResponse } from "node:http";
 import { createParser } from "eventsource-parser";
+import type { Holder } from "../../../network/index.ts";
 import { LONGEST_LINE } from "../../stdio/lines.ts";
 import { code, errorText, readServerMessage } from "../messages.ts";
 import type { MessageId } from "../messages.ts";
 import type { RelayRules } from "../relay-rules.ts";
+import { FULL } from "./body.ts";
 import { Refused } from "./refused.ts";
 import { headersToClient } from "./upstream.ts";
+
+/** What was asked, and what of the memory it uses. */
+export interface Answered {
+  readonly rules: RelayRules;
+  readonly held: Holder;
+  readonly id: MessageId | null;
+}
 
 /** What an error without JSON may say. */
 const LONGEST_WORDS = 64 * 1024;
@@ -14,12 +23,8 @@ const LONGEST_WORDS = 64 * 1024;
  * Passes on what the server behind answered to the message with this id: JSON and events as they were read, lists of
  * tools without what may not be called, and no answer that leads a client elsewhere. Errors: `Refused`.
  */
-export async function relayAnswer(
-  answer: Response,
-  response: ServerResponse,
-  rules: RelayRules,
-  id: MessageId | null,
-): Promise<void> {
+export async function relayAnswer(answer: Response, response: ServerResponse, asked: Answered): Promise<void> {
+  const { rules, held, id } = asked;
   const bad = (why: string): Refused => new Refused(502, code.internal, `the server behind ${why}`, { id });
   const { status } = answer;
   if (status >= 300 && status < 400) throw bad("sends its clients somewhere else, where this gateway is not");
@@ -29,10 +34,10 @@ export async function relayAnswer(
   const type = answer.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
   if (type === "text/event-stream") {
     response.writeHead(status, { ...headers, "content-type": type }).flushHeaders();
-    return relayEvents(answer, response, rules, id);
+    return relayEvents(answer, response, asked);
   }
   const isJson = type === "application/json";
-  const bytes = await whole(answer, isJson ? LONGEST_LINE : LONGEST_WORDS, bad);
+  const bytes = await whole(answer, isJson ? LONGEST_LINE : LONGEST_WORDS, held, bad);
   if (bytes.length === 0) return void response.writeHead(status, headers).end();
   if (isJson) {
     const text = shownText(bytes.toString("utf8"), rules);
@@ -52,12 +57,13 @@ function shownText(text: string, rules: RelayRules): string | null {
   return shown === message ? text : JSON.stringify(shown);
 }
 
-async function whole(answer: Response, longest: number, bad: (why: string) => Refused): Promise<Buffer> {
+async function whole(answer: Response, longest: number, held: Holder, bad: (why: string) => Refused): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of answer.body ?? []) {
     size += chunk.length;
     if (size > longest) throw bad(`sent an answer longer than ${longest} bytes`);
+    if (!held.take(chunk.length)) throw bad(`sent more than there is room for: ${FULL}`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
@@ -67,17 +73,13 @@ async function whole(answer: Response, longest: number, bad: (why: string) => Re
  * Event by event, each written anew from what was read of it: there is then no line that a client could take for
  * something else. No faster than the client reads.
  */
-async function relayEvents(
-  answer: Response,
-  response: ServerResponse,
-  rules: RelayRules,
-  id: MessageId | null,
-): Promise<void> {
+async function relayEvents(answer: Response, response: ServerResponse, { rules, held, id }: Answered): Promise<void> {
   let out = "";
   const odd: string[] = [];
   const parser = createParser({
     maxBufferSize: LONGEST_LINE,
     onEvent({ id: at, event, data }) {
+      held.release();
       const text = data.trim() === "" ? data : shownText(data, rules);
       if (text === null) odd.push("sent what two readers could understand differently");
       else if (odd.length === 0) out += eventText(at, event, text);
@@ -89,7 +91,10 @@ async function relayEvents(
     },
   });
   const decoder = new TextDecoder("utf-8");
+  // What was asked has been sent; from here on it is the event that has not ended.
+  held.release();
   for await (const chunk of answer.body ?? []) {
+    if (!held.take(chunk.length)) odd.push(`sent more than there is room for: ${FULL}`);
     parser.feed(decoder.decode(chunk, { stream: true }));
     const [why] = odd;
     if (why !== undefined) {

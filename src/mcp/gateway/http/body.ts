@@ -1,10 +1,16 @@
 import type { IncomingMessage } from "node:http";
+import type { Holder } from "../../../network/index.ts";
 import { LONGEST_LINE } from "../../stdio/lines.ts";
 import { code } from "../messages.ts";
 import { Refused } from "./refused.ts";
 
+export const FULL = "too much is on its way already";
+
 /** The text of a POST, and the bytes that say exactly this text and nothing else. Errors: `Refused`. */
-export async function readBody(request: IncomingMessage): Promise<{ readonly bytes: Buffer; readonly text: string }> {
+export async function readBody(
+  request: IncomingMessage,
+  held: Holder,
+): Promise<{ readonly bytes: Buffer; readonly text: string }> {
   const { headers } = request;
   const type = /^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
   if (!type.test(headers["content-type"] ?? "")) throw unread(415, "a message is application/json in UTF-8");
@@ -16,6 +22,7 @@ export async function readBody(request: IncomingMessage): Promise<{ readonly byt
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length;
     if (size > LONGEST_LINE) throw tooLong();
+    if (!held.take(chunk.length)) throw unread(503, FULL);
     chunks.push(chunk);
   }
   const bytes = Buffer.concat(chunks);

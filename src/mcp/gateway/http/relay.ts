@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { overridesIn } from "../../../network/index.ts";
+import type { Holder } from "../../../network/index.ts";
 import { escapeText, SandboxedError } from "../../../policy/index.ts";
 import type { JsonTable } from "../../catalogue.ts";
 import { learnTools } from "../learn-tools.ts";
@@ -22,11 +23,17 @@ export interface Behind {
   readonly timeout: number;
 }
 
+/** Who asks, as far as the server behind is told, and what of the memory it uses. */
+export interface Asking {
+  readonly authorization: string | null;
+  readonly held: Holder;
+}
+
 /** Decides on one request that was admitted, and passes it on with its answer. Errors: `Refused`. */
 export async function relay(
   request: IncomingMessage,
   response: ServerResponse,
-  authorization: string | null,
+  { authorization, held }: Asking,
   { upstream, rules, timeout }: Behind,
 ): Promise<void> {
   const { method = "" } = request;
@@ -46,10 +53,10 @@ export async function relay(
   if (method !== "POST") {
     refuseBody(request);
     const answer = await sent(upstream.send(method, headers, null, gone.signal), null);
-    return relayAnswer(answer, response, rules, null);
+    return relayAnswer(answer, response, { rules, held, id: null });
   }
 
-  const { bytes, text } = await readBody(request);
+  const { bytes, text } = await readBody(request, held);
   const message = messageIn(text, rules);
   const id = isId(message["id"]) ? message["id"] : null;
   const late = setTimeout(() => gone.abort(new Refused(504, code.internal, LATE, { id })), timeout);
@@ -57,7 +64,7 @@ export async function relay(
     await decide(message, id, request, rules, (params) => askForTools(upstream, headers, params, gone.signal));
     const answer = await sent(upstream.send(method, headers, bytes, gone.signal), id);
     if (answer.headers.get("content-type")?.includes("text/event-stream") === true) clearTimeout(late);
-    await relayAnswer(answer, response, rules, id);
+    await relayAnswer(answer, response, { rules, held, id });
   } catch (error) {
     throw gone.signal.reason instanceof Refused ? gone.signal.reason : error;
   } finally {

@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { escapeText, SandboxedError } from "../../../policy/index.ts";
+import { ByteRoom, roomForOthers } from "../../../network/index.ts";
 import { relay } from "./relay.ts";
 import type { Behind } from "./relay.ts";
 import { admit } from "./guard.ts";
@@ -12,6 +13,8 @@ import { code } from "../messages.ts";
 /** At a time, streams that stay open among them. */
 const MOST_EXCHANGES = 128;
 const MOST_CONNECTIONS = 512;
+/** Of messages on their way, in both directions. */
+const MOST_BYTES = 256 * 1024 * 1024;
 const HEAD_MS = 10_000;
 const REQUEST_MS = 60_000;
 /** Clients go on with a connection that they had; the five seconds of Node end it under their next request. */
@@ -34,16 +37,22 @@ export interface Listening {
 /** Serves clients on this machine with the server behind. Errors: `mcp_server` when the port is taken. */
 export async function serveGateway({ host, port, token }: ListenOptions, behind: Behind): Promise<Listening> {
   const shownHost = host.includes(":") ? `[${host}]` : host;
+  const room = new ByteRoom(MOST_BYTES);
   let open = 0;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { authorization } = admit(request, shownHost, token);
+    vouch(request.socket);
     if (open >= MOST_EXCHANGES) {
       const more = { headers: { "retry-after": "1", connection: "close" } };
       throw new Refused(503, code.internal, `${MOST_EXCHANGES} requests are open already`, more);
     }
     open += 1;
-    response.once("close", () => (open -= 1));
-    await relay(request, response, authorization, behind);
+    const held = room.holder();
+    response.once("close", () => {
+      open -= 1;
+      held.release();
+    });
+    await relay(request, response, { authorization, held }, behind);
   };
   const server = createServer(
     {
@@ -58,7 +67,7 @@ export async function serveGateway({ host, port, token }: ListenOptions, behind:
       answer(request, response).catch((error: unknown) => answerRefused(response, asRefused(error)));
     },
   );
-  server.maxConnections = MOST_CONNECTIONS;
+  const vouch = roomForOthers(server, MOST_CONNECTIONS);
   server.listen(port, host);
   try {
     await once(server, "listening");
