@@ -91,6 +91,19 @@ describe.skipIf(noWorld !== null).each(people)("the machine itself, as %s", (per
       expect(inside(["--read", `${stage.outside}/s`, "--allow-unix-socket", two], one, two)).toBe("no\nHELLO\n");
     });
 
+    it("are no files, however the policy names them", async () => {
+      const socket = `${stage.outside}/s/one.sock`;
+      stage.write(`${stage.outside}/s/file`, "beside\n");
+      await serve(socket);
+      for (const word of ["--read", "--write"]) {
+        const { status, stderr, stdout } = stage.run([word, socket, "--", "python3", "-c", CLIENT, socket]);
+        expect([status, stdout]).toEqual([125, ""]);
+        expect(stderr).toContain(`${socket} is no file, but a socket`);
+        expect(stderr).toContain(`--allow-unix-socket ${socket}`);
+        expect(inside([word, socket, "--allow-unix-socket", socket], socket)).toBe("HELLO\n");
+      }
+    });
+
     it("are let in through a symlink, as what it leads to", async () => {
       const socket = `${stage.outside}/s/real.sock`;
       stage.write(`${stage.outside}/s/file`, "beside\n");

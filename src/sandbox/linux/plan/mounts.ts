@@ -1,4 +1,4 @@
-import { isWithin, knownNormal, parentPath, rootPath } from "../../../policy/index.ts";
+import { escapeText, isWithin, knownNormal, parentPath, rootPath, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath, Limits, MaterialisedEntry } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import type { Expectation, MountStep } from "../../plan.ts";
@@ -117,6 +117,7 @@ class TreeBuilder {
     const access = step.access === "write" ? "write" : "read";
     const { kind, identity } = this.#found(step.path);
     if (kind === "missing" || kind === "symlink") return;
+    if (kind === "socket" && this.#request.maskedSockets.includes(step.path)) throw noFile(step);
     if (step.path === "/") this.#rootShown = true;
     this.#homePoint(step.path, kind === "directory" ? "directory" : "file");
     this.#makeParents(step.path);
@@ -249,4 +250,13 @@ class TreeBuilder {
     for (const link of this.#request.facts.platformLinks)
       this.#mounts.push({ do: "symlink", to: link.path, target: link.to });
   }
+}
+
+/** Whoever sees a socket can talk to it, which a rule about files does not mean. */
+function noFile({ path, entry }: MaterialisedEntry): SandboxedError {
+  const { file = null, line = null } = entry?.provenance ?? {};
+  const place = file === null ? "" : ` (${file}:${line ?? "?"})`;
+  return new SandboxedError("policy_invalid", `${escapeText(path)}${place} is no file, but a socket`, {
+    hint: `let it in with --allow-unix-socket ${escapeText(path)}`,
+  });
 }
