@@ -1,4 +1,5 @@
 import type { Socket } from "node:net";
+import { Growing } from "./growing.ts";
 
 export interface GatherBounds {
   readonly bytes: number;
@@ -61,33 +62,4 @@ export function gather<T>(
     socket.on("data", onData).on("end", onEnd).on("close", onClose);
     socket.resume();
   });
-}
-
-/** Doubles as it grows: a peer that sends byte by byte costs a copy of each byte or two, not of everything each time. */
-class Growing {
-  #buffer: Buffer;
-  size: number;
-
-  constructor(head: Buffer) {
-    this.#buffer = head;
-    this.size = head.length;
-  }
-
-  add(chunk: Buffer): void {
-    if (this.size === 0) {
-      this.#buffer = chunk;
-    } else {
-      if (this.size + chunk.length > this.#buffer.length) {
-        const larger = Buffer.allocUnsafe(Math.max(256, 2 * (this.size + chunk.length)));
-        this.#buffer.copy(larger, 0, 0, this.size);
-        this.#buffer = larger;
-      }
-      chunk.copy(this.#buffer, this.size);
-    }
-    this.size += chunk.length;
-  }
-
-  bytes(): Buffer {
-    return this.#buffer.subarray(0, this.size);
-  }
 }

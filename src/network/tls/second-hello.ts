@@ -1,3 +1,4 @@
+import { Growing } from "../growing.ts";
 import { readHelloMessage } from "./client-hello.ts";
 import type { OpeningProblem } from "./opening.ts";
 
@@ -28,8 +29,7 @@ export class SecondHello {
   #left = 0;
   #isHandshake = false;
   /** Of the message that comes. */
-  #pieces: Buffer[] = [];
-  #size = 0;
+  #message = new Growing();
   /** Its length with its head; null before that has come. */
   #needed: number | null = null;
   #isSecond = false;
@@ -72,11 +72,9 @@ export class SecondHello {
   };
 
   #read(piece: Buffer): OpeningProblem | null {
-    this.#pieces.push(piece);
-    this.#size += piece.length;
-    while (this.#size >= (this.#needed ?? 4) && !this.#isOver) {
-      const bytes = Buffer.concat(this.#pieces);
-      this.#pieces = [bytes];
+    this.#message.add(piece);
+    while (this.#message.size >= (this.#needed ?? 4) && !this.#isOver) {
+      const bytes = this.#message.bytes();
       if (this.#needed === null) {
         // The first is known, and after it nothing but another hello is of interest.
         if (this.#isSecond && bytes[0] !== clientHelloMessage) this.#isOver = true;
@@ -86,8 +84,7 @@ export class SecondHello {
         return this.#judge(bytes.subarray(0, this.#needed));
       } else {
         this.#isSecond = true;
-        this.#pieces = [bytes.subarray(this.#needed)];
-        this.#size -= this.#needed;
+        this.#message = new Growing(bytes.subarray(this.#needed));
         this.#needed = null;
       }
     }
