@@ -42,5 +42,7 @@ export interface Reply {
  * `signal` is aborted, and must then take the question away.
  */
 export interface Questioner {
+  /** Takes room for one question of so many characters; returns what gives it back. Errors: `overloaded`. */
+  enter(size: number): () => void;
   ask(question: Question, signal: AbortSignal): Promise<Reply>;
 }

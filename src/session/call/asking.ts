@@ -8,16 +8,32 @@ export type Draft = Omit<Question, "id" | "session">;
 
 /**
  * Puts a question to whoever answers, while the run's clock stands still. Errors: `timed_out`, `nobody_to_ask`, the
- * signal's reason; every other failure of asking is `failed`, never a yes.
+ * signal's reason, `overloaded` where too many wait already; every other failure of asking is `failed`, never a yes.
  */
 export async function askQuestion(context: SessionContext, draft: Draft, signal: AbortSignal): Promise<Reply> {
   const timeout = Math.min(draft.timeout ?? context.maxPause, context.maxPause);
   const question: Question = { ...draft, id: `q${randomBytes(6).toString("hex")}`, session: context.id, timeout };
-  const { id, text, data, diff, schema } = question;
-  const shown = createHash("sha256")
-    .update(JSON.stringify([text, data, diff, schema]))
-    .digest("hex");
-  context.record({ kind: "session.asked", question: id, call: draft.call, about: draft.kind, text, shown }, "durable");
+  const { text, data, diff, schema } = question;
+  const all = JSON.stringify([text, data, diff, schema]);
+  const leave = context.questioner.enter(all.length);
+  try {
+    const shown = createHash("sha256").update(all).digest("hex");
+    return await put(context, { question, shown, timeout }, signal);
+  } finally {
+    leave();
+  }
+}
+
+interface Put {
+  readonly question: Question;
+  /** Digest of all that is shown. */
+  readonly shown: string;
+  readonly timeout: number;
+}
+
+async function put(context: SessionContext, { question, shown, timeout }: Put, signal: AbortSignal): Promise<Reply> {
+  const { id, text, call, kind } = question;
+  context.record({ kind: "session.asked", question: id, call, about: kind, text, shown }, "durable");
   const withdrawn = new AbortController();
   const onAbort = (): void => withdrawn.abort(signal.reason);
   if (signal.aborted) onAbort();

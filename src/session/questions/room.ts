@@ -39,12 +39,18 @@ export interface Pending {
   readonly age: number;
 }
 
+/** Questions that wait at once, and characters of all they show: somebody has to look through them. */
+const MOST_WAITING = 100;
+const MOST_SHOWN = 32 * 1024 * 1024;
+
 /** Puts each question to everybody who may answer; the first answer counts, and is taken away from the others. */
 export class QuestionRoom implements Questioner {
   readonly #answerers: readonly Answerer[];
   /** Whether somebody may still come and `reply`. */
   readonly #isOpen: () => boolean;
   readonly #waiting = new Map<string, Waiting>();
+  #entered = 0;
+  #shown = 0;
 
   constructor(answerers: readonly Answerer[], isOpen: boolean | (() => boolean)) {
     this.#answerers = answerers;
@@ -66,6 +72,21 @@ export class QuestionRoom implements Questioner {
     const faults = waiting.faults(given);
     if (faults.length > 0) throw new SessionError("invalid_params", faults.join("; "));
     waiting.take(given, by);
+  }
+
+  enter(size: number): () => void {
+    if (this.#entered >= MOST_WAITING || this.#shown + size > MOST_SHOWN) {
+      throw new SessionError("overloaded", `${this.#entered} questions wait for an answer already`, {
+        rule: `${MOST_WAITING} questions wait at once, and show ${MOST_SHOWN} characters in all`,
+        retryable: true,
+      });
+    }
+    this.#entered += 1;
+    this.#shown += size;
+    return () => {
+      this.#entered -= 1;
+      this.#shown -= size;
+    };
   }
 
   /** Errors: `nobody_to_ask`, `invalid_params` for a schema that nobody can be asked by, the signal's reason. */
