@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import { existsSync, linkSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -272,6 +272,7 @@ describe("sandboxed mcp-server --listen", () => {
     ["a token that can be guessed", ["--listen", "127.0.0.1:0", "--token-file", "short"], "no token"],
     ["more tokens than anybody needs", ["--listen", "127.0.0.1:0", "--token-file", "many"], "more than 64"],
     ["a token that others can read", ["--listen", "127.0.0.1:0", "--token-file", "open"], "you alone can read"],
+    ["a token of two names", ["--listen", "127.0.0.1:0", "--token-file", "twice"], "has another name besides"],
     ["a token behind a link", ["--listen", "127.0.0.1:0", "--token-file", "link"], "symbolic link"],
   ])("refuses %s", (_, words, said) =>
     onStage("self", (stage: Stage) => {
@@ -281,6 +282,9 @@ describe("sandboxed mcp-server --listen", () => {
       stage.plain("chmod", ["600", "short", "many"]);
       stage.plain("chmod", ["644", "open"]);
       symlinkSync("short", join(stage.workspace, "link"));
+      stage.write("once", `${"a".repeat(43)}\n`);
+      stage.plain("chmod", ["600", "once"]);
+      linkSync(join(stage.workspace, "once"), join(stage.workspace, "twice"));
       const { status, stderr } = stage.sandboxed(["mcp-server", ...words]);
       expect(status).not.toBe(0);
       expect(stderr).toContain(said);

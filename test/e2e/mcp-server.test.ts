@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
 import { Client } from "@modelcontextprotocol/client";
 import type { ElicitResult, JSONRPCMessage, Transport } from "@modelcontextprotocol/client";
 import { describe, expect, it } from "vitest";
@@ -165,6 +166,85 @@ describe("sandboxed mcp-server", () => {
       expect(questions[0]).toContain(":workspace");
     }),
   );
+
+  it("answers what cannot be read, or in two ways, without doing any of it, and goes on", () =>
+    onStage("self", async (stage) => {
+      const child = stage.startPlain(process.execPath, [stage.tool("sandboxed"), "mcp-server", "-P", ":workspace"]);
+      const gone = new Promise<number | null>((resolve) => child.once("exit", resolve));
+      const answers: { readonly id: unknown; readonly error?: { readonly message: string } }[] = [];
+      if (child.stdout === null) throw new Error("no output");
+      createInterface({ input: child.stdout }).on("line", (line) => answers.push(JSON.parse(line)));
+      const next = async (line: string | Buffer) => {
+        const known = answers.length;
+        child.stdin?.write(line);
+        child.stdin?.write("\n");
+        await expect.poll(() => answers.length, { timeout: 20_000 }).toBe(known + 1);
+        return answers[known];
+      };
+      const clientInfo = { name: "x", version: "1" };
+      const hello = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo };
+      await next(JSON.stringify({ jsonrpc: "2.0", id: 1, method: "initialize", params: hello }));
+      const given = { command: ["sh", "-c", "echo ran >> effect"] };
+      const call = JSON.stringify({
+        jsonrpc: "2.0",
+        id: 2,
+        method: "tools/call",
+        params: { name: "run_command", arguments: given },
+      });
+      const odd: readonly (readonly [line: string | Buffer, why: string])[] = [
+        [call.replace('"name":', '"name":"explain","name":'), "twice"],
+        [call.replace('"command":', '"command":["true"],"command":'), "twice"],
+        [call.replace('["sh"', `${"[".repeat(100_000)}${"]".repeat(100_000)},["sh"`), "deeper than 64"],
+        [call.slice(0, -1), "not JSON"],
+        [Buffer.from(call.replace("ran", "r\xFFn"), "latin1"), "not valid"],
+        [call.replace("ran", "x".repeat(20 * 1024 * 1024)), "longer than 8388608"],
+      ];
+      for (const [line, why] of odd) {
+        // oxlint-disable-next-line no-await-in-loop -- each has its own answer
+        expect(await next(line), why).toMatchObject({ id: null, error: { message: expect.stringContaining(why) } });
+      }
+      expect(stage.read("effect")).toBeNull();
+      expect(await next(call)).toMatchObject({ id: 2, result: { structuredContent: { status: 0 } } });
+      expect(stage.read("effect")).toBe("ran\n");
+      child.stdin?.end();
+      expect(await gone).toBe(0);
+    }));
+
+  it("ends the run that its client cancels, answers nothing to it, and leaves the other one alone", () =>
+    onStage("self", async (stage) => {
+      const child = stage.startPlain(process.execPath, [stage.tool("sandboxed"), "mcp-server", "-P", ":workspace"]);
+      const gone = new Promise<number | null>((resolve) => child.once("exit", resolve));
+      const answered: unknown[] = [];
+      if (child.stdout === null) throw new Error("no output");
+      createInterface({ input: child.stdout }).on("line", (line) => answered.push(JSON.parse(line).id));
+      const say = (message: object): void =>
+        void child.stdin?.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+      const cancel = (requestId: number): void => say({ method: "notifications/cancelled", params: { requestId } });
+      const clientInfo = { name: "x", version: "1" };
+      say({ id: 1, method: "initialize", params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo } });
+      say({ method: "notifications/initialized" });
+      const run = (id: number, name: string): void => {
+        const script = `echo on > ${name}; until [ -e go ]; do sleep 0.05; done; echo done > ${name}`;
+        const given = { command: ["sh", "-c", script] };
+        say({ id, method: "tools/call", params: { name: "run_command", arguments: given } });
+      };
+      run(2, "cancelled");
+      run(3, "other");
+      // Cancelled before it could begin.
+      run(4, "never");
+      cancel(4);
+      await expect
+        .poll(() => [stage.read("cancelled"), stage.read("other")], { timeout: 20_000 })
+        .toEqual(["on\n", "on\n"]);
+      cancel(2);
+      await setTimeout(500);
+      stage.write("go", "");
+      await expect.poll(() => answered, { timeout: 20_000 }).toEqual([1, 3]);
+      expect(["cancelled", "other", "never"].map((name) => stage.read(name))).toEqual(["on\n", "done\n", null]);
+      child.stdin?.end();
+      expect(await gone).toBe(0);
+      expect(answered).toEqual([1, 3]);
+    }));
 
   it.each(["a client that goes", "SIGTERM"])("leaves no process behind after %s", (how) =>
     onStage("self", async (stage) => {

@@ -231,6 +231,7 @@ describe("a server behind that means no good", () => {
     ["elsewhere", /somewhere else/],
     ["flood", /longer than 16777216/],
     ["flood-events", /longer than 16777216/],
+    ["flood-lines", /longer than 16777216/],
     ["html", /neither JSON nor events/],
     ["zipped", /encodes/],
     ["odd", /understand differently/],

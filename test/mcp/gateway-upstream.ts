@@ -88,6 +88,9 @@ export class Upstream {
         response.writeHead(200, { "content-type": "text/event-stream" });
         return this.#flood(response, `data: {"jsonrpc":"2.0","id":${id},"result":{"content":"`);
       }
+      case "flood-lines":
+        response.writeHead(200, { "content-type": "text/event-stream" });
+        return this.#flood(response, "", `data: ${"x".repeat(1000)}\n`);
       case "html":
         return void response.writeHead(200, { "content-type": "text/html" }).end("<p>{}");
       case "zipped":
@@ -144,8 +147,8 @@ export class Upstream {
     });
   }
 
-  #flood(response: ServerResponse, start: string): void {
-    const part = "x".repeat(1024 * 1024);
+  #flood(response: ServerResponse, start: string, word = "x"): void {
+    const part = word.repeat((1024 * 1024) / word.length);
     let left = 100;
     response.write(start);
     const more = (): void => {
@@ -158,5 +161,17 @@ export class Upstream {
 }
 
 const schema = { type: "object", properties: { path: { type: "string", "x-mcp-header": "Path" } } };
-const names = ["read", "write", "elsewhere", "silent", "endless", "flood", "flood-events", "html", "zipped", "odd"];
+const names = [
+  "read",
+  "write",
+  "elsewhere",
+  "silent",
+  "endless",
+  "flood",
+  "flood-events",
+  "flood-lines",
+  "html",
+  "zipped",
+  "odd",
+];
 const tools = [...names, "list-as-answer", "Go", "events"].map((name) => ({ name, inputSchema: schema }));

@@ -18,6 +18,9 @@ import { runOnce } from "./run-once.ts";
 /** At a time; a client that wants more has to wait. */
 const MOST_RUNS = 8;
 
+/** Of what a session did, the newest. */
+const MOST_ITEMS = 1000;
+
 /** Of each client's sessions so many can be read. */
 const MOST_REMEMBERED = 10_000;
 
@@ -126,10 +129,19 @@ function orchestrator(parsed: Parsed<RunOption>, own: Surroundings, runs: Runs):
         });
       }
       const state = stateOf(own.environment, entry);
-      const records = [...readJournal(entry.journal)];
-      const command = records.find(({ kind }) => kind === "session.opened")?.members.get("argv") ?? null;
-      const items = transcriptOf(records, state === "running");
-      return Promise.resolve({ session: entry.id, opened: entry.opened, state, command, items });
+      let command: unknown = null;
+      const all = transcriptOf(
+        (function* records() {
+          for (const record of readJournal(entry.journal)) {
+            if (record.kind === "session.opened") command ??= record.members.get("argv");
+            yield record;
+          }
+        })(),
+        state === "running",
+      );
+      const items = all.slice(-MOST_ITEMS);
+      const omitted = all.length - items.length;
+      return Promise.resolve({ session: entry.id, opened: entry.opened, state, command, items, omitted });
     },
   };
 }

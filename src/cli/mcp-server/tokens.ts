@@ -96,6 +96,11 @@ function read(path: string): string {
   try {
     const stats = fstatSync(descriptor);
     const own = process.getuid?.() ?? 0;
+    if (stats.nlink > 1) {
+      throw new SandboxedError("config_permissions", `${shown} has another name besides, where others may read it`, {
+        hint: "remove it, and one is made",
+      });
+    }
     if (!stats.isFile() || stats.size > LARGEST || (stats.mode & OTHERS) !== 0 || ![0, own].includes(stats.uid)) {
       throw new SandboxedError("config_permissions", `${shown} is no file that you alone can read`, {
         hint: `chown it to yourself, and chmod 600 ${shown}`,
