@@ -1,6 +1,7 @@
 import { newSessionId, openSession } from "./audit/index.ts";
 import { version } from "./generated/version.ts";
 import type { Policy } from "./policy/index.ts";
+import { ownEnvironment } from "./run.ts";
 import type { PrepareRequest, StartRequest } from "./sandbox/index.ts";
 
 const inherited = ["ignore", "inherit", "inherit"] as const;
@@ -55,8 +56,4 @@ export function withDefaults<T extends HostAsked>(asked: T) {
     attended,
     session,
   };
-}
-
-function ownEnvironment(): ReadonlyMap<string, string> {
-  return new Map(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

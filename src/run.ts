@@ -206,6 +206,7 @@ function serving(interception: Interception | null, channel: ReadyChannel | null
   };
 }
 
-function ownEnvironment(): ReadonlyMap<string, string> {
+/** The environment of this process. */
+export function ownEnvironment(): ReadonlyMap<string, string> {
   return new Map(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

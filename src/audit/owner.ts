@@ -11,6 +11,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { isSessionId } from "./identifier.ts";
+import { codeOf } from "../policy/index.ts";
 
 /** A process, told apart from a later one with the same number. */
 export interface Owner {
@@ -44,7 +45,7 @@ export function ownerState(owner: Owner): OwnerState {
   try {
     process.kill(owner.pid, 0);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ESRCH") return "dead";
+    if (codeOf(error) === "ESRCH") return "dead";
   }
   return owner.start === null || startTime(owner.pid) === owner.start ? "alive" : "dead";
 }
@@ -66,7 +67,7 @@ export function claim(active: string, id: string, generation: number): boolean {
     linkSync(draft, target);
     return true;
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   } finally {
     unlinkSync(draft);
@@ -87,7 +88,7 @@ export function withdraw(active: string, id: string, generation: number): void {
   try {
     unlinkSync(join(active, fileName(id, generation)));
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+    if (codeOf(error) !== "ENOENT") throw error;
   }
 }
 
@@ -119,7 +120,7 @@ function listNames(folder: string): readonly string[] {
   try {
     return readdirSync(folder).toSorted();
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (codeOf(error) === "ENOENT") return [];
     throw error;
   }
 }

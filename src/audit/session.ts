@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 import type { Journal, JournalEvent } from "../policy/index.ts";
 import { FileJournal } from "./file-journal.ts";
 import { makeSessionFolder, prepareFolders, stateFolders, unwritable } from "./folder.ts";
@@ -91,7 +91,7 @@ export function listSessions(environment: ReadonlyMap<string, string>): readonly
   try {
     names = readdirSync(sessions);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return [];
+    if (codeOf(error) === "ENOENT") return [];
     throw unwritable(sessions, error);
   }
   return names

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { allValues } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
@@ -58,7 +58,7 @@ function readText(path: string): string {
     const stat = statSync(path);
     if (stat.isFile() && stat.size <= LARGEST_FILE) return readFileSync(path, "utf8");
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const code = codeOf(cause) ?? "unknown error";
     throw new SandboxedError("usage", `--grant-file ${escapeText(path)}: cannot read it (${code})`, { cause });
   }
   throw new SandboxedError("usage", `--grant-file ${escapeText(path)}: it is no file of at most ${LARGEST_FILE} bytes`);

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 
 /** Where `--report` goes. The directory is held from before the run: its path could lead elsewhere afterwards. */
 export interface ReportFile {
@@ -92,7 +92,7 @@ function isStill(folder: string, descriptor: number): boolean {
 }
 
 function why(error: unknown): string {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  const code = codeOf(error) ?? "unknown error";
   return code === "EISDIR" || code === "ENOTEMPTY" ? "a directory has its name" : code;
 }
 

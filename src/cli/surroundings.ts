@@ -2,7 +2,7 @@ import { realpathSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { isAbsolute, resolve } from "node:path";
 import { findWorkspace } from "../config/index.ts";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 import { lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
 
@@ -50,7 +50,7 @@ function workingDirectory(given: string | null): string {
   try {
     if (given !== "" && statSync(path).isDirectory()) return realpathSync(path);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const code = codeOf(cause) ?? "unknown error";
     if (code !== "ENOENT" && code !== "ENOTDIR") {
       throw new SandboxedError("workspace_unsafe", `--cd ${escapeText(given)}: it cannot be reached (${code})`, {
         hint: "name a directory that you may search",

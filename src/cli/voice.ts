@@ -1,6 +1,6 @@
 import { writeSync } from "node:fs";
 import { styleText } from "node:util";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 
 /** The tool's own words, to standard error: standard output belongs to the program. */
 export interface Voice {
@@ -75,7 +75,7 @@ function writeError(text: string): void {
   try {
     writeSync(2, text);
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
+    const code = codeOf(error);
     if (code === "EAGAIN") process.stderr.write(text);
     else if (code !== "EPIPE" && code !== "EBADF") throw error;
   }

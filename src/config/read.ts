@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 
 const largestFile = 1024 * 1024;
 
@@ -184,5 +184,5 @@ function octal(mode: number): string {
 }
 
 function errorCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown error";
+  return codeOf(error) ?? "unknown error";
 }

@@ -10,7 +10,7 @@ import {
   writeSync,
 } from "node:fs";
 import { readdirSync } from "node:fs";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 import { readClosure } from "./closure.ts";
 import { toolFolders } from "./folders.ts";
 import { readConfigFile } from "./read.ts";
@@ -149,12 +149,12 @@ function writeRecord(file: string, text: string): void {
 }
 
 function unwritable(cause: unknown): SandboxedError {
-  return new SandboxedError("config_permissions", `the record of trust cannot be written (${codeOf(cause)})`, {
-    hint: "make ~/.local/state/sandboxed writable for you, or move it with XDG_STATE_HOME",
-    cause,
-  });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+  return new SandboxedError(
+    "config_permissions",
+    `the record of trust cannot be written (${codeOf(cause) ?? "unknown error"})`,
+    {
+      hint: "make ~/.local/state/sandboxed writable for you, or move it with XDG_STATE_HOME",
+      cause,
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import { lstatSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 
 /**
  * The directory whose project file counts: the nearest one upwards from `cwd` that holds a `.git` or a `.sandboxed`,
@@ -19,7 +19,7 @@ function exists(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const code = codeOf(cause) ?? "unknown error";
     // A project's file that cannot be seen might say something.
     throw new SandboxedError("workspace_unsafe", `${escapeText(dirname(path))} cannot be searched (${code})`, {
       hint: "start from a directory that you may search, or name one with --cd",

@@ -4,6 +4,7 @@ import { isIPv4 } from "node:net";
 import { makeAllowance } from "./allowance.ts";
 import type { CheckedAddress } from "./gate.ts";
 import type { HostsTable } from "./hosts-table.ts";
+import { codeOf } from "../policy/index.ts";
 
 /** An address as it was answered; nobody has looked yet whether it may be dialled. */
 export type FoundAddress = CheckedAddress;
@@ -109,7 +110,7 @@ async function records(question: () => Promise<readonly RecordWithTtl[]>): Promi
   try {
     return { records: await question(), timedOut: false };
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? error.code : null;
+    const code = codeOf(error);
     if (typeof code !== "string") throw error;
     return { records: [], timedOut: code === "ETIMEOUT" };
   }

@@ -17,6 +17,7 @@ export type { ProvenanceOf } from "./place.ts";
 export type { HandOffList, CredentialPath } from "./lists.ts";
 export { SandboxedError } from "./error.ts";
 export { escapeText } from "./escape.ts";
+export { codeOf } from "./system-code.ts";
 export { inBlock, parseAddress, parseBlock } from "./address.ts";
 export { covers, parseDomainPattern, parseHost } from "./host.ts";
 export { at, locating } from "./place.ts";

@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import { isSource } from "./answers.ts";
 import type { LiveRun } from "./live-run.ts";
+import { codeOf } from "../policy/index.ts";
 
 /** By then nearly every program has started. */
 const SETTLED = 50;
@@ -48,6 +49,6 @@ function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
   } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ENOTDIR");
+    return codeOf(error) !== "ENOTDIR";
   }
 }

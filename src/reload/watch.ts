@@ -1,6 +1,7 @@
 import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import type { FSWatcher } from "chokidar";
+import { codeOf } from "../policy/index.ts";
 
 /** Milliseconds. Whoever saves a file writes it more than once; whoever never stops is not waited for. */
 const SETTLING = 50;
@@ -97,7 +98,7 @@ function stateOf(path: string, index: number): string {
     const times = index === 0 ? `${size} ${mtimeMs} ${ctimeMs}` : "";
     return `${dev} ${ino} ${mode} ${uid} ${times}`;
   } catch (error) {
-    return error instanceof Error && "code" in error ? String(error.code) : "?";
+    return codeOf(error) ?? "?";
   }
 }
 

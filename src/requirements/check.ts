@@ -1,6 +1,6 @@
 import { lstatSync, readFileSync } from "node:fs";
 import { homedir, hostname } from "node:os";
-import { at, compileGlob, escapeText, SandboxedError } from "../policy/index.ts";
+import { at, codeOf, compileGlob, escapeText, SandboxedError } from "../policy/index.ts";
 import { assemble } from "./assemble.ts";
 import { idleKeys } from "./idle.ts";
 import type { Requirements } from "./model.ts";
@@ -114,7 +114,7 @@ function readText(file: string): string {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(readFileSync(file));
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const code = codeOf(cause) ?? "unknown error";
     throw new SandboxedError("usage", `${escapeText(file)} cannot be read as text (${code})`, {
       hint: "check the path",
       cause,

@@ -1,5 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 import type { PolicyStore } from "./platform.ts";
 
 /**
@@ -12,7 +12,7 @@ export const fileStore: PolicyStore = {
     try {
       descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
     } catch (cause) {
-      if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return null;
+      if (codeOf(cause) === "ENOENT") return null;
       throw refused(path, "cannot be read", cause);
     }
     try {

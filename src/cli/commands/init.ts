@@ -1,7 +1,7 @@
 import { lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { findWorkspace, projectConfigFile, userConfigFile } from "../../config/index.ts";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
 import { installedSchema } from "../installed.ts";
 import { lastValue } from "../parse.ts";
@@ -43,7 +43,7 @@ function write(file: string, project: boolean): void {
     writeFileSync(file, project ? projectText() : userText(), { flag: "wx", mode: project ? 0o644 : 0o600 });
   } catch (error) {
     if (error instanceof SandboxedError) throw error;
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = codeOf(error) ?? "unknown error";
     throw refused(file, code === "EEXIST" ? "it is there already" : code, error);
   }
 }

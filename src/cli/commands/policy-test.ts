@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseDocument } from "../../config/index.ts";
 import type { PolicyTest } from "../../config/index.ts";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import { prepareToAsk } from "../ask.ts";
 import type { Command } from "../command.ts";
 import { askedFor } from "../policy-flags.ts";
@@ -90,7 +90,7 @@ function readText(path: string, written: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : "unknown error";
+    const code = codeOf(error) ?? "unknown error";
     throw new SandboxedError("usage", `${escapeText(written)} cannot be read (${code})`, {
       hint: "check the path",
       cause: error,

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
 import { lastValue } from "../parse.ts";
 import { outputOptions } from "../run-options.ts";
@@ -56,7 +56,7 @@ function reading(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (cause) {
-    throw new SandboxedError("usage", `${escapeText(file)} cannot be read (${codeOf(cause)})`, {
+    throw new SandboxedError("usage", `${escapeText(file)} cannot be read (${codeOf(cause) ?? "unknown error"})`, {
       hint: "check the path",
       cause,
     });
@@ -68,15 +68,11 @@ export function writing(file: string, content: string | Buffer, mode = 0o644): v
   try {
     writeFileSync(file, content, { flag: "wx", mode });
   } catch (cause) {
-    const code = codeOf(cause);
+    const code = codeOf(cause) ?? "unknown error";
     const why = code === "EEXIST" ? "it is there already" : code;
     throw new SandboxedError("usage", `${escapeText(file)} was not written: ${why}`, {
       hint: "nothing is overwritten; name another file",
       cause,
     });
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
 }

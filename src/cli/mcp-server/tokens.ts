@@ -11,7 +11,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -74,10 +74,14 @@ function create(path: string): string | null {
     return text;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return null;
-    throw new SandboxedError("usage", `--token-file ${escapeText(path)}: it cannot be made (${codeOf(error)})`, {
-      hint: "name a file in a folder of yours",
-      cause: error,
-    });
+    throw new SandboxedError(
+      "usage",
+      `--token-file ${escapeText(path)}: it cannot be made (${codeOf(error) ?? "unknown error"})`,
+      {
+        hint: "name a file in a folder of yours",
+        cause: error,
+      },
+    );
   }
 }
 
@@ -87,7 +91,8 @@ function read(path: string): string {
   try {
     descriptor = openSync(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
   } catch (error) {
-    const problem = codeOf(error) === "ELOOP" ? "is a symbolic link" : `cannot be read (${codeOf(error)})`;
+    const problem =
+      codeOf(error) === "ELOOP" ? "is a symbolic link" : `cannot be read (${codeOf(error) ?? "unknown error"})`;
     throw new SandboxedError("config_permissions", `${shown} ${problem}`, {
       hint: "name a file of yours that holds a token, or one that is not there yet",
       cause: error,
@@ -111,8 +116,4 @@ function read(path: string): string {
   } finally {
     closeSync(descriptor);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "unknown error";
 }

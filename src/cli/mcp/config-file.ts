@@ -11,7 +11,7 @@ import {
 import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "smol-toml";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 
 /** The text with a table for the server at its end. Errors: `config_schema` when it has one already. */
 export function withServer(text: string, name: string, lines: readonly string[]): string {
@@ -75,7 +75,7 @@ export function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return "";
+    if (codeOf(error) === "ENOENT") return "";
     throw unwritten(file, error);
   }
 }

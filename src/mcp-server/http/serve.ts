@@ -8,7 +8,7 @@ import * as sdk from "@modelcontextprotocol/server";
 import { toNodeHandler } from "@modelcontextprotocol/node";
 import type { NodeIncomingMessageLike } from "@modelcontextprotocol/node";
 import { ByteRoom, roomForOthers } from "../../network/index.ts";
-import { SandboxedError } from "../../policy/index.ts";
+import { codeOf, SandboxedError } from "../../policy/index.ts";
 import { serverFactory } from "../factory.ts";
 import type { Orchestrator } from "../orchestrator.ts";
 import { admit, PATH } from "./admission.ts";
@@ -124,7 +124,7 @@ async function listen(server: Server, host: string, port: number): Promise<Addre
     server.listen(port, host);
     await once(server, "listening");
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown error";
+    const code = codeOf(cause) ?? "unknown error";
     throw new SandboxedError("mcp_server", `port ${port} of ${host} cannot be listened on (${code})`, {
       hint: "choose another one; with port 0 any that is free is taken",
       cause,

@@ -3,7 +3,7 @@ import type { ClientRequest, IncomingMessage } from "node:http";
 import { request as secureRequest } from "node:https";
 import { isIP } from "node:net";
 import { Readable } from "node:stream";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import { parseAuthority } from "../../network/index.ts";
 import type { CheckedAddress, Gate, Passage, Refusal, Target } from "../../network/index.ts";
 
@@ -60,7 +60,7 @@ export function openFetch(gate: Gate): OpenFetch {
         last = error;
       }
     }
-    const code = last instanceof Error && "code" in last ? String(last.code) : "the connection failed";
+    const code = codeOf(last) ?? "the connection failed";
     throw new SandboxedError("mcp_server", `${target.host}:${target.port} could not be reached: ${code}`, {
       cause: last,
     });

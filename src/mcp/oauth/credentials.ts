@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
-import { SandboxedError } from "../../policy/index.ts";
+import { codeOf, SandboxedError } from "../../policy/index.ts";
 import { readOwnFile } from "../../sandbox/index.ts";
 import { isTable } from "../catalogue.ts";
 import { openKeyring } from "./keyring.ts";
@@ -90,7 +90,7 @@ function writePrivate(folder: string, name: string, text: string): void {
     writeFileSync(draft, text, { flag: "wx", mode: 0o600 });
     renameSync(draft, `${folder}/${name}`);
   } catch (cause) {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : "it failed";
+    const why = codeOf(cause) ?? "it failed";
     throw new SandboxedError("mcp_auth", `the login cannot be kept: ${why}`, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { SandboxedError } from "../../policy/index.ts";
+import { codeOf, SandboxedError } from "../../policy/index.ts";
 
 const PATIENCE_MS = 40_000;
 const PAUSE_MS = 25;
@@ -30,7 +30,7 @@ function taken(file: string): boolean {
   try {
     descriptor = openSync(file, "wx", 0o600);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    if (codeOf(error) === "EEXIST") return false;
     throw error;
   }
   try {
@@ -59,6 +59,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+    return codeOf(error) !== "ESRCH";
   }
 }

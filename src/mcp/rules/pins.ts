@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { escapeText, SandboxedError } from "../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import { isTable } from "../catalogue.ts";
 import type { ToolDefinition } from "../catalogue.ts";
 
@@ -117,7 +117,7 @@ function unkept(server: string, tool: string, cause: unknown): SandboxedError {
 }
 
 function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+  return codeOf(error) === code;
 }
 
 function sorted(value: unknown): string {

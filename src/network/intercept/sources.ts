@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { homedir } from "node:os";
-import { at, SandboxedError } from "../../policy/index.ts";
+import { at, codeOf, SandboxedError } from "../../policy/index.ts";
 import type { CredentialRule, CredentialSource, ErrorCode, Provenance } from "../../policy/index.ts";
 
 /** What credentials are read from. */
@@ -68,7 +68,7 @@ function readFile(rule: CredentialRule, written: string, { home = homedir(), isR
     // A pipe must not make us wait.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   } catch (error) {
-    throw refuse(rule, `cannot be opened (${codeOf(error)})`);
+    throw refuse(rule, `cannot be opened (${codeOf(error) ?? "unreadable"})`);
   }
   try {
     const closing = closedBy?.(readlinkSync(`/proc/self/fd/${descriptor}`), rule) ?? null;
@@ -126,10 +126,6 @@ async function loadKeyring(): Promise<KeyringModule> {
   const name: string = "@napi-rs/keyring";
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the package's own types are not there without it
   return (await import(name)) as KeyringModule;
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unreadable";
 }
 
 function refuse(

@@ -1,5 +1,5 @@
 import { chmodSync, closeSync, constants, fstatSync, openSync, readdirSync } from "node:fs";
-import { components, isWithin, rootPath } from "../../policy/index.ts";
+import { codeOf, components, isWithin, rootPath } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import { childPath, lookAt } from "./disk.ts";
 
@@ -80,11 +80,6 @@ function readHeld(place: string): readonly string[] {
 /** Whether there was nothing left to look with, which says nothing about what is there. */
 export function isExhausted(error: unknown): boolean {
   return ["EMFILE", "ENFILE", "ENOMEM"].includes(codeOf(error) ?? "");
-}
-
-/** The code of a system error, null for anything else. */
-export function codeOf(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
 }
 
 function descend(fd: number, name: string, mayOpenUp: boolean): number | null {

@@ -9,12 +9,12 @@ import {
   unlinkSync,
   writeFileSync,
 } from "node:fs";
-import { isWithin, parentPath } from "../../policy/index.ts";
+import { codeOf, isWithin, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import type { PathKind } from "../facts.ts";
 import type { Repair } from "../outcome.ts";
 import { childPath, kindOf, lookAt, readSmall } from "./disk.ts";
-import { codeOf, openUp, withParent } from "./held.ts";
+import { openUp, withParent } from "./held.ts";
 import { copyEntry, removeEntry, TransferTooLarge } from "./transfer.ts";
 
 /** A repair with what a person needs to judge and undo it. */

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
-import { isWithin, parentPath } from "../../policy/index.ts";
+import { codeOf, isWithin, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath, ProtectedPath } from "../../policy/index.ts";
 import { childPath, lookAt } from "./disk.ts";
-import { codeOf, listHeld, openUp, withParent } from "./held.ts";
+import { listHeld, openUp, withParent } from "./held.ts";
 import { cleanNewborn } from "./newborn.ts";
 import { matchesName, placeholderMode } from "./names.ts";
 import type { ProtectedLink, ProtectedPattern } from "./protect.ts";

@@ -7,6 +7,7 @@ import type { SessionErrorCode } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { isObject } from "../protocol/request.ts";
 import { controlNames, reachableSocket } from "./place.ts";
+import { codeOf } from "../../policy/index.ts";
 
 /** A connection to a live session, as its owner. */
 export interface ControlClient {
@@ -21,7 +22,7 @@ export async function connectControl(folder: string): Promise<ControlClient | nu
   try {
     key = readFileSync(join(folder, controlNames.key), "utf8");
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (codeOf(error) === "ENOENT") return null;
     throw new SessionError("failed", "the session's key cannot be read", { cause: error });
   }
   const place = reachableSocket(folder);

@@ -58,11 +58,6 @@ export function closing<T>(fd: Descriptor, attempt: (fd: Descriptor) => T): T {
   }
 }
 
-/** The code of a system error, null for anything else. */
-export function codeOf(error: unknown): string | null {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : null;
-}
-
 /** Whether the program could do it by itself: of a broker that is root the kernel would refuse nothing. */
 export function permits(
   fd: Descriptor,

@@ -1,12 +1,12 @@
 import { closeSync, opendirSync } from "node:fs";
 import type { Dirent } from "node:fs";
 import { setImmediate as breathe } from "node:timers/promises";
-import { components, knownNormal } from "../../policy/index.ts";
+import { codeOf, components, knownNormal } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import { SessionError } from "../error.ts";
 import { isAllowed } from "./authority.ts";
 import type { Authority } from "./authority.ts";
-import { closing, codeOf, hold, look, permits, spelled } from "./descriptor.ts";
+import { closing, hold, look, permits, spelled } from "./descriptor.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { parsePattern } from "./pattern.ts";
 import type { PathPattern, Positions } from "./pattern.ts";

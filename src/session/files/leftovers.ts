@@ -1,8 +1,8 @@
 import { readdirSync, unlinkSync } from "node:fs";
-import { normalise, parentPath } from "../../policy/index.ts";
+import { codeOf, normalise, parentPath } from "../../policy/index.ts";
 import { SessionError } from "../error.ts";
 import { passingPrefix } from "./change/stage.ts";
-import { closing, codeOf, hold, look, named, spelled } from "./descriptor.ts";
+import { closing, hold, look, named, spelled } from "./descriptor.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { openRoot } from "./root.ts";
 

@@ -1,8 +1,9 @@
 import { closeSync, lstatSync, readdirSync } from "node:fs";
 import type { BigIntStats, Dirent } from "node:fs";
 import { join } from "node:path";
+import { codeOf } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
-import { codeOf, holdDirectory, look, spelled } from "./descriptor.ts";
+import { holdDirectory, look, spelled } from "./descriptor.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { denied } from "./refusal.ts";
 

@@ -1,6 +1,6 @@
+import { codeOf } from "../../policy/index.ts";
 import type { Decision } from "../../policy/index.ts";
 import { SessionError } from "../error.ts";
-import { codeOf } from "./descriptor.ts";
 
 /** How a path is shown to the caller: as the caller wrote it, so that a message tells nothing of what is elsewhere. */
 export type Shown = string;

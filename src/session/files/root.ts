@@ -1,9 +1,9 @@
 import { closeSync, statfsSync } from "node:fs";
 import type { BigIntStats } from "node:fs";
-import { components } from "../../policy/index.ts";
+import { codeOf, components } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import { SessionError } from "../error.ts";
-import { codeOf, hold, holdRoot, look, spelled } from "./descriptor.ts";
+import { hold, holdRoot, look, spelled } from "./descriptor.ts";
 import type { Descriptor, Identity } from "./descriptor.ts";
 import { OwnDirectories } from "./own.ts";
 import { missing, unsupported } from "./refusal.ts";

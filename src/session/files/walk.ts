@@ -1,8 +1,8 @@
 import { closeSync, readlinkSync } from "node:fs";
 import type { BigIntStats } from "node:fs";
-import { components, isWithin, knownNormal } from "../../policy/index.ts";
+import { codeOf, components, isWithin, knownNormal } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
-import { codeOf, hold, look, named, permits } from "./descriptor.ts";
+import { hold, look, named, permits } from "./descriptor.ts";
 import type { Descriptor } from "./descriptor.ts";
 import { denied, invalid, missing, translated, unsupported } from "./refusal.ts";
 import { refuseKernelFiles } from "./root.ts";

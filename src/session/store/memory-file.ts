@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { SessionError } from "../error.ts";
 import type { MemoryStore } from "../methods/memory.ts";
+import { codeOf } from "../../policy/index.ts";
 
 /** Of one workspace, as JSON. */
 const LARGEST = 16 * 1024 * 1024;
@@ -72,7 +73,7 @@ function read(path: string): Map<string, string> {
       closeSync(file);
     }
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return new Map();
+    if (codeOf(error) === "ENOENT") return new Map();
     throw new SessionError("failed", "what is remembered cannot be read", { cause: error });
   }
   try {

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { escapeText, SandboxedError } from "../../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../../policy/index.ts";
 import { ByteRoom, roomForOthers } from "../../../network/index.ts";
 import { relay } from "./relay.ts";
 import type { Behind } from "./relay.ts";
@@ -72,7 +72,7 @@ export async function serveGateway({ host, port, token }: ListenOptions, behind:
   try {
     await once(server, "listening");
   } catch (cause) {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : "it cannot be opened";
+    const why = codeOf(cause) ?? "it cannot be opened";
     throw new SandboxedError("mcp_server", `${shownHost}:${port} cannot be listened on: ${why}`, {
       hint: "choose another port; with :0 one is found",
       cause,

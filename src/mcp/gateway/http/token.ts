@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, constants, fstatSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { escapeText, SandboxedError } from "../../../policy/index.ts";
+import { codeOf, escapeText, SandboxedError } from "../../../policy/index.ts";
 
 export interface GatewayToken {
   readonly text: string;
@@ -38,7 +38,7 @@ function read(file: string): string | null {
   try {
     descriptor = openSync(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
+    if (codeOf(error) === "ENOENT") return null;
     throw error;
   }
   try {

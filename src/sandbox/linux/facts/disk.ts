@@ -12,7 +12,7 @@ import {
   statSync,
 } from "node:fs";
 import type { BigIntStats, Dirent } from "node:fs";
-import { knownNormal, normalise, parentPath, rootPath } from "../../../policy/index.ts";
+import { codeOf, knownNormal, normalise, parentPath, rootPath } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { Identity, PathKind } from "../../facts.ts";
 import { boundSockets } from "./sockets.ts";
@@ -238,8 +238,4 @@ function attempt<T>(read: () => T): T | null {
   } catch {
     return null;
   }
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && "code" in error ? error.code : undefined;
 }

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { closeSync, openSync, writeSync } from "node:fs";
 import { Duplex } from "node:stream";
-import { SandboxedError } from "../../../policy/index.ts";
+import { codeOf, SandboxedError } from "../../../policy/index.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { Stream } from "../../request.ts";
 import { bwrapArguments, guardInstructions, initInstructions } from "../plan/index.ts";
@@ -167,7 +167,7 @@ function say(stream: Duplex, line: string): void {
     writeSync(fd, `${line}\n`);
   } catch (error) {
     // Full, which takes thousands of lines that nobody reads: the stream can wait.
-    if (error instanceof Error && "code" in error && error.code === "EAGAIN") stream.write(`${line}\n`);
+    if (codeOf(error) === "EAGAIN") stream.write(`${line}\n`);
   }
 }
 

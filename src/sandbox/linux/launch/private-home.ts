@@ -1,5 +1,5 @@
 import { chownSync, closeSync, constants, lstatSync, mkdirSync, openSync, writeSync } from "node:fs";
-import { SandboxedError } from "../../../policy/index.ts";
+import { codeOf, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { LaunchPlan, PrivateHome } from "../../plan.ts";
 import { carriedSettings } from "../carried-settings/index.ts";
@@ -75,5 +75,5 @@ function changed(path: string, kind: string): SandboxedError {
 }
 
 function isExisting(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EEXIST";
+  return codeOf(error) === "EEXIST";
 }

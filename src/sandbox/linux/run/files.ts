@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { absolutePath, SandboxedError } from "../../../policy/index.ts";
+import { absolutePath, codeOf, SandboxedError } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { HostFacts } from "../../facts.ts";
 import { usualFolders } from "../../folders.ts";
@@ -138,7 +138,7 @@ function emptyFile(cache: string): string {
   try {
     closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW, 0o000));
   } catch (error) {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+    if (codeOf(error) !== "EEXIST") throw error;
   }
   return path;
 }

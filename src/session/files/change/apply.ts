@@ -10,8 +10,9 @@ import {
   unlinkSync,
 } from "node:fs";
 import type { BigIntStats } from "node:fs";
+import { codeOf } from "../../../policy/index.ts";
 import type { Authority } from "../authority.ts";
-import { codeOf, hold, look, named, spelled } from "../descriptor.ts";
+import { hold, look, named, spelled } from "../descriptor.ts";
 import type { Descriptor } from "../descriptor.ts";
 import { conflict, translated } from "../refusal.ts";
 import { isSame } from "../root.ts";

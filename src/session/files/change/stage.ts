@@ -11,7 +11,8 @@ import {
 } from "node:fs";
 import type { BigIntStats } from "node:fs";
 import { randomBytes } from "node:crypto";
-import { closing, codeOf, hold, look, named } from "../descriptor.ts";
+import { codeOf } from "../../../policy/index.ts";
+import { closing, hold, look, named } from "../descriptor.ts";
 import type { Descriptor, Identity } from "../descriptor.ts";
 import { isSame } from "../root.ts";
 import type { Permissions } from "./model.ts";
