@@ -1,11 +1,15 @@
 /** The wall clock that never goes back while it is looked at: somebody who sets it back gains no time. */
 export class SteadyClock {
-  readonly #began = Date.now();
-  readonly #from = performance.now();
+  #latest = Date.now();
+  #from = performance.now();
 
   /** Milliseconds since 1970. */
   now(): number {
-    return Math.max(Date.now(), Math.floor(this.#began + (performance.now() - this.#from)));
+    const from = performance.now();
+    const steady = this.#latest + (from - this.#from);
+    this.#latest = Math.max(Date.now(), steady);
+    this.#from = from;
+    return Math.floor(this.#latest);
   }
 }
 
@@ -28,7 +32,8 @@ export class Alarm {
     this.clear();
     if (time === null) return;
     const left = time - this.#clock.now();
-    const act = left <= LONGEST_SLEEP ? this.#ring : () => this.set(time);
+    // A timer may be early by what a clock does not show.
+    const act = (): void => (this.#clock.now() < time ? this.set(time) : this.#ring());
     this.#timer = setTimeout(act, Math.min(Math.max(left, 0), LONGEST_SLEEP)).unref();
   }
 

@@ -1,13 +1,13 @@
 import type { LiveRun, RequirementsChange } from "./live-run.ts";
 
 /** Of changes that come to nothing; beyond, somebody only wants to fill the journal. */
-const MOST_KEPT = 100;
+const MOST_VAIN = 100;
 
-/** Tells a run's owner and its journal. The same is not told twice in a row. */
+/** Tells a run's owner and its journal. What is kept for the same reason is not told twice in a row. */
 export class Notices {
   readonly #live: LiveRun;
   #last = "";
-  #kept = 0;
+  #vain = 0;
 
   constructor(live: LiveRun) {
     this.#live = live;
@@ -22,13 +22,17 @@ export class Notices {
   }
 
   unchanged(message: string): void {
-    this.#tell({ effect: "unchanged", message, generation: null });
+    this.#tellVain({ effect: "unchanged", message, generation: null });
   }
 
   kept(message: string): void {
-    if (message === this.#last || this.#kept >= MOST_KEPT) return;
-    this.#kept += 1;
-    this.#tell({ effect: "kept", message, generation: null });
+    if (message !== this.#last) this.#tellVain({ effect: "kept", message, generation: null });
+  }
+
+  #tellVain(change: RequirementsChange): void {
+    if (this.#vain >= MOST_VAIN) return;
+    this.#vain += 1;
+    this.#tell(change);
   }
 
   #tell({ effect, message, generation }: RequirementsChange): void {

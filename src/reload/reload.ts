@@ -141,7 +141,7 @@ class Reload {
   }
 
   async #putInForce(terms: Terms, judgement: Judgement, fetched: Fetched | null): Promise<void> {
-    const said = this.#renewal.adopt(terms.requirements, this.#clock.now());
+    const said = this.#renewal.adopt(terms.requirements, this.#clock.now(), fetched !== null);
     const failure = fetched?.failure?.message ?? said;
     if (failure !== null) this.#notices.kept(`a newer bundle cannot be had, and the one of before holds: ${failure}`);
     const latest = this.#latest;

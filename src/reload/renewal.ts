@@ -22,7 +22,7 @@ export class Renewal {
   readonly #serials = new Map<string, number>();
 
   constructor(requirements: readonly Requirements[]) {
-    this.adopt(requirements, Date.now());
+    this.adopt(requirements, Date.now(), false);
   }
 
   /** Milliseconds since 1970; null for never. */
@@ -61,8 +61,8 @@ export class Renewal {
     this.#delay(now);
   }
 
-  /** These can be used. Returns why a newer bundle cannot be had, if so. */
-  adopt(requirements: readonly Requirements[], now: number): string | null {
+  /** These can be used; `wasAsked`: as their server has just said. Returns why a newer bundle cannot be had, if so. */
+  adopt(requirements: readonly Requirements[], now: number, wasAsked: boolean): string | null {
     const changes = requirements.flatMap(({ changesAt }) => changesAt ?? []);
     this.#changesAt = changes.length === 0 ? null : Math.min(...changes);
     const bundles = requirements.flatMap(({ bundle }) => bundle ?? []);
@@ -73,7 +73,11 @@ export class Renewal {
     if (failure === null) this.#failures = 0;
     if (bundles.length === 0 || this.#isUnderWay) this.#dueAt = null;
     else if (failure !== null) this.#delay(now);
-    else this.#dueAt = now + jittered(Math.max(Math.min(...bundles.map(({ due }) => due)) - now, SHORTEST));
+    else {
+      const next = now + jittered(Math.max(Math.min(...bundles.map(({ due }) => due)) - now, SHORTEST));
+      // Nobody puts it off by changing files.
+      this.#dueAt = wasAsked ? next : Math.min(next, this.#dueAt ?? next);
+    }
     return failure;
   }
 
@@ -92,5 +96,5 @@ export class Renewal {
 }
 
 function jittered(delay: number): number {
-  return delay * (1 + Math.random() * JITTER);
+  return Math.ceil(delay * (1 + Math.random() * JITTER));
 }

@@ -38,7 +38,9 @@ export class FileWatch {
     const { watch } = await import("chokidar");
     const before = this.#watcher;
     if (this.#isClosed) return;
-    this.#watcher = watch(there, { ignoreInitial: true, followSymlinks: false });
+    // Whoever puts a folder there does not have all that is in it watched.
+    const ignored = (path: string): boolean => !there.includes(path);
+    this.#watcher = watch(there, { ignoreInitial: true, followSymlinks: false, ignored });
     this.#watcher.on("all", () => this.soon());
     // Without watches left, or where there are none: looking is enough, if later.
     this.#watcher.on("error", () => this.soon());

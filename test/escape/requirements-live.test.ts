@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -54,6 +54,22 @@ describe.runIf(isRoot)("what a user gives besides", () => {
     expect(run.reaches("one.example")).toBe(false);
   });
 
+  it("does not become a tree that is watched", async () => {
+    const run = await liveRun({ system: "# none\n", given: "# mine\n" });
+    await sleep(150);
+    const before = watches();
+    rmSync(run.given);
+    await run.until(() => run.effects().includes("kept"));
+    for (let n = 0; n < 200; n++) mkdirSync(join(run.given, `${n}/a/b`), { recursive: true });
+    await run.until(() => run.effects().length > 1);
+    await sleep(500);
+    expect(watches() - before).toBeLessThan(20);
+    rmSync(run.given, { recursive: true });
+    swap(run.given, denying("one.example"));
+    await run.until(() => !run.reaches("one.example"));
+    expect(run.isEnded()).toBe(false);
+  });
+
   it("changed without end does not put off the end of a run that the administrator forbids", async () => {
     const run = await liveRun({ system: "# none\n", given: "# mine\n" });
     const over = new AbortController();
@@ -71,6 +87,18 @@ describe.runIf(isRoot)("what a user gives besides", () => {
     await storm;
   });
 });
+
+/** That this process holds of the kernel. */
+function watches(): number {
+  const of = (name: string): number => {
+    try {
+      return readFileSync(`/proc/self/fdinfo/${name}`, "utf8").split("inotify wd").length - 1;
+    } catch {
+      return 0; // closed meanwhile
+    }
+  };
+  return readdirSync("/proc/self/fdinfo").reduce((sum, name) => sum + of(name), 0);
+}
 
 const inTime = (ms: number): string => new Date(Date.now() + ms).toISOString();
 
@@ -92,6 +120,24 @@ describe.runIf(isRoot)("a signed bundle, while a run is on", () => {
     expect([run.isEnded(), run.effects()]).toEqual([false, ["narrowed"]]);
     // A second apart at least, whatever the kept file makes one look at.
     expect(stand.seen.length).toBeLessThan(8);
+  });
+
+  it("is fetched when it is due, however often files are changed meanwhile", async () => {
+    const stand = await bundleStand('refresh = "1s"');
+    stand.serve({ body: bundle(3, denying("six.example"), inTime(3_600_000)) });
+    const run = await liveRun({ root: stand.root, given: "# mine\n" });
+    stand.serve({ body: bundle(4, denying("one.example"), inTime(3_600_000)) });
+    const over = new AbortController();
+    const storm = (async () => {
+      for (let n = 0; !over.signal.aborted; n++) {
+        swap(run.given, `# ${n}\n`);
+        // oxlint-disable-next-line no-await-in-loop -- a storm has its beats
+        await sleep(20);
+      }
+    })();
+    await run.until(() => !run.reaches("one.example"), 4000).finally(() => over.abort());
+    await storm;
+    expect(run.isEnded()).toBe(false);
   });
 
   it("holds while a newer one cannot be had or is older, which is said once and not asked again at once", async () => {

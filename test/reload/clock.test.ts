@@ -13,6 +13,9 @@ describe("the time of a run", () => {
     expect(clock.now()).toBeGreaterThan(before);
     vi.setSystemTime(before + 3_600_000);
     expect(clock.now()).toBe(before + 3_600_000);
+    // Nor when it was set on before.
+    vi.setSystemTime(before);
+    expect(clock.now()).toBeGreaterThanOrEqual(before + 3_600_000);
   });
 
   it("comes no later for that, and for a time that is far away no timer is too short", () => {

@@ -1,4 +1,15 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -83,6 +94,34 @@ describe.runIf(isRoot)("a file of requirements that changes while a run is on", 
       },
       /symbolic link/,
     ],
+    [
+      "a folder",
+      ({ system }) => {
+        rmSync(system);
+        mkdirSync(system);
+      },
+      /not a regular file/,
+    ],
+    [
+      "a pipe that nobody writes to",
+      ({ system }) => {
+        rmSync(system);
+        execFileSync("mkfifo", ["-m", "644", system]);
+      },
+      /not a regular file/,
+    ],
+    [
+      "a device",
+      ({ system }) => {
+        rmSync(system);
+        execFileSync("mknod", ["-m", "644", system, "c", "1", "5"]);
+      },
+      /not a regular file/,
+    ],
+    ["of two megabytes", ({ system }) => swap(system, `# ${"x".repeat(2 ** 21)}`), /larger than 1 MiB/],
+    ["no text", ({ system }) => writeFileSync(system, Buffer.from([0xff, 0xfe, 0x00])), /not valid UTF-8/],
+    ["somebody else's", ({ system }) => chownSync(system, 65534, 65534), /belongs to user 65534/],
+    ["half of what it was", ({ system }) => truncateSync(system, 20), /requirements\.toml/],
     ["for all to write", ({ system }) => chmodSync(system, 0o666), /written by others/],
     ["in a folder for all to write", ({ root }) => chmodSync(join(root, "etc"), 0o777), /changed by others/],
   ])("is kept as it was when it is %s, and that is said", async (_, change, why) => {
@@ -93,7 +132,7 @@ describe.runIf(isRoot)("a file of requirements that changes while a run is on", 
     expect([run.effects(), run.isEnded()]).toEqual([["kept"], false]);
     expect(run.changes[0]?.message).toMatch(why);
     // Once it is right, it holds.
-    rmSync(run.system);
+    rmSync(run.system, { recursive: true });
     chmodSync(join(run.root, "etc"), 0o755);
     writeFileSync(run.system, denying("one.example"), { mode: 0o644 });
     await run.until(() => !run.reaches("one.example"));
