@@ -51,8 +51,14 @@ export async function refuseFailedTests(
 export function refuseFailed(results: readonly TestResult[]): void {
   const failed = results.find(({ ok }) => !ok);
   if (failed === undefined) return;
-  throw new SandboxedError("policy_test_failed", mismatchText(failed).trimEnd(), {
-    hint: "sandboxed policy test shows all of them; correct the policy or the test",
+  const [problem = "", ...why] = mismatchText(failed).trimEnd().split("\n  ");
+  const { layer, owner } = failed.provenance;
+  const remedy =
+    layer === "requirements"
+      ? `ask for no ${failed.expect === "allow" ? "less" : "more"} than it expects, or tell ${owner}`
+      : "correct the policy or the test";
+  throw new SandboxedError("policy_test_failed", [problem, why.join("; ")].join(": "), {
+    hint: `sandboxed policy test shows all of them; ${remedy}`,
   });
 }
 

@@ -37,7 +37,14 @@ function both(one: Bounds, other: Bounds): Bounds {
 }
 
 /** Who said it where is no part of what it says. */
-const said: ReadonlySet<string> = new Set(["provenance", "modeProvenance", "chosenBy", "origins", "description"]);
+const said: ReadonlySet<string> = new Set([
+  "provenance",
+  "modeProvenance",
+  "modeText",
+  "chosenBy",
+  "origins",
+  "description",
+]);
 
 function meaningOf(layer: PolicyLayer): string {
   return JSON.stringify(layer, (key, value: unknown) => {

@@ -170,9 +170,9 @@ function leadsEverywhere(saying: readonly LayerAnswer[], host: Host, address: st
 }
 
 function decideLayer(compiled: NetworkLayer, host: Host | null, text: string, port: number | null): LayerAnswer {
-  const { mode, modeProvenance } = compiled.layer.network;
+  const { mode, modeProvenance, modeText = `mode = "${mode}"` } = compiled.layer.network;
   const refused = (decision: Decision, isMiss = false): LayerAnswer => ({ decision, isMiss, granting: [] });
-  if (mode === "off") return refused(refuse("network_off", 'mode = "off"', compiled, modeProvenance, text, port));
+  if (mode === "off") return refused(refuse("network_off", modeText, compiled, modeProvenance, text, port));
   if (host === null)
     return refused(deny("network_not_allowed", "no host name", null, advice("write a plain host name or address")));
   const matching = rulesFor(compiled, host, port);
@@ -193,7 +193,7 @@ function decideLayer(compiled: NetworkLayer, host: Host | null, text: string, po
   if (mode === "full")
     return { decision: allow("granted", 'mode = "full"', modeProvenance), isMiss: false, granting: [] };
   const isMiss = !isForeign(compiled.layer.layer) && !isForeign(modeProvenance.layer);
-  return refused(refuse("network_not_allowed", 'mode = "restricted"', compiled, modeProvenance, text, port), isMiss);
+  return refused(refuse("network_not_allowed", modeText, compiled, modeProvenance, text, port), isMiss);
 }
 
 /** An option takes the place of a rule with the same pattern; any other denial would hold against it. */

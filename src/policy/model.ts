@@ -73,6 +73,8 @@ export interface UnixSocketRule {
 export interface NetworkPolicy {
   readonly mode: NetworkMode;
   readonly modeProvenance: Provenance;
+  /** What was written there, where that is no mode. */
+  readonly modeText?: string;
   readonly domains: readonly DomainRule[];
   readonly http: readonly HttpRule[];
   readonly credentials: readonly CredentialRule[];
@@ -149,7 +151,7 @@ export interface ProfilePatch {
   readonly kind?: FilesystemPolicy["kind"];
   readonly entries?: readonly Entry[];
   readonly network?: {
-    readonly mode?: { readonly value: NetworkMode; readonly provenance: Provenance };
+    readonly mode?: { readonly value: NetworkMode; readonly provenance: Provenance; readonly text?: string };
     readonly bundles?: readonly string[];
     readonly domains?: readonly DomainRule[];
     readonly http?: readonly HttpRule[];

@@ -113,9 +113,11 @@ function narrowest(entries: readonly Entry[]): readonly Entry[] {
 
 function applyNetwork(base: NetworkPolicy, patch: ProfilePatch["network"]): NetworkPolicy {
   if (patch === undefined) return base;
+  const modeText = patch.mode === undefined ? base.modeText : patch.mode.text;
   return {
     mode: patch.mode?.value ?? base.mode,
     modeProvenance: patch.mode?.provenance ?? base.modeProvenance,
+    ...(modeText !== undefined && { modeText }),
     bundles: [...new Set([...base.bundles, ...(patch.bundles ?? [])])],
     domains: overlay(base.domains, patch.domains, patternOf),
     http: overlay(base.http, patch.http, patternOf),

@@ -1,5 +1,5 @@
 import type { Config, Feature } from "../config/index.ts";
-import { escapeText, mode, selectProfile } from "../policy/index.ts";
+import { emptyProfile, escapeText, mode, selectProfile } from "../policy/index.ts";
 import type { Profile, Provenance, SandboxMode } from "../policy/index.ts";
 import { conflict, constrain, showPlace, showPlaces, typed, whyNot } from "./constrained.ts";
 import type { Exception } from "./exceptions.ts";
@@ -156,7 +156,11 @@ function withManagedNetwork(profile: Profile, { network: managed }: Requirements
 /** Who has every destination has the managed ones instead, where there are such. */
 function pinnedNetwork({ network }: Profile, { network: { baseline, domains } }: Requirements): readonly PolicyLayer[] {
   if (network.mode !== "full" || baseline === null) return [];
-  return [layerFrom(baseline, { network: { mode: { value: "restricted", provenance: baseline }, domains } })];
+  return [
+    layerFrom(baseline, {
+      network: { mode: { value: "restricted", provenance: baseline, text: "allowed_domains" }, domains },
+    }),
+  ];
 }
 
 function boundFeatures(
@@ -182,19 +186,29 @@ function refuseWithoutSandbox(layers: readonly PolicyLayer[], { backends }: Requ
   throw conflict(`a run without a sandbox is below enforcement_level (${showPlaces(backends.from)})`, backends.from);
 }
 
+/** What was asked for by name, and is not had whole. */
 function limitWarnings({ limits, name }: Profile, requirements: Requirements): readonly string[] {
-  const from = requirements.merged("limits")?.from ?? [];
-  if (from.length === 0) return [];
+  const kept = requirements.kept("limits");
+  if (kept.length === 0) return [];
   const bounds = requirements.layers.flatMap(({ enforced }) => enforced.map(({ profile }) => profile.limits));
-  const asked: readonly (readonly [string, Amount, readonly Amount[]])[] = [
-    ["wall_time", limits.wallTime, bounds.map(({ wallTime }) => wallTime)],
-    ["memory", limits.memory, bounds.map(({ memory }) => memory)],
-  ];
-  return asked.flatMap(([key, own, most]) => {
-    const least = Math.min(...most.filter((one): one is number => typeof one === "number"));
-    if (typeof own !== "number" || own <= least) return [];
+  const { limits: usual } = emptyProfile(name);
+  return limitKeys.flatMap(([key, member]) => {
+    const own = limits[member];
+    const least = Math.min(...bounds.flatMap(({ [member]: most }) => (typeof most === "number" ? [most] : [])));
+    if (typeof own !== "number" || own === usual[member] || own <= least) return [];
+    const from = kept.flatMap(({ value, places }) => (value[key] === undefined ? [] : [places(key)]));
     return [`${key} of profile ${escapeText(name)} is cut down to the limit of ${showPlaces(from)}`];
   });
 }
 
-type Amount = number | "auto" | null;
+const limitKeys = [
+  ["wall_time", "wallTime"],
+  ["max_pause", "maxPause"],
+  ["memory", "memory"],
+  ["data", "data"],
+  ["processes", "processes"],
+  ["open_files", "openFiles"],
+  ["tmp_size", "tmpSize"],
+  ["home_size", "homeSize"],
+  ["shm_size", "shmSize"],
+] as const satisfies readonly (readonly [string, keyof Profile["limits"]])[];

@@ -35,6 +35,7 @@ function warningsOf(requirements: Requirements, source: Source): readonly string
     ...uselessTimes(source),
     ...uselessExceptions(requirements),
     ...uselessServers(requirements),
+    ...wideQuestions(requirements),
     ...idleIn(source),
   ];
 }
@@ -94,6 +95,16 @@ function uselessServers(requirements: Requirements): readonly string[] {
     .kept("mcp_server_allowlist")
     .filter(({ value }) => Object.keys(value).length === 0)
     .map(({ place }) => `${at(place)}the table is empty: no MCP server runs`);
+}
+
+/** What is asked of each run fails where somebody wants less, as with `--network off`. */
+function wideQuestions({ tests }: Requirements): readonly string[] {
+  return tests
+    .filter(({ expect }) => expect === "allow")
+    .map(
+      ({ query, provenance }) =>
+        `${at(provenance)}${escapeText(JSON.stringify(query))} is asked of each run: one that asks for less is refused`,
+    );
 }
 
 function idleIn({ get, place }: Source): readonly string[] {

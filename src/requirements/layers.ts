@@ -52,7 +52,9 @@ export function layersOf(source: Source, exceptions: readonly Exception[], now: 
     if (off)
       enforced.push(
         layerFrom(source.place("network.enabled"), {
-          network: { mode: { value: "off", provenance: source.place("network.enabled") } },
+          network: {
+            mode: { value: "off", provenance: source.place("network.enabled"), text: "network.enabled = false" },
+          },
         }),
       );
     if (source.get("network.allow_upstream_proxy") === false)
@@ -138,7 +140,10 @@ function networkLayer(
   ];
   const deniedSockets = sockets.filter(({ access }) => access === "deny");
   if (domains.length === 0 && only === null && deniedSockets.length === 0 && closesDangerous === null) return [];
-  const mode = { value: only === null ? "full" : "restricted", provenance: only ?? place } as const;
+  const mode =
+    only === null
+      ? ({ value: "full", provenance: place } as const)
+      : ({ value: "restricted", provenance: only, text: "managed_allowed_domains_only = true" } as const);
   const everySocket = {
     path: "/**",
     access: "allow",

@@ -91,3 +91,33 @@ describe("a port that is offered", () => {
     expect(machine.stage.sh("echo ran", ["--publish", "0.0.0.0:45872:3000"]).status).toBe(125);
   });
 });
+
+describe("an exception for a file in a closed folder of a private home", () => {
+  it("opens it to who is granted it, and puts nothing else of that name there", () => {
+    const known = join(machine.stage.home, ".ssh/known_hosts");
+    const closed = `[permissions.filesystem]\ndeny_read = ["~/.ssh"]\n`;
+    machine.stage.write(known, "host key\n");
+    machine.require(
+      `${closed}[[exceptions]]\nid = "EX-3"\nreason = "r"\napprover = "a"\nexpires = 2999-01-01T00:00:00Z\npermissions.filesystem.allow_read = ["~/.ssh/known_hosts"]\n`,
+    );
+    const script = "[ -d ~/.ssh/known_hosts ] && echo folder; cat ~/.ssh/known_hosts ~/.ssh/id_ed25519";
+    expect(machine.stage.sh(script).stdout).toBe("");
+    expect(machine.stage.sh(script, ["-r", known]).stdout).toBe("host key\n");
+    machine.require(closed);
+    expect(machine.stage.sh(script, ["-r", known]).stdout).toBe("");
+  });
+});
+
+describe("a question that requirements have answered otherwise", () => {
+  it("is told in one line, with who asks it", () => {
+    const asking = (subject: string): string =>
+      `support_contact = "it@example.com"\n[[test]]\nquery = "read ${subject}"\nexpect = "allow"\nbecause = "builds need it"\n`;
+    machine.require(asking(join(machine.stage.outside, "victim")));
+    const { stdout, stderr, status } = machine.stage.sh("echo ran");
+    expect([stdout, status]).toEqual(["", 125]);
+    expect(stderr).toMatch(/requirements\.toml:2: read .*: expected allow, is deny: .*; builds need it\n/);
+    expect(stderr).toContain("or tell the administrator (it@example.com)");
+    machine.require(asking(join(machine.stage.workspace, "README.md")));
+    expect(machine.stage.sh("echo ran").stdout).toBe("ran\n");
+  });
+});

@@ -59,7 +59,9 @@ describe("the way to a process", () => {
       /function prepare\(request: PrepareRequest, .*\n.*\n  requireBound\(request\.policy\);/,
     );
     expect(texts.get("sandbox/linux/run/prepare.ts")).toMatch(/function prepare\(request: PrepareRequest, /);
-    expect(holding(/PrepareRequest<Policy>/)).toEqual(["library.ts"]);
+    // What a host leaves out is filled in before the library asks the gate.
+    expect(holding(/PrepareRequest<Policy>/)).toEqual(["host-defaults.ts", "library.ts"]);
+    expect(texts.get("host-defaults.ts")).not.toMatch(/import (?!type )\{[^}]*\} from "\.\/(?:sandbox|gate|run)/);
   });
 
   it("ends in few places", () => {
@@ -79,7 +81,10 @@ describe("the way to a process", () => {
 
   it("is the library's only one, too", () => {
     const library = texts.get("index.ts") ?? "";
-    expect(library).toContain('export { equip, prepare, run, start } from "./library.ts";');
+    expect(library).toContain('export { equip, prepare, start } from "./library.ts";');
+    expect(library).toContain('export { run } from "./host-run.ts";');
+    expect(texts.get("host-run.ts")).toContain('import { equip, prepare, start } from "./library.ts";');
+    expect(importing("start", "run.ts")).not.toContain("host-run.ts");
     expect(library).not.toMatch(/export \{[^}]*\} from "\.\/(?:run|gate\/mark|gate\/index)\.ts"/);
     expect(library.match(/export \{[^}]*\} from "\.\/sandbox\/index\.ts"/)?.[0]).not.toMatch(/prepare|start|recall/);
   });

@@ -150,3 +150,20 @@ describe("what is typed", () => {
     await expect(boundBy({}, {}, flags)).resolves.toBeDefined();
   });
 });
+
+describe("limits", () => {
+  const system = '[limits]\nmemory = "1GiB"\nprocesses = 100\nopen_files = 64\n';
+  const mine = (limits: string): Files => ({
+    user: `default_permissions = "p"\n[permissions.p]\nextends = ":isolated"\n[permissions.p.limits]\n${limits}`,
+  });
+
+  it("that cut what was asked for by name say so, each with its line", async () => {
+    const { warnings } = await boundBy({ system }, mine('memory = "2GiB"\nprocesses = 200\n'));
+    expect(warnings).toEqual([
+      expect.stringMatching(/^memory of profile p is cut .*requirements\.toml:2$/),
+      expect.stringMatching(/^processes of profile p is cut .*requirements\.toml:3$/),
+    ]);
+    expect((await boundBy({ system }, mine("processes = 50\n"))).warnings).toEqual([]);
+    expect((await boundBy({ system })).warnings).toEqual([]);
+  });
+});

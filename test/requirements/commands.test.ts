@@ -56,6 +56,12 @@ approver = "a"
 expires = 2020-01-01T00:00:00Z
 [otel]
 exporter = "none"
+[[test]]
+query = "read /usr/bin"
+expect = "allow"
+[[test]]
+query = "read /srv"
+expect = "deny"
 `,
     );
     const { status, data } = await run(requirementsCheck, file);
@@ -72,6 +78,7 @@ exporter = "none"
           expect.stringMatching(/:7: .* is past: what was on trial holds/),
           expect.stringMatching(/:8: exception "EX-1" is past/),
           expect.stringMatching(/:1: the table is empty/),
+          expect.stringMatching(/:15: "read \/usr\/bin" is asked of each run/),
           expect.stringMatching(/:13: nothing in this version acts on otel/),
         ],
       },

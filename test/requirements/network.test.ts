@@ -92,4 +92,18 @@ describe("the network baseline", () => {
       expect(await effect({ system: closed.replace(folder, "/other") })).toBe("allow");
     },
   );
+
+  it.each([
+    [
+      "[network]\nmanaged_allowed_domains_only = true",
+      { allowDomain: ["x.test"] },
+      "managed_allowed_domains_only = true",
+    ],
+    ["[network]\nenabled = false", { allowDomain: ["x.test"] }, "network.enabled = false"],
+    ['[network]\nallowed_domains = ["a.test"]', { network: "full" }, "allowed_domains"],
+  ] as const)("is named as it is written: %j", async (system, flags, text) => {
+    const decide = asking((await boundBy({ system }, {}, flags)).policy);
+    const { rule, provenance } = decide({ op: "connect", host: "x.test", port: 443 });
+    expect([rule?.text, provenance?.line]).toEqual([text, 2]);
+  });
 });

@@ -101,8 +101,11 @@ class TreeBuilder {
 
   #private(step: MaterialisedEntry): void {
     const { facts, limits, privateHome } = this.#request;
+    const { home } = facts.account;
+    // Below a mask in a private home: a folder of that name would be taken for the person's file.
+    if (step.path !== home && isWithin(step.path, home) && facts.look(step.path).kind !== "directory") return;
     this.#makeParents(step.path);
-    if (step.path === facts.account.home) {
+    if (step.path === home) {
       this.#mounts.push({ do: "bind", from: privateHome, to: step.path, access: "write" });
     } else {
       const size = step.path === "/dev/shm" ? limits.shmSize : limits.tmpSize;
