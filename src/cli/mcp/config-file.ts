@@ -11,6 +11,7 @@ import {
 import { dirname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { parse } from "smol-toml";
+import { parseDocument } from "../../config/index.ts";
 import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 
 /** The text with a table for the server at its end. Errors: `config_schema` when it has one already. */
@@ -34,7 +35,8 @@ export function withoutServer(text: string, name: string): string | null {
   const others = Object.fromEntries(Object.entries(serversIn(before)).filter(([other]) => other !== name));
   const { mcp_servers: _, ...rest } = before;
   const wanted = Object.keys(others).length === 0 ? rest : { ...before, mcp_servers: others };
-  const quoted = `(?:${name}|"${name}"|'${name}')`;
+  const literal = name.replace(/[^\w-]/g, String.raw`\$&`);
+  const quoted = `(?:${literal}|"${literal}"|'${literal}')`;
   const own = new RegExp(String.raw`^\s*\[\s*mcp_servers\s*\.\s*${quoted}\s*(?:\.|\])`);
   const kept: string[] = [];
   let isOwn = false;
@@ -70,14 +72,17 @@ function hasServer(document: Readonly<Record<string, unknown>>, name: string): b
   return Object.hasOwn(serversIn(document), name);
 }
 
-/** Empty where there is no such file. */
+/** Empty where there is no such file. Errors: `config_parse` for one that is no TOML, `config_permissions`. */
 export function readText(file: string): string {
+  let text: string;
   try {
-    return readFileSync(file, "utf8");
+    text = readFileSync(file, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return "";
     throw unwritten(file, error);
   }
+  void parseDocument(text, file, "user", "you");
+  return text;
 }
 
 /** All of it or nothing; a link stays one, and the file keeps who may read it. */

@@ -1,3 +1,4 @@
+import { redactArgv, redactText } from "../../audit/index.ts";
 import type { McpServer } from "../../config/index.ts";
 import { admit } from "../../mcp/index.ts";
 import { escapeText } from "../../policy/index.ts";
@@ -43,7 +44,7 @@ export function serverData(server: McpServer, allowlist: McpAllowlist | null, lo
         ? {
             type: "stdio",
             command: transport.command,
-            args: transport.args,
+            args: redactArgv(transport.args),
             env: masked(transport.env.keys()),
             env_vars: transport.envVars,
             cwd: transport.cwd,
@@ -52,7 +53,7 @@ export function serverData(server: McpServer, allowlist: McpAllowlist | null, lo
           }
         : {
             type: "streamable_http",
-            url: transport.url,
+            url: redactText(transport.url),
             bearer_token_env_var: transport.bearerTokenVariable,
             http_headers: masked(transport.headers.keys()),
             env_http_headers: Object.fromEntries(transport.variableHeaders),
@@ -86,7 +87,7 @@ export function serverTables(servers: readonly (readonly [McpServer, ServerData]
           [
             data.name,
             transport.command,
-            transport.args.join(" "),
+            redactArgv(transport.args).join(" "),
             [...[...transport.env.keys()].map((name) => `${name}=${MASK}`), ...transport.envVars].join(", "),
             transport.cwd ?? "",
             statusWords(data),
@@ -100,7 +101,7 @@ export function serverTables(servers: readonly (readonly [McpServer, ServerData]
       : [
           [
             data.name,
-            transport.url,
+            redactText(transport.url),
             transport.bearerTokenVariable ?? "",
             statusWords(data),
             authWords[data.auth_status],
