@@ -14,10 +14,11 @@ export interface ToolDefinition {
 
 export type JsonTable = { readonly [name: string]: unknown };
 
-const MOST_PAGES = 100;
-const MOST_TOOLS = 2048;
+/** What a server may list, whoever asks for it. */
+export const MOST_PAGES = 100;
+export const MOST_TOOLS = 2048;
+export const LONGEST_NAME = 256;
 const LONGEST_CURSOR = 64 * 1024;
-const LONGEST_NAME = 256;
 
 /** Page after page, within bounds on all of them. Errors: `mcp_server` naming the bound. */
 export async function listEverything(client: Client, timeout: number): Promise<readonly ToolDefinition[]> {
@@ -36,8 +37,8 @@ export async function listEverything(client: Client, timeout: number): Promise<r
       tools.set(tool.name, tool);
       if (tools.size > MOST_TOOLS) throw bad(`it lists more than ${MOST_TOOLS} tools`);
     }
-    const next = answer["nextCursor"];
-    if (typeof next !== "string") return [...tools.values()];
+    const next = nextCursor(answer);
+    if (next === null) return [...tools.values()];
     if (next.length > LONGEST_CURSOR || next === cursor) throw bad("its list of tools does not go on as it should");
     cursor = next;
   }
@@ -49,11 +50,17 @@ export const asItCame = {
   "~standard": { version: 1, vendor: "sandboxed-run", validate: (value: unknown) => ({ value }) },
 } as const;
 
+/** Where a page of tools goes on; null where it does not. */
+export function nextCursor(result: JsonTable): string | null {
+  return typeof result["nextCursor"] === "string" ? result["nextCursor"] : null;
+}
+
 export function isTable(value: unknown): value is JsonTable {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function isDefinition(value: unknown): value is ToolDefinition {
+/** Whether a tool can be spoken of at all. */
+export function isDefinition(value: unknown): value is ToolDefinition {
   const name = isTable(value) ? value["name"] : null;
   return typeof name === "string" && name !== "" && name.length <= LONGEST_NAME;
 }

@@ -1,7 +1,7 @@
 import type { McpServer } from "../../config/index.ts";
 import { at, escapeText } from "../../policy/index.ts";
 import type { ArgumentRules, JournalEvent, Provenance } from "../../policy/index.ts";
-import { isTable } from "../catalogue.ts";
+import { isDefinition, isTable, LONGEST_NAME, MOST_TOOLS } from "../catalogue.ts";
 import type { JsonTable, ToolDefinition } from "../catalogue.ts";
 import { isListed } from "../rules/approval.ts";
 import { brokenRule } from "../rules/arguments.ts";
@@ -17,10 +17,6 @@ export interface RelayRulesOptions {
   readonly pins: Pins;
   readonly record: (event: JournalEvent) => void;
 }
-
-/** Each tool that was ever listed may leave a pin. */
-const MOST_TOOLS = 2048;
-const LONGEST_NAME = 256;
 
 /** What stands between a client and a server, whatever they speak over: which calls pass, which tools a list shows. */
 export class RelayRules {
@@ -86,6 +82,7 @@ export class RelayRules {
     this.#options.record({ kind: "mcp.call", server: this.#options.server.name, tool, refused });
   }
 
+  /** Each tool that was ever listed may leave a pin. */
   #hasRoom({ name }: ToolDefinition): boolean {
     if (this.#names.size < MOST_TOOLS) this.#names.add(name);
     return this.#names.has(name);
@@ -132,8 +129,4 @@ export class RelayRules {
 
 function nameIn(params: unknown): string {
   return isTable(params) && typeof params["name"] === "string" ? params["name"] : "";
-}
-
-function isDefinition(value: unknown): value is ToolDefinition {
-  return isTable(value) && typeof value["name"] === "string" && value["name"].length <= LONGEST_NAME;
 }
