@@ -27,6 +27,7 @@ import { Budget, defaultLimits } from "./protocol/limits.ts";
 import type { ChannelLimits } from "./protocol/limits.ts";
 import { serveRequest } from "./protocol/http.ts";
 import { serveLines } from "./protocol/lines.ts";
+import { Turns } from "./protocol/turns.ts";
 import type { Caller, Service } from "./protocol/service.ts";
 import { QuestionRoom } from "./questions/index.ts";
 import type { Answerer } from "./questions/index.ts";
@@ -133,6 +134,7 @@ export class Channel {
       limits,
       budget: new Budget(limits.pendingBytes),
       answered: new Budget(limits.answeredBytes),
+      turns: new Turns(),
       turnedAway: (way, reason) => this.turnedAway(way, reason),
     };
   }

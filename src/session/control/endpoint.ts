@@ -7,6 +7,7 @@ import type { DoorOf } from "../grant/grant.ts";
 import { SessionError } from "../error.ts";
 import { Budget, defaultLimits } from "../protocol/limits.ts";
 import { serveLines } from "../protocol/lines.ts";
+import { Turns } from "../protocol/turns.ts";
 import type { Caller } from "../protocol/service.ts";
 import { controlCaller } from "./methods.ts";
 import { controlNames, reachableSocket } from "./place.ts";
@@ -39,6 +40,7 @@ export function openControl({ channel, folder, door, cancel }: ControlOptions): 
     limits: defaultLimits,
     budget: new Budget(defaultLimits.pendingBytes),
     answered: new Budget(defaultLimits.answeredBytes),
+    turns: new Turns(),
     authenticate: (given: string): Caller => {
       const [one, other] = [Buffer.alloc(64), Buffer.alloc(64)];
       one.write(given.slice(0, 64));

@@ -35,7 +35,9 @@ async function answer(service: Service, request: IncomingMessage, response: Serv
       hint: "add -H 'content-type: application/json'",
     });
   }
-  const params = readParams(await bodyOf(service, request, response));
+  const body = await bodyOf(service, request, response);
+  while (service.turns.isOver) await new Promise<void>((go) => service.turns.later(go));
+  const params = readParams(body);
   return finish(caller, caller.begin(method, params), response);
 }
 

@@ -80,7 +80,7 @@ class LineConnection {
     const { limits } = this.#service;
     let turn = limits.turn;
     while (!this.#isOver && this.#hasRoom()) {
-      if (turn-- === 0) return this.#workSoon();
+      if (turn-- === 0 || this.#service.turns.isOver) return this.#workSoon();
       const line = this.#reader.next();
       if (line === null) break;
       const most = this.#caller === null ? limits.greetingBytes : limits.requestBytes;
@@ -102,7 +102,7 @@ class LineConnection {
   #workSoon(): void {
     this.#willWork = true;
     if (this.#reader.held > MOST_AHEAD) this.#socket.pause();
-    setImmediate(() => {
+    this.#service.turns.later(() => {
       this.#willWork = false;
       this.#work();
     });
