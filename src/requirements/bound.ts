@@ -1,6 +1,6 @@
 import type { Config, Feature } from "../config/index.ts";
 import { emptyProfile, escapeText, mode, selectProfile } from "../policy/index.ts";
-import type { Profile, Provenance, SandboxMode } from "../policy/index.ts";
+import type { Entry, Profile, Provenance, SandboxMode } from "../policy/index.ts";
 import { conflict, constrain, showPlace, showPlaces, typed, whyNot } from "./constrained.ts";
 import type { Exception } from "./exceptions.ts";
 import { layerFrom, layerName, modeLayer, profileLayer } from "./layers.ts";
@@ -119,19 +119,30 @@ function boundMode({ profile, chosenBy }: Config, { sandboxModes }: Requirements
   const own = widths[asked];
   if (place === undefined || own === undefined || whyNot(sandboxModes, own, null) === null)
     return { layers: [], warnings: [] };
-  const said = whoWrites(profile) ?? chosenBy;
-  const { value, warning } = constrain(sandboxModes, own, said, (allowed) => widths.indexOf(allowed) < asked);
+  const { said, words } = whoWrites(profile, own) ?? { said: chosenBy, words: null };
+  const { value, warning } = constrain(sandboxModes, own, said, (allowed) => widths.indexOf(allowed) < asked, words);
   return {
     layers: [modeLayer(value, profile, place)],
     warnings: warning === null || said.layer === "builtin" ? [] : [warning],
   };
 }
 
-/** The option that lets most be written, if one was typed. */
-function whoWrites({ filesystem, network }: Profile): Provenance | null {
-  const writing = filesystem.entries.filter(({ access }) => access === "write").map(({ provenance }) => provenance);
-  const sockets = network.unixSockets.filter(({ access }) => access === "allow").map(({ provenance }) => provenance);
-  return [...writing, ...sockets].find(({ layer }) => typed.has(layer)) ?? null;
+/** What was typed that lets as much be written as the whole does, or at all; null where nothing was. */
+function whoWrites(
+  profile: Profile,
+  own: SandboxMode,
+): { readonly said: Provenance; readonly words: string | null } | null {
+  const { filesystem, network } = profile;
+  const isTyped = ({ access, provenance }: Entry): boolean => access === "write" && typed.has(provenance.layer);
+  const [writing, others] = [filesystem.entries.filter(isTyped), filesystem.entries.filter((one) => !isTyped(one))];
+  const isWidest = (entry: Entry): boolean =>
+    mode({ ...profile, filesystem: { ...filesystem, entries: [...others, entry] } }) === own;
+  const entry = writing.find(isWidest) ?? writing[0];
+  if (entry !== undefined) return { said: entry.provenance, words: escapeText(entry.text) };
+  const socket = network.unixSockets.find(
+    ({ access, provenance }) => access === "allow" && typed.has(provenance.layer),
+  );
+  return socket === undefined ? null : { said: socket.provenance, words: null };
 }
 
 /** Managed destinations join the user's own where the network is restricted: what is off stays off. */

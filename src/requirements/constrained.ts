@@ -25,11 +25,16 @@ export interface Constraint<T> {
   readonly warning: string | null;
 }
 
-/** Null for a value that may be set; else what is wrong with it, naming both sides. */
-export function whyNot<T>(constrained: Constrained<T>, value: T, said: Provenance | null): string | null {
+/** Null for a value that may be set; else what is wrong with it, naming both sides. `words`: what was typed. */
+export function whyNot<T>(
+  constrained: Constrained<T>,
+  value: T,
+  said: Provenance | null,
+  words: string | null = null,
+): string | null {
   const { allowed, key, from, isSame } = constrained;
   if (allowed === null || allowed.some((one) => isSame(one, value))) return null;
-  const asked = said === null ? "" : ` (${showPlace(said)})`;
+  const asked = said === null ? "" : ` (${words ?? showPlace(said)})`;
   return `${show(value)}${asked} is not among the values of ${key}, ${allowed.map(show).join(", ")} (${showPlaces(from)})`;
 }
 
@@ -42,8 +47,9 @@ export function constrain<T>(
   value: T,
   said: Provenance | null,
   lower: (allowed: T) => boolean = () => true,
+  words: string | null = null,
 ): Constraint<T> {
-  const problem = whyNot(constrained, value, said);
+  const problem = whyNot(constrained, value, said, words);
   if (problem === null) return { value, warning: null };
   const isTyped = said !== null && typed.has(said.layer);
   const fallback = constrained.allowed?.find(lower);

@@ -151,6 +151,15 @@ describe("what is typed", () => {
   });
 });
 
+describe("an option that makes a policy wider than its mode may be", () => {
+  it("is named, among others that do not", async () => {
+    const system = 'allowed_sandbox_modes = ["read-only", "workspace-write"]';
+    const error = await refusal(() => boundBy({ system }, {}, { write: ["/home/u/ws", "/etc"] }));
+    expect(error.message).toMatch(/^"danger-full-access" \(--write \/etc\) is not among/);
+    await expect(boundBy({ system }, {}, { write: [] })).resolves.toBeDefined();
+  });
+});
+
 describe("limits", () => {
   const system = '[limits]\nmemory = "1GiB"\nprocesses = 100\nopen_files = 64\n';
   const mine = (limits: string): Files => ({
