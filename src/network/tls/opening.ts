@@ -25,8 +25,9 @@ const letter = String.raw`[^\s\x1c-\x1f\x85]`;
  */
 const place = String.raw`(?:/|[A-Za-z][A-Za-z0-9+.-]*:/)[^\0\s\x1c-\x1f\x85]*`;
 const wordAndPlace = new RegExp(`^${space}*${letter}+${space}+${place}(?:${space}|$)`);
-const placeless = new RegExp(`^${space}*(?:GET${space}|OPTIONS${space}+[*])`);
-const namesVersion = /http\/[0-9]/i;
+const plainGet = new RegExp(`^${space}*GET${space}`);
+/** Node's server speaks three of them, and takes any place with each. */
+const namesVersion = /(?:http|\b(?:rtsp|ice))\/[0-9]/i;
 /** What may become a request yet. No protocol of bytes holds its first NUL back for long. */
 const requestStart = new RegExp(`^${space}*(?:[!#$%&'*+.^_\`|~0-9A-Za-z-]+(?:${space}[^\\0\\r\\n]*)?)?$`);
 const longestLine = 16_384;
@@ -57,7 +58,7 @@ function readRequestLine(text: string): Opening | undefined {
 
 /** However a line is spelled, if some server takes it for a request, the parser shall judge, which takes one spelling. */
 export function isRequestLine(line: string): boolean {
-  return namesVersion.test(line) || wordAndPlace.test(line) || placeless.test(line);
+  return namesVersion.test(line) || wordAndPlace.test(line) || plainGet.test(line);
 }
 
 /**

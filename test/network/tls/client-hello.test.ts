@@ -151,6 +151,8 @@ describe("what may open a tunnel", () => {
     ["GET / RTSP/1.0\r\n", "http"],
     ["SOURCE /a ICE/1.0\r\n", "http"],
     ["OPTIONS * RTSP/1.0\r\n", "http"],
+    ["POST * RTSP/1.0\r\n", "http"],
+    ["PUT office/365 1\r\n", "other"],
     ["X / ANY/1.1\r\n", "http"],
     ["{X file:/ ANY\r\n", "http"],
     ["GET x\r\n", "http"],
