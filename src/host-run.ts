@@ -28,9 +28,9 @@ export interface RunOptions
     Partial<Omit<ChannelRequest, "answerers">> {
   /**
    * Called when the program is about to start, and once more where a launch does not fit the host any more and is made anew:
-   * nothing came of the first then. An error that it throws ends the run.
+   * nothing came of the first then. An error that it throws, or rejects with while the program runs, ends the run.
    */
-  readonly onStart?: (started: Started) => void;
+  readonly onStart?: (started: Started) => void | Promise<void>;
   /** Told of what goes into the journal, in its order; the opening of the session apart. An error that it throws ends the run. */
   readonly onEvent?: (event: JournalEvent) => void;
   /** Asked for an answer when the program, or one of its capabilities, wants one; null leaves it to others. */
@@ -51,8 +51,11 @@ export async function run(options: RunOptions): Promise<RunOutcome> {
     const { launchable, channel, ...equipment } = await equip(prepared, wanted, session.id);
     try {
       const running = start({ ...equipment, ...request, session: sessionAfter(session, stale) }, launchable);
-      if (onStart !== undefined) await tellStart(running, request.streams, prepared.resolved.places, onStart);
-      return await withSummaries(await running.outcome, channel);
+      const { streams } = request;
+      const fault = onStart && (await tellStart({ running, streams, places: prepared.resolved.places, onStart }));
+      const outcome = await withSummaries(await running.outcome, channel);
+      if (fault?.thrown !== undefined) throw fault.thrown;
+      return outcome;
     } finally {
       channel?.close();
     }
@@ -72,24 +75,31 @@ async function channelOf(options: RunOptions): Promise<ChannelRequest> {
   };
 }
 
-async function tellStart(
-  running: Running,
-  [, output, error]: StartRequest["streams"],
-  places: Places,
-  onStart: (started: Started) => void,
-): Promise<void> {
+interface Telling extends Pick<Started, "places"> {
+  readonly running: Running;
+  readonly streams: StartRequest["streams"];
+  readonly onStart: NonNullable<RunOptions["onStart"]>;
+}
+
+/** Settles when the host was told. What it throws, then or later, ends the run and is in the result. */
+async function tellStart({ running, streams: asked, places, onStart }: Telling): Promise<{ thrown?: unknown }> {
   const { door, outcome } = running;
   outcome.catch(() => {}); // awaited by the caller
+  const fault: { thrown?: unknown } = {};
+  const [, output, error] = asked;
   const isPiped = output === "pipe" && error === "pipe";
   const streams = isPiped ? await streamsOf(running) : null;
-  if (isPiped && streams === null) return; // it ended before
-  try {
-    onStart({ streams, door, places });
-  } catch (thrown) {
+  if (isPiped && streams === null) return fault; // it ended before
+  const end = (thrown: unknown): void => {
+    fault.thrown = thrown;
     running.revoke();
-    await outcome;
-    throw thrown;
+  };
+  try {
+    Promise.resolve(onStart({ streams, door, places })).catch(end);
+  } catch (thrown) {
+    end(thrown);
   }
+  return fault;
 }
 
 /** The session, with a listener at its journal. */

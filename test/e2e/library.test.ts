@@ -35,6 +35,17 @@ const thrown = await codeOf(
     },
   }),
 );
+const rejected = await codeOf(
+  run({
+    policy,
+    program: "sleep",
+    arguments: ["60"],
+    onStart: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      throw new Error("later");
+    },
+  }),
+);
 const told = await codeOf(
   run({
     policy,
@@ -46,9 +57,9 @@ const told = await codeOf(
   }),
 );
 const events: string[] = [];
-const unpiped = { streams: ["ignore", "ignore", "ignore"] as const, onStart: (): unknown => events.push("started") };
+const unpiped = { streams: ["ignore", "ignore", "ignore"] as const, onStart: () => void events.push("started") };
 const { status } = await run({ policy, program: "true", ...unpiped, onEvent: ({ kind }) => events.push(kind) });
-console.log(JSON.stringify({ unknown, missing, thrown, told, status, events }));
+console.log(JSON.stringify({ unknown, missing, thrown, rejected, told, status, events }));
 `,
   ],
 ]);
@@ -130,6 +141,7 @@ describe("the packed library, in a TypeScript project", () => {
         unknown: "config_schema",
         missing: "program_not_found",
         thrown: "Error: onStart",
+        rejected: "Error: later",
         told: "Error: onEvent",
         status: 0,
         events: ["started", "run.launching", "run.ended"],
