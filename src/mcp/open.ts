@@ -115,7 +115,9 @@ async function openHttp(
   const fetch = boundedFetch(reaching, broken);
   // A token that the entry names is the one to send.
   const isNamed = Object.keys(headers).some((header) => header.toLowerCase() === "authorization");
-  const provider = isNamed ? null : ((await authProvider?.(server, transport, fetch)) ?? null);
+  const loggedIn = isNamed ? null : authProvider?.(server, transport, fetch);
+  loggedIn?.catch(leave);
+  const provider = (await loggedIn) ?? null;
   const opened = new StreamableHTTPClientTransport(new URL(transport.url), {
     fetch,
     requestInit: { headers },
