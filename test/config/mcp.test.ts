@@ -57,6 +57,33 @@ describe("[mcp_servers.NAME]", () => {
     expect(error.message).not.toContain("hunter2");
   });
 
+  it.each([
+    ...[
+      'args = ["x"]',
+      'env = { A = "b" }',
+      'env_vars = ["A"]',
+      'cwd = "/srv"',
+      'permissions = "ci"',
+      'allowed_domains = ["a.example"]',
+    ].map((line) => ["url", "https://docs.example/", line, "streamable_http"] as const),
+    ...[
+      'bearer_token_env_var = "A"',
+      'http_headers = { A = "b" }',
+      'env_http_headers = { A = "B" }',
+      'scopes = ["a"]',
+      'oauth_resource = "https://a.example/"',
+      "oauth = { callback_port = 1 }",
+    ].map((line) => ["command", "docs", line, "stdio"] as const),
+  ])("%s = %j beside %s: both are named", async (key, value, line, transport) => {
+    const user = (...lines: readonly string[]): string => `[mcp_servers.docs]\n${lines.join("\n")}\n`;
+    const [name = ""] = line.split(" ");
+    const { message } = await refusal(() => stage({ user: user(`${key} = "${value}"`, line) }).load());
+    expect(message).toContain(`mcp_servers.docs.${name} is not supported for ${transport}`);
+    expect(message).toMatch(new RegExp(`config\\.toml:3.*mcp_servers\\.docs\\.${key} .*config\\.toml:2`));
+    const other = key === "url" ? 'command = "docs"' : 'url = "https://docs.example/"';
+    expect((await stage({ user: user(other, line) }).load()).mcpServers.has("docs")).toBe(true);
+  });
+
   it.each(["a.b", "a__b", "a_", "", "ä", "a/b", "x".repeat(65)])("refuses the name %j", async (name) => {
     const { load } = stage({ user: `[mcp_servers.${JSON.stringify(name)}]\ncommand = "docs"\n` });
     expect((await refusal(() => load())).message).toContain("not a name for an MCP server");

@@ -139,6 +139,8 @@ describe("sandboxed mcp login", () => {
       const { status, addresses, said } = await login(stage, words);
       expect(status, said).toBe(0);
       expect(addresses.at(-1)?.searchParams.get("scope")).toBe(scope);
+      // What a server advertises is nobody's configuration.
+      expect(stage.read(join(stage.home, ".config/sandboxed/config.toml"))).toBe(entry(server, lines));
     }),
   );
 

@@ -164,6 +164,14 @@ describe("a server", () => {
       }),
     ));
 
+  it("has nobody's model answer, and is told of no folders", () =>
+    onStage("self", (stage) =>
+      good(stage, "", async (servers) => {
+        const { structuredContent } = await call(servers, "mcp.docs.odd", { path: "wants" });
+        expect(structuredContent).toEqual({ answers: [-32_601, -32_601] });
+      }),
+    ));
+
   it.each(["accept", "decline", "cancel"] as const)("asks the person: %s", (action) =>
     onStage("self", (stage) => {
       const seen: string[] = [];

@@ -58,6 +58,7 @@ const results = {
 };
 
 let asking = null;
+let wanted = null;
 let asked = 100;
 let isOpened = false;
 const form = { message: "Really?", requestedSchema: { type: "object", properties: { word: { type: "string" } } } };
@@ -115,6 +116,12 @@ async function odd(id, how) {
     const methods = ["notifications/message", "notifications/progress", "notifications/tools/list_changed", "x"];
     await flood(10_000, (at) => ({ method: methods[at % 4], params: { progressToken: 1, progress: at } }));
   }
+  if (how === "wants") {
+    wanted = { id, answers: [] };
+    const messages = [{ role: "user", content: { type: "text", text: "hi" } }];
+    say({ id: "w1", method: "sampling/createMessage", params: { messages, maxTokens: 1 } });
+    return say({ id: "w2", method: "roots/list" });
+  }
   if (how === "other") say({ id: 987654, result: { content: [] } });
   if (how === "twice") process.stdout.write(`{"jsonrpc":"2.0","id":${id},"id":${id},"result":{"content":[]}}\n`);
   if (how === "deep")
@@ -131,7 +138,12 @@ async function odd(id, how) {
 const input = createInterface({ input: process.stdin });
 input.on("line", (line) => {
   if (mode === "hangs") return;
-  const { id, method, params, result } = JSON.parse(line);
+  const { id, method, params, result, error } = JSON.parse(line);
+  if (wanted !== null && (id === "w1" || id === "w2")) {
+    if (wanted.answers.push(error?.code ?? result) === 2)
+      say({ id: wanted.id, result: { content: [], structuredContent: { answers: wanted.answers } } });
+    return;
+  }
   if (method === "initialize")
     say({
       id,
