@@ -71,7 +71,7 @@ const head = (token: string, more: readonly string[] = [], method = "session.pin
   ].join("\r\n");
 
 describe("a token", () => {
-  it("of a run with a network of its own is worth nothing on the host; of one with the host's, only with the token", () =>
+  it("of a run with a network of its own is worth nothing on the host; of one with the host's, only with the token (B01, B05)", () =>
     onStage("self", async (stage) => {
       const closed = await live(stage, []);
       const shared = await live(stage, ["--network", "full"]);
@@ -93,7 +93,7 @@ describe("a token", () => {
       for (const { run } of [closed, shared]) run.kill("SIGKILL");
     }));
 
-  it("stands in no command line, and in the environment of the run's programs alone", () =>
+  it("stands in no command line, and in the environment of the run's programs alone (B04)", () =>
     onStage("self", async (stage) => {
       const { run, token } = await live(stage, []);
       const holding = (file: string): readonly string[] =>
@@ -127,7 +127,7 @@ describe("a token", () => {
       expect(stage.read("server-env")).not.toMatch(/sbx_|TOKEN=|CHANNEL=/);
     }));
 
-  it("and whoever takes the port of a session that was killed learns none", () =>
+  it("and whoever takes the port of a session that was killed learns none (B13)", () =>
     onStage("self", async (stage) => {
       const { run, port } = await live(stage, ["--network", "full"]);
       // The program hears nothing of its session any more, because it is gone with it.
@@ -140,7 +140,7 @@ describe("a token", () => {
     }));
 });
 
-describe("requests that two readers would cut differently", () => {
+describe("requests that two readers would cut differently (B44)", () => {
   const smuggled = head("TOKEN", ["content-length: 30"], "session.memory.set") + `{"key":"notes","value":"bad"} `;
   const cases: readonly (readonly [name: string, bytes: string])[] = [
     ["both lengths", head("TOKEN", ["content-length: 4", "transfer-encoding: chunked"]) + `0\r\n\r\n${smuggled}`],
@@ -156,7 +156,7 @@ describe("requests that two readers would cut differently", () => {
     ["a space before the colon", head("TOKEN", ["content-length : 2"]) + `{}`],
     ["a token twice", head("TOKEN", ["authorization: Bearer x", "content-length: 2"]) + `{}`],
     [
-      "an upgrade to a web socket of a page",
+      "an upgrade to a web socket of a page (B07)",
       head("TOKEN", ["origin: http://evil.test", "connection: upgrade", "upgrade: websocket", "content-length: 2"]) +
         "{}",
     ],

@@ -81,7 +81,7 @@ function keepAt(act: () => unknown, isRefusal = (error: unknown): boolean => err
   return tally;
 }
 
-describe("while a directory and a symlink out of the workspace take turns", () => {
+describe("while a directory and a symlink out of the workspace take turns (B09)", () => {
   it("plain reading gives the secret away (the twin: the attack is one)", async () => {
     await flip("d", stage.outside);
     const { done } = keepAt(
@@ -135,7 +135,7 @@ describe("while a directory and a symlink out of the workspace take turns", () =
     expect(stage.names(real).filter((name) => name.startsWith("."))).toEqual([]);
   });
 
-  it("a patch is done whole or not at all", async () => {
+  it("a patch is done whole or not at all (B10)", async () => {
     stage.put("a", "0\n");
     stage.put("d/b", "0\n");
     await flip("d", stage.outside);

@@ -42,7 +42,7 @@ describe.each(modes)("the channel of a run, network %s", (mode) => {
       expect(stage.sh(script, words).stdout).toBe("000 ");
     }));
 
-  it("knows no other run's token", () =>
+  it("knows no other run's token (B01)", () =>
     onStage("self", async (stage) => {
       const other = stage.start([...words, ...grant, "--", "sh", "-c", "echo $SANDBOXED_TOKEN; sleep 20"]);
       const token = await firstLine(other);
@@ -52,7 +52,7 @@ describe.each(modes)("the channel of a run, network %s", (mode) => {
       other.kill("SIGKILL");
     }));
 
-  it("serves no page of the web, and no name that leads here", () =>
+  it("serves no page of the web, and no name that leads here (B06)", () =>
     onStage("self", (stage) => {
       const script = [
         call("session.ping"),
@@ -70,7 +70,7 @@ describe.each(modes)("the channel of a run, network %s", (mode) => {
 });
 
 describe("a token", () => {
-  it("stands in nothing that is written down", () =>
+  it("stands in nothing that is written down (B04)", () =>
     onStage("self", (stage) => {
       const script = `${call("session.ping")}; ${call("session.nothing")}; printf %s "$SANDBOXED_TOKEN" >token; curl -s $SANDBOXED_CHANNEL`;
       const { stdout, stderr } = stage.sh(script, ["--grant", "checkpoint", "--report", "report.json", "-v"]);
@@ -85,7 +85,7 @@ describe("a token", () => {
       );
     }));
 
-  it("that is derived does no more than the first", () =>
+  it("that is derived does no more than the first (B14)", () =>
     onStage("self", (stage) => {
       const mint = (caps: string): string =>
         `curl -s --noproxy '*' -X POST -H 'content-type: application/json' -H "authorization: Bearer $SANDBOXED_TOKEN" "http://\${SANDBOXED_CHANNEL#tcp://}/v1/session.grant" -d '{"capabilities":["${caps}"]}' | sed 's/.*"token":"\\([^"]*\\)".*/\\1/'`;
@@ -95,7 +95,7 @@ describe("a token", () => {
       expect(stage.sh(script, grants).stdout).toBe("200 403 200 403 200 403 ");
     }));
 
-  it("ends with its time", () =>
+  it("ends with its time (B15)", () =>
     onStage("self", (stage) => {
       const get = call("session.memory.get", '{"key":"notes"}');
       const script = `${get}; sleep 1.2; ${get}`;
@@ -107,7 +107,7 @@ describe("a token", () => {
 describe("the owner's way in", () => {
   const waiting = ["--grant", "checkpoint", "--", "sh", "-c", "echo ready; sleep 30"];
 
-  it("is closed to the program, and open outside", () =>
+  it("is closed to the program, and open outside (B46)", () =>
     onStage("self", async (stage) => {
       const run = stage.start(waiting);
       expect(await firstLine(run)).toBe("ready");
@@ -132,7 +132,7 @@ print('connected')"`,
       expect(existsSync(join(folder, "control.sock"))).toBe(false);
     }));
 
-  it("ends the run within a second, and nothing of it goes on", () =>
+  it("ends the run within a second, and nothing of it goes on (B15)", () =>
     onStage("self", async (stage) => {
       const run = stage.start(waiting);
       expect(await firstLine(run)).toBe("ready");

@@ -33,7 +33,7 @@ const outcome = (act: () => unknown): string => {
 };
 
 describe("a token", () => {
-  it("is 256 random bits, found at its own door alone, never kept as it is", () => {
+  it("is 256 random bits, found at its own door alone, never kept as it is (B16)", () => {
     const { grants, make } = grantsAt({ now: 0 });
     const made = Array.from({ length: 100 }, () => make(["checkpoint"]));
     expect(new Set(made.map(({ token }) => token)).size).toBe(100);

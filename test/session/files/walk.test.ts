@@ -62,7 +62,7 @@ describe("reads what a name leads to below the root", () => {
   });
 });
 
-describe("refuses what leads elsewhere, or is no file", () => {
+describe("refuses what leads elsewhere, or is no file (B12)", () => {
   it.each([
     ["..", "policy_denied"],
     ["../outside/secret", "policy_denied"],
