@@ -7,6 +7,20 @@ import { conflict, tooLarge, unsupported } from "./refusal.ts";
 /** Of one call: what travels on the channel is text, and somebody holds all of it in memory. */
 export const mostBytes = 8 * 1024 * 1024;
 
+/** Of one text that is patched or compared: while that goes on, nothing else does, the limits of the run included. */
+export const mostLines = 200_000;
+
+export function hasTooManyLines(bytes: Uint8Array): boolean {
+  let breaks = 0;
+  for (let at = bytes.indexOf(lineBreak); at !== -1; at = bytes.indexOf(lineBreak, at + 1)) {
+    breaks += 1;
+    if (breaks > mostLines) return true;
+  }
+  return false;
+}
+
+const lineBreak = 0x0a;
+
 /** Errors: `unsupported` for whatever is no regular file. */
 export function requireFile(stats: BigIntStats, shown: string): void {
   if (stats.isFile()) return;

@@ -5,6 +5,7 @@ import { absolutePath } from "../../../src/policy/index.ts";
 import { applyChanges } from "../../../src/session/files/change/apply.ts";
 import { readFile } from "../../../src/session/files/read.ts";
 import { Seen } from "../../../src/session/files/seen.ts";
+import { planWrite } from "../../../src/session/files/write.ts";
 import { authorityOver, codeOf, openStage } from "./stage.ts";
 import type { Stage } from "./stage.ts";
 
@@ -283,4 +284,34 @@ it("writes a file whole, new or not", () => {
   expect(codeOf(() => stage.write("link", "x"))).toBe("unsupported");
   expect(codeOf(() => stage.write("dangling", "x"))).toBe("unsupported");
   expect([stage.text("a.txt"), existsSync(join(stage.outside, "new"))]).toEqual(["all new", false]);
+});
+
+describe("a text of more lines than are compared", () => {
+  const change = (path: string): string => begin(`*** Update File: ${path}`, "-first", "+1st");
+  const lines = (count: number): string => `first\n${"x\n".repeat(count - 1)}`;
+
+  it("is not patched; one line fewer, and it is", () => {
+    stage.put("long", lines(200_001));
+    stage.put("less", lines(200_000));
+    expect(codeOf(() => stage.patch(change("long")))).toBe("too_large");
+    stage.patch(change("less"));
+    expect([stage.text("long")?.slice(0, 6), stage.text("less")?.slice(0, 4)]).toEqual(["first\n", "1st\n"]);
+  });
+
+  it("is not patched in either form of patch", () => {
+    for (const patch of [
+      begin("*** Add File: new", Array<string>(200_001).fill("+x").join("\n")),
+      `--- /dev/null\n+++ new\n@@ -0,0 +1,200001 @@\n${"+x\n".repeat(200_001)}`,
+    ])
+      expect(codeOf(() => stage.patch(patch))).toBe("too_large");
+    expect(stage.text("new")).toBeNull();
+  });
+
+  it("is written, and shown to whoever approves as what it is", () => {
+    const planned = (text: string) => planWrite(authorityOver(), stage.asked("a.txt"), Buffer.from(text), null);
+    expect(planned(lines(200_001)).diff).toContain("More than 200000 lines, not compared: 14 bytes become 400006\n");
+    expect(planned("one\n2\nthree\n").diff).toContain("-two\n+2\n");
+    stage.write("a.txt", lines(200_001));
+    expect(stage.text("a.txt")).toBe(lines(200_001));
+  });
 });

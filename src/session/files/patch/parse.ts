@@ -1,3 +1,4 @@
+import { hasTooManyLines, mostLines } from "../bytes.ts";
 import { invalid, tooLarge } from "../refusal.ts";
 import { isBeginPatch, parseBeginPatch } from "./begin-patch.ts";
 import { mostPatchBytes, mostPatchFiles } from "./model.ts";
@@ -9,9 +10,11 @@ import { parseUnified } from "./unified.ts";
  * Errors: `invalid_params`, `too_large`.
  */
 export function parsePatch(text: string, path: string | null = null): readonly FilePatch[] {
-  if (Buffer.byteLength(text) > mostPatchBytes) {
+  const bytes = Buffer.from(text);
+  if (bytes.length > mostPatchBytes) {
     throw tooLarge("the patch is too long", `at most ${mostPatchBytes} bytes in one`);
   }
+  if (hasTooManyLines(bytes)) throw tooLarge(`the patch has more than ${mostLines} lines`, "apply it in parts");
   if (text.includes("\0")) throw invalid("a patch cannot hold NUL");
   const isBegin = isBeginPatch(text);
   const files = isBegin ? parseBeginPatch(text) : parseUnified(text, path);

@@ -1,6 +1,6 @@
 import type { Authority } from "../authority.ts";
 import { requireAllowed } from "../authority.ts";
-import { mostBytes, sha256, textOf } from "../bytes.ts";
+import { hasTooManyLines, mostBytes, mostLines, sha256, textOf } from "../bytes.ts";
 import type { Content, FileChange, Permissions } from "../change/model.ts";
 import { operationsOf } from "../change/target.ts";
 import { readFound } from "../read.ts";
@@ -84,6 +84,8 @@ function planFile(authority: Authority, patch: FilePatch, asked: Asked, seen: Se
     if (patch.change === "delete" && patch.hunks.length === 0)
       return { ...plan, before, after: null, permissions: "usual" };
     const text = patch.hunks.length === 0 ? null : textOf(read.bytes);
+    if (text !== null && hasTooManyLines(read.bytes))
+      throw tooLarge(`${JSON.stringify(shown)} has more than ${mostLines} lines`, "write the file instead");
     if (patch.hunks.length > 0 && text === null) throw unsupported(shown, "is not UTF-8 text and cannot be patched");
     const result = text === null ? null : applyHunks(text, patch.hunks, shown);
     if (patch.change === "delete") {

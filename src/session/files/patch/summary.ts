@@ -1,5 +1,5 @@
 import { FILE_HEADERS_ONLY, formatPatch, structuredPatch } from "diff";
-import { textOf } from "../bytes.ts";
+import { hasTooManyLines, mostLines, textOf } from "../bytes.ts";
 
 /** What changes in one file, as it is shown before and told afterwards. */
 export interface ChangeSummary {
@@ -32,11 +32,13 @@ export interface Diffed {
 }
 
 export function diffOf({ path, from, before, after }: DiffedFile): Diffed {
+  const names = [before === null ? "/dev/null" : (from ?? path), after === null ? "/dev/null" : path] as const;
   const old = before === null ? "" : textOf(before);
   const now = after === null ? "" : textOf(after);
-  const names = [before === null ? "/dev/null" : (from ?? path), after === null ? "/dev/null" : path] as const;
-  if (old === null || now === null) {
-    const diff = `--- ${names[0]}\n+++ ${names[1]}\nBinary: ${before?.length ?? 0} bytes become ${after?.length ?? 0}\n`;
+  const isLong = [before, after].some((bytes) => bytes !== null && hasTooManyLines(bytes));
+  if (old === null || now === null || isLong) {
+    const what = isLong ? `More than ${mostLines} lines, not compared` : "Binary";
+    const diff = `--- ${names[0]}\n+++ ${names[1]}\n${what}: ${before?.length ?? 0} bytes become ${after?.length ?? 0}\n`;
     return { added: 0, removed: 0, diff };
   }
   const options = { context: 3, maxEditLength: MOST_EDITS };
