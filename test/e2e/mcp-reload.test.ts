@@ -7,6 +7,7 @@ import { listen } from "../mcp/http-servers.ts";
 import type { Listening } from "../mcp/http-servers.ts";
 import { RequiringMachine } from "../stage/required.ts";
 import { configure } from "./mcp-world.ts";
+import { aSecond } from "../stage/a-second.ts";
 
 let machine: RequiringMachine;
 beforeAll(() => {
@@ -136,7 +137,7 @@ print(call("keep", seconds=0.5), flush=True)
     };
     const { shown, said } = await during(script, began, denying(port));
     expect(shown, said).toEqual(["up cut no", "no"]);
-    expect(lost - changed).toBeLessThan(1000);
+    expect(lost - changed).toBeLessThan(aSecond);
   });
 
   it("keeps what stays allowed", async () => {

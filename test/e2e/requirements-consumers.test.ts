@@ -6,6 +6,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { RequiringMachine } from "../stage/required.ts";
+import { aSecond } from "../stage/a-second.ts";
 
 let machine: RequiringMachine;
 let server: Server;
@@ -113,7 +114,7 @@ describe("a program that uses the library", () => {
   it("is held within a second to what comes to be required where nothing was, and cannot open its door again", async () => {
     const heard = library(3, "door");
     await heard.until("up");
-    expect(await timed(heard, denying(), "cut")).toBeLessThan(1000);
+    expect(await timed(heard, denying(), "cut")).toBeLessThan(aSecond);
     await heard.until("change narrowed");
     heard.child.stdin?.write("\n");
     await heard.until("restored false", "no");
@@ -139,7 +140,7 @@ describe("a program that uses the library", () => {
     const heard = library(20, "", deaf);
     await heard.until("up");
     const text = `[permissions.filesystem]\ndeny_write = ["${join(machine.stage.folder, "data")}"]\n`;
-    expect(await timed(heard, text, '"limit":"requirements"')).toBeLessThan(2000);
+    expect(await timed(heard, text, '"limit":"requirements"')).toBeLessThan(2 * aSecond);
     expect(heard.lines).toEqual(["up", "change ended", '{"status":137,"limit":"requirements"}']);
   });
 
@@ -166,7 +167,7 @@ describe("the command", () => {
   it("holds a run within a second to what comes to be required where nothing was", async () => {
     const heard = run(2);
     await heard.until("up");
-    expect(await timed(heard, denying(), "cut")).toBeLessThan(1000);
+    expect(await timed(heard, denying(), "cut")).toBeLessThan(aSecond);
     await heard.ended;
     expect([heard.child.exitCode, heard.lines.filter((line) => line === "up")]).toEqual([0, ["up"]]);
     expect(heard.lines.join("\n")).toContain("what they forbid now holds");
