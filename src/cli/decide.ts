@@ -7,8 +7,8 @@ import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend, PrepareRequest, RunSession } from "../sandbox/index.ts";
 import { managedEvents, reportingDoor } from "../managed-run.ts";
-import { answersOf, latestOf, LiveTerms, noting, replaying } from "../reload/index.ts";
-import type { DecidedFrom, FileAnswer, Part, Terms } from "../reload/index.ts";
+import { answersOf, latestOf, LiveTerms, noting, replaying, termsOf } from "../reload/index.ts";
+import type { DecidedFrom, FileAnswer, Part } from "../reload/index.ts";
 import { version } from "../generated/version.ts";
 import { equip } from "../run.ts";
 import type { Spawning } from "../spawned-run.ts";
@@ -119,10 +119,6 @@ function fromOf(asked: AskedRun, request: Omit<PrepareRequest, "policy">, terms:
       return termsOf(config);
     },
   };
-}
-
-function termsOf({ policy, managed, requirements }: GatedConfig): Terms {
-  return { policy, managed, requirements: [requirements] };
 }
 
 function requestOf(

@@ -55,8 +55,13 @@ async function openStdio(server: McpServer, admission: Admission, surroundings: 
   return { transport, failure: () => transport.failure, lastWords: () => process.lastWords() };
 }
 
-/** The program of an admitted server, to be started. Errors: `mcp_server`. */
-export function processOf(server: McpServer, admission: Admission, surroundings: McpSurroundings): ServerProcess {
+/** The program of an admitted server, to be started. `isAll`: the run ends with it. Errors: `mcp_server`. */
+export function processOf(
+  server: McpServer,
+  admission: Admission,
+  surroundings: McpSurroundings,
+  isAll = false,
+): ServerProcess {
   if (server.transport.kind !== "stdio") throw new SandboxedError("internal", `${server.name} is no program`);
   const { transport } = server;
   const { live } = surroundings;
@@ -69,6 +74,7 @@ export function processOf(server: McpServer, admission: Admission, surroundings:
     name: `MCP server ${server.name}`,
     request: { ...request, session },
     own: (policy: BoundPolicy) => requestBy(policy).policy,
+    isAll,
   };
   return serverProcess({
     request,

@@ -7,5 +7,5 @@ export { holdToRequirements } from "./hold.ts";
 export type { DecidedFrom, LiveRun, RequirementsChange } from "./live-run.ts";
 export { runningPart } from "./running-part.ts";
 export type { RunningPart } from "./running-part.ts";
-export { LiveTerms } from "./terms.ts";
+export { LiveTerms, termsOf } from "./terms.ts";
 export type { DecideAgain, Part, Terms } from "./terms.ts";

@@ -13,14 +13,15 @@ export type Judgement =
   | { readonly kind: "narrowed"; readonly terms: Terms; readonly prepared: Prepared | null }
   | { readonly kind: "unchanged" };
 
-/** Nothing happens yet. Errors: those of `prepare` that are no refusals. */
-export function judge(request: Omit<PrepareRequest, "policy">, held: Terms, next: Terms): Judgement {
+/** Nothing happens yet. Without a request there is no program that could have too much. Errors: those of `prepare` that are no refusals. */
+export function judge(request: Omit<PrepareRequest, "policy"> | null, held: Terms, next: Terms): Judgement {
   const policy = meet(held.policy, next.policy);
   if (policy === null) return ended("too many different ones have come to hold together");
   const terms = { ...next, policy };
   if (policy === held.policy) {
     return listsOf(held) === listsOf(next) ? { kind: "unchanged" } : { kind: "narrowed", terms, prepared: null };
   }
+  if (request === null) return { kind: "narrowed", terms, prepared: null };
   try {
     const [before, prepared] = prepareBoth(request, held.policy, policy);
     const excess = planExcess(before.plan, prepared.plan);

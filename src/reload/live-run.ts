@@ -19,7 +19,8 @@ export interface RequirementsChange {
 export interface DecidedFrom {
   /** What bounds it, by what files said at the time. */
   readonly terms: LiveTerms;
-  readonly request: Omit<PrepareRequest, "policy">;
+  /** Null where no program is the run: then its parts are what is held. */
+  readonly request: Omit<PrepareRequest, "policy"> | null;
   readonly decide: DecideAgain;
 }
 

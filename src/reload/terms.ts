@@ -1,4 +1,4 @@
-import type { Asking, Managed } from "../gate/index.ts";
+import type { Asking, GatedConfig, Managed } from "../gate/index.ts";
 import type { BoundPolicy, ResolvedPolicy } from "../policy/index.ts";
 import type { Requirements } from "../requirements/index.ts";
 
@@ -8,6 +8,11 @@ export interface Terms {
   readonly managed: Managed;
   /** Of each environment that was asked about; mostly one. */
   readonly requirements: readonly Requirements[];
+}
+
+/** Of what one environment asked for. */
+export function termsOf({ policy, managed, requirements }: GatedConfig): Terms {
+  return { policy, managed, requirements: [requirements] };
 }
 
 /** Decides once more what was asked for at the start. Errors: as at the start. */

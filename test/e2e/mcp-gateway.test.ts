@@ -1,66 +1,13 @@
-import type { ChildProcess } from "node:child_process";
-import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { hello, LineClient } from "../mcp/line-client.ts";
 import { onStage } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
 import { configure, fixture } from "./mcp-world.ts";
 
-interface Message {
-  readonly id?: unknown;
-  readonly result?: { readonly tools?: readonly { readonly name: string }[]; readonly [name: string]: unknown };
-  readonly error?: { readonly code: number; readonly message: string };
-}
-
-/** A client of few words, so that it can say what no library would. */
-class Client {
-  readonly #child: ChildProcess;
-  readonly #lines: string[] = [];
-  #wake: () => void = () => {};
-  readonly gone: Promise<number | null>;
-  stderr = "";
-
-  constructor(child: ChildProcess) {
-    this.#child = child;
-    this.gone = new Promise((resolve) => child.once("exit", resolve));
-    child.stderr?.on("data", (chunk) => (this.stderr += String(chunk)));
-    if (child.stdout === null) throw new Error("no output");
-    createInterface({ input: child.stdout }).on("line", (line) => {
-      this.#lines.push(line);
-      this.#wake();
-    });
-  }
-
-  async raw(
-    line: string,
-    wanted: (message: Message) => boolean,
-  ): Promise<{ readonly line: string; readonly message: Message }> {
-    this.#child.stdin?.write(`${line}\n`);
-    for (;;) {
-      const found = this.#lines.find((each) => wanted(JSON.parse(each)));
-      if (found !== undefined) return { line: found, message: JSON.parse(found) };
-      // oxlint-disable-next-line no-await-in-loop -- until it comes, or the test's time is over
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
-
-  async ask(id: number, method: string, params: object = {}): Promise<Message> {
-    return (await this.raw(JSON.stringify({ jsonrpc: "2.0", id, method, params }), (message) => message.id === id))
-      .message;
-  }
-
-  call(id: number, name: string, given: object = {}): Promise<Message> {
-    return this.ask(id, "tools/call", { name, arguments: given });
-  }
-
-  hangUp(): void {
-    this.#child.stdin?.end();
-  }
-}
-
-function connect(stage: Stage, direct = false): Client {
+function connect(stage: Stage, direct = false): LineClient {
   const server = ["node", join(stage.workspace, "server.mjs")];
-  return new Client(
+  return new LineClient(
     direct
       ? stage.startPlain(process.execPath, server.slice(1))
       : stage.startPlain(process.execPath, [
@@ -74,8 +21,6 @@ function connect(stage: Stage, direct = false): Client {
         ]),
   );
 }
-
-const hello = { protocolVersion: "2025-06-18", capabilities: {}, clientInfo: { name: "test", version: "1" } };
 
 describe("sandboxed mcp gateway", () => {
   it("passes what is allowed exactly as it is without it", () =>

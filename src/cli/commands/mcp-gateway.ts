@@ -2,11 +2,14 @@ import { newSessionId, openSession } from "../../audit/index.ts";
 import { version } from "../../generated/version.ts";
 import { gateway, pinsIn } from "../../mcp/index.ts";
 import { escapeText } from "../../policy/index.ts";
-import type { JournalEvent } from "../../policy/index.ts";
+import type { Journal, JournalEvent } from "../../policy/index.ts";
+import { noting } from "../../reload/index.ts";
+import type { FileAnswer } from "../../reload/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Command } from "../command.ts";
 import { loopbackAddress } from "../loopback-address.ts";
 import { addressedBy, programOf } from "../mcp/gateway-server.ts";
+import { holdGateway } from "../mcp/hold-gateway.ts";
 import { mcpSurroundings } from "../mcp/open-servers.ts";
 import { serveGateway } from "../mcp/serve-gateway.ts";
 import { lastValue } from "../parse.ts";
@@ -91,7 +94,10 @@ export const mcpGateway: Command = {
     "the address, http://127.0.0.1:PORT/TOKEN/mcp. What they need is shown when the token is made, and at a terminal.",
   ],
   async run(parsed) {
-    const asked = await askedFor(without(parsed));
+    const files: FileAnswer[] = [];
+    const decided = Date.now();
+    const policyAsked = without(parsed);
+    const asked = await askedFor(policyAsked, undefined, { read: noting(files) });
     const { cwd, environment } = asked;
     const listen = lastValue(parsed, "listen");
     const isServed = listen !== null || lastValue(parsed, "upstream") !== null;
@@ -110,29 +116,27 @@ export const mcpGateway: Command = {
       const places = event.places.map((place) => escapeText(place)).join(", ");
       voice.warn(`${event.server} hides characters in its tool ${escapeText(event.tool)}: ${places}`);
     };
-    const surroundings = { ...mcpSurroundings(asked), openSession: () => ({ id, openJournal: () => journal }) };
-    if (address !== null) {
-      const newToken = lastValue(parsed, "new-token") !== null;
-      const serving = { ...fronted, surroundings, listen: address, newToken, record, voice, json };
-      try {
-        return await serveGateway(serving);
-      } finally {
-        journal.close();
-      }
-    }
+    const held = holdGateway({ parsed: policyAsked, asked, files, decided }, journal, voice);
+    const { live, ending } = held;
+    // The gateway has something to write down when its server's program has gone.
+    const openJournal = (): Journal => ({ append: (event, how) => journal.append(event, how), close: () => {} });
+    const surroundings = { ...mcpSurroundings(asked), live, openSession: () => ({ id, openJournal }) };
+    const newToken = lastValue(parsed, "new-token") !== null;
     try {
-      await gateway({
-        ...fronted,
-        surroundings,
-        pins: pinsIn(toolFolders(environment).state),
-        client: { input: process.stdin, output: process.stdout },
-        record,
-      });
+      if (address !== null) {
+        const serving = { ...fronted, surroundings, listen: address, newToken, record, voice, json, ending };
+        return await serveGateway(serving);
+      }
+      const pins = pinsIn(toolFolders(environment).state);
+      const client = { input: process.stdin, output: process.stdout };
+      await gateway({ ...fronted, surroundings, pins, client, record, ending });
+      return { data: {}, text: "", status: 0 };
     } finally {
+      await held.close();
+      journal.close();
       // A client that has not gone must not keep the command alive.
-      process.stdin.destroy();
+      if (address === null) process.stdin.destroy();
     }
-    return { data: {}, text: "", status: 0 };
   },
 };
 

@@ -1,5 +1,6 @@
 import { bearerFor, credentialsIn, gatewayToken, httpGateway, pinsIn } from "../../mcp/index.ts";
 import type { McpSurroundings } from "../../mcp/index.ts";
+import { SandboxedError } from "../../policy/index.ts";
 import type { JournalEvent } from "../../policy/index.ts";
 import { toolFolders } from "../../sandbox/index.ts";
 import type { Result } from "../command.ts";
@@ -12,12 +13,14 @@ export interface Serving extends Fronted {
   readonly newToken: boolean;
   readonly record: (event: JournalEvent) => void;
   readonly voice: Voice;
+  /** Aborted with the error to end with. */
+  readonly ending: AbortSignal;
   readonly json: boolean;
 }
 
-/** Stands before a server at an address until the process is told to end. */
+/** Stands before a server at an address until the process is told to end. Errors: those of `httpGateway`, that of `ending`. */
 export async function serveGateway(serving: Serving): Promise<Result> {
-  const { server, entry, surroundings, listen, newToken, voice, json } = serving;
+  const { server, entry, surroundings, listen, newToken, voice, json, ending } = serving;
   const { environment } = surroundings;
   const { state } = toolFolders(environment);
   const credentials = credentialsIn(state);
@@ -37,6 +40,7 @@ export async function serveGateway(serving: Serving): Promise<Result> {
   });
   const ended = new Promise<void>((resolve) => {
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
+    ending.addEventListener("abort", () => resolve());
   });
   const place = `http://${listen.host.includes(":") ? `[${listen.host}]` : listen.host}:${gateway.port}`;
   const configuration = { url: `${place}/mcp`, headers: { Authorization: `Bearer ${token.text}` } };
@@ -53,7 +57,9 @@ export async function serveGateway(serving: Serving): Promise<Result> {
       voice.say(`the token is in ${token.file}`);
     }
   }
-  await ended;
-  await gateway.close();
+  if (!ending.aborted) await ended;
+  const why: unknown = ending.reason;
+  await gateway.close(why instanceof SandboxedError ? why : undefined);
+  ending.throwIfAborted();
   return { data: counted, text: "", status: 0 };
 }

@@ -4,9 +4,9 @@ import { SandboxedError } from "../../policy/index.ts";
 import type { JournalEvent, Provenance } from "../../policy/index.ts";
 import { admitted, processOf } from "../open.ts";
 import type { AuthProviderOf } from "../open.ts";
-import type { Admission } from "../rules/identity.ts";
 import type { Pins } from "../rules/pins.ts";
 import type { McpSurroundings } from "../surroundings.ts";
+import { HeldServer } from "./held-server.ts";
 import type { Listening as HttpGateway, ListenOptions } from "./http/serve.ts";
 import { relayLines } from "./line-relay.ts";
 import { RelayRules } from "./relay-rules.ts";
@@ -22,14 +22,16 @@ interface Parts {
 
 export interface GatewayOptions extends Parts {
   readonly client: { readonly input: Readable; readonly output: Writable };
+  /** Aborted with the error to end with. */
+  readonly ending: AbortSignal;
 }
 
-/** Serves one client with one server's program until either has gone. Errors: `mcp_server`, those of `prepare`. */
-export async function gateway({ client, ...parts }: GatewayOptions): Promise<void> {
+/** Serves one client with one server's program until either has gone. Errors: `mcp_server`, those of `prepare`, that of `ending`. */
+export async function gateway({ client, ending, ...parts }: GatewayOptions): Promise<void> {
   const { server, surroundings } = parts;
-  const admission = admitted(server, surroundings);
+  const process = processOf(server, admitted(server, surroundings), surroundings, true);
   const waits = { list: server.startupTimeout, read: server.toolTimeout };
-  await relayLines(client, processOf(server, admission, surroundings), rulesOf(parts, admission), waits);
+  await relayLines(client, process, await rulesOf(parts), waits, ending);
 }
 
 export interface HttpGatewayOptions extends Parts {
@@ -42,15 +44,20 @@ export async function httpGateway({ authProvider, listen, ...parts }: HttpGatewa
   const { server, surroundings } = parts;
   const { transport } = server;
   if (transport.kind === "stdio") throw new SandboxedError("internal", `${server.name} has no address`);
-  const admission = admitted(server, surroundings);
+  const rules = await rulesOf(parts);
   const [{ openUpstream }, { serveGateway }] = await Promise.all([
     import("./http/upstream.ts"),
     import("./http/serve.ts"),
   ]);
   const upstream = await openUpstream(server, transport, surroundings, authProvider);
-  return serveGateway(listen, { upstream, rules: rulesOf(parts, admission), timeout: server.toolTimeout });
+  return serveGateway(listen, { upstream, rules, timeout: server.toolTimeout });
 }
 
-function rulesOf({ server, entry, pins, record }: Parts, admission: Admission): RelayRules {
-  return new RelayRules({ server, entry, arguments: [server.arguments, admission.arguments], pins, record });
+/** Held to what becomes of the run's requirements. Errors: `mcp_disabled`. */
+async function rulesOf({ server, surroundings, entry, pins, record }: Parts): Promise<RelayRules> {
+  const { live } = surroundings;
+  const since = live?.generation;
+  const held = new HeldServer(server, surroundings);
+  await live?.join(held.part, since);
+  return new RelayRules({ server, entry, held, pins, record });
 }

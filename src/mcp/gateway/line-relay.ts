@@ -24,20 +24,27 @@ export interface Waits {
 /**
  * Passes lines between a client and a server's program, no faster than the other side reads. Calls of tools are decided on
  * as they were parsed, and lists of tools filtered; every other line passes byte for byte. Settles when either
- * side has gone. Errors: of the program, `mcp_server` for one that reads nothing.
+ * side has gone. Errors: of the program, `mcp_server` for one that reads nothing, the reason of `ending`.
  */
 export async function relayLines(
   client: { readonly input: Readable; readonly output: Writable },
   server: ServerProcess,
   rules: RelayRules,
   waits: Waits,
+  ending: AbortSignal,
 ): Promise<void> {
+  ending.throwIfAborted();
   const own = new Map<string, (result: unknown) => void>();
   let asked = 0;
   let over: () => void = () => {};
   let failure: Error | null = null;
   const done = new Promise<void>((resolve) => {
     over = resolve;
+  });
+
+  ending.addEventListener("abort", () => {
+    failure ??= ending.reason instanceof Error ? ending.reason : new Error(String(ending.reason));
+    over();
   });
 
   const toClient = (text: string): Promise<void> => writeLine(client.output, text).catch(() => over());

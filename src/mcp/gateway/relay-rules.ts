@@ -1,8 +1,9 @@
 import type { McpServer } from "../../config/index.ts";
 import { at, escapeText } from "../../policy/index.ts";
-import type { ArgumentRules, JournalEvent, Provenance } from "../../policy/index.ts";
+import type { JournalEvent, Provenance } from "../../policy/index.ts";
 import { isDefinition, isTable, LONGEST_NAME, MOST_TOOLS } from "../catalogue.ts";
 import type { JsonTable, ToolDefinition } from "../catalogue.ts";
+import type { HeldServer } from "./held-server.ts";
 import { isListed } from "../rules/approval.ts";
 import { brokenRule } from "../rules/arguments.ts";
 import { hiddenCharacters } from "../rules/hidden.ts";
@@ -13,7 +14,8 @@ export interface RelayRulesOptions {
   readonly server: McpServer;
   /** Where the lists of tools were written; null where they were not. */
   readonly entry: Provenance | null;
-  readonly arguments: readonly ArgumentRules[];
+  /** What its organisation says of it, now. */
+  readonly held: Pick<HeldServer, "arguments" | "refusal">;
   readonly pins: Pins;
   readonly record: (event: JournalEvent) => void;
 }
@@ -41,7 +43,8 @@ export class RelayRules {
   refusal({ params }: JsonTable, readings: readonly unknown[] = []): string | null {
     const name = nameIn(params);
     const given = isTable(params) ? params["arguments"] : undefined;
-    const reason = this.#toolReason(name) ?? this.#argumentReason(name, [given, ...readings]);
+    const { refusal } = this.#options.held;
+    const reason = refusal?.message ?? this.#toolReason(name) ?? this.#argumentReason(name, [given, ...readings]);
     this.#record(name, reason);
     return reason;
   }
@@ -99,7 +102,7 @@ export class RelayRules {
   }
 
   #argumentReason(name: string, readings: readonly unknown[]): string | null {
-    for (const rules of this.#options.arguments) {
+    for (const rules of this.#options.held.arguments) {
       for (const given of readings) {
         const broken = brokenRule(rules, name, given);
         if (broken !== null) return broken;

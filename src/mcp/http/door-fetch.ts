@@ -34,6 +34,7 @@ export function openFetch(gate: Gate): OpenFetch {
     if (!gate.stillAllowed(passage)) throw noLonger(passage);
   };
   const fetch: DoorFetch = async (given, init = {}) => {
+    if (closed !== null) throw closed;
     // A Request knows how every form of headers and body is sent.
     const asked = new Request(given, { ...init, ...(init.body != null && { duplex: "half" }) });
     const url = new URL(asked.url);

@@ -23,17 +23,19 @@ export interface Behind {
   readonly timeout: number;
 }
 
-/** Who asks, as far as the server behind is told, and what of the memory it uses. */
+/** Who asks, as far as the server behind is told, what of the memory it uses, and what ends it. */
 export interface Asking {
   readonly authorization: string | null;
   readonly held: Holder;
+  /** Aborted when its client leaves, or with the error it is to be told. */
+  readonly gone: AbortController;
 }
 
 /** Decides on one request that was admitted, and passes it on with its answer. Errors: `Refused`. */
 export async function relay(
   request: IncomingMessage,
   response: ServerResponse,
-  { authorization, held }: Asking,
+  { authorization, held, gone }: Asking,
   { upstream, rules, timeout }: Behind,
 ): Promise<void> {
   const { method = "" } = request;
@@ -46,7 +48,6 @@ export async function relay(
       headers: { connection: "close" },
     });
   }
-  const gone = new AbortController();
   // The server behind is left when its client leaves.
   response.once("close", () => gone.abort());
   const headers = headersToUpstream(request, authorization);
@@ -66,7 +67,8 @@ export async function relay(
     if (answer.headers.get("content-type")?.includes("text/event-stream") === true) clearTimeout(late);
     await relayAnswer(answer, response, { rules, held, id });
   } catch (error) {
-    throw gone.signal.reason instanceof Refused ? gone.signal.reason : error;
+    const why: unknown = gone.signal.reason;
+    throw why instanceof Refused || why instanceof SandboxedError ? refusedFor(why, id) : error;
   } finally {
     clearTimeout(late);
   }
@@ -108,12 +110,17 @@ async function sent<T>(sending: Promise<T>, id: MessageId | null): Promise<T> {
   try {
     return await sending;
   } catch (error) {
-    if (error instanceof Refused)
-      throw new Refused(error.status, error.code, error.message, { headers: error.headers, id });
-    if (error instanceof SandboxedError) {
-      throw new Refused(502, code.internal, [error.message, error.hint].filter(Boolean).join("; "), { id });
-    }
-    const why = error instanceof Error ? error.message : String(error);
-    throw new Refused(502, code.internal, `the server behind could not be asked: ${escapeText(why)}`, { id });
+    throw refusedFor(error, id);
   }
+}
+
+/** Of what went wrong with the server behind: what is told to whoever sent the message with this id. */
+export function refusedFor(error: unknown, id: MessageId | null): Refused {
+  if (error instanceof Refused)
+    return new Refused(error.status, error.code, error.message, { headers: error.headers, id });
+  if (error instanceof SandboxedError) {
+    return new Refused(502, code.internal, [error.message, error.hint].filter(Boolean).join("; "), { id });
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return new Refused(502, code.internal, `the server behind could not be asked: ${escapeText(why)}`, { id });
 }

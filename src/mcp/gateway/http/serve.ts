@@ -2,9 +2,10 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf, escapeText, SandboxedError } from "../../../policy/index.ts";
 import { ByteRoom, roomForOthers } from "../../../network/index.ts";
-import { relay } from "./relay.ts";
+import { refusedFor, relay } from "./relay.ts";
 import type { Behind } from "./relay.ts";
 import { admit } from "./guard.ts";
 import { answerRefused, Refused } from "./refused.ts";
@@ -20,6 +21,8 @@ const REQUEST_MS = 60_000;
 /** Clients go on with a connection that they had; the five seconds of Node end it under their next request. */
 const IDLE_MS = 75_000;
 const LONGEST_HEAD = 32 * 1024;
+/** For clients to be told why it ends. */
+const ENDING_MS = 500;
 
 export interface ListenOptions {
   /** A loopback address. */
@@ -30,29 +33,32 @@ export interface ListenOptions {
 
 export interface Listening {
   readonly port: number;
-  /** Ends every exchange. */
-  close(): Promise<void>;
+  /** Ends every exchange; with an error, those that have no answer yet are answered with it. */
+  close(why?: SandboxedError): Promise<void>;
 }
 
 /** Serves clients on this machine with the server behind. Errors: `mcp_server` when the port is taken. */
 export async function serveGateway({ host, port, token }: ListenOptions, behind: Behind): Promise<Listening> {
   const shownHost = host.includes(":") ? `[${host}]` : host;
   const room = new ByteRoom(MOST_BYTES);
-  let open = 0;
+  const open = new Map<ServerResponse, AbortController>();
+  let ended: SandboxedError | null = null;
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const { authorization } = admit(request, shownHost, token);
     vouch(request.socket);
-    if (open >= MOST_EXCHANGES) {
+    if (ended !== null) throw refusedFor(ended, null);
+    if (open.size >= MOST_EXCHANGES) {
       const more = { headers: { "retry-after": "1", connection: "close" } };
       throw new Refused(503, code.internal, `${MOST_EXCHANGES} requests are open already`, more);
     }
-    open += 1;
+    const gone = new AbortController();
+    open.set(response, gone);
     const held = room.holder();
     response.once("close", () => {
-      open -= 1;
+      open.delete(response);
       held.release();
     });
-    await relay(request, response, { authorization, held }, behind);
+    await relay(request, response, { authorization, held, gone }, behind);
   };
   const server = createServer(
     {
@@ -82,8 +88,14 @@ export async function serveGateway({ host, port, token }: ListenOptions, behind:
   const address = server.address() as AddressInfo;
   return {
     port: address.port,
-    async close() {
+    async close(why) {
       server.close();
+      if (why !== undefined) {
+        ended = why;
+        const told = [...open.keys()].map((response) => once(response, "close"));
+        for (const gone of open.values()) gone.abort(why);
+        await Promise.race([Promise.all(told), sleep(ENDING_MS, null, { ref: false })]);
+      }
       server.closeAllConnections();
       await once(server, "close");
     },
