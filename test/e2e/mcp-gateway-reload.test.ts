@@ -65,7 +65,8 @@ for line in sys.stdin:
     def say(result): print(json.dumps({"jsonrpc": "2.0", "id": id, "result": result}), flush=True)
     if method == "initialize":
         say({"protocolVersion": given["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "teller", "version": "1"}})
-    elif method == "tools/list": say({"tools": [{"name": "tell", "inputSchema": {"type": "object"}}]})
+    elif method == "tools/list": say({"tools": [{"name": name, "inputSchema": {"type": "object"}} for name in ("tell", "wait")]})
+    elif method == "tools/call" and given["name"] == "wait": tell("waits")
     elif method == "tools/call": say({"content": [{"type": "text", "text": tell(**given["arguments"])}]})
 `;
 
@@ -155,10 +156,13 @@ ${more}`;
       `[permissions.kept]\nextends = ":isolated"\n[permissions.kept.filesystem]\n"${machine.stage.outside}" = "write"\n`,
     );
     const client = await begun(before(), ["-P", "kept"]);
+    const waiting = client.call(3, "wait");
+    await expect.poll(() => heard, { timeout: 2000, interval: 10 }).toEqual(["before", "waits"]);
     machine.require(after());
+    expect((await waiting).error?.message).toMatch(why);
     expect(await client.gone).toBe(1);
     expect(client.stderr).toMatch(why);
-    expect(heard).toEqual(["before"]);
+    expect(heard).toEqual(["before", "waits"]);
     expect(changes()).toEqual(["ended"]);
   });
 });

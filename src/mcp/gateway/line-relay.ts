@@ -5,13 +5,17 @@ import type { JsonTable } from "../catalogue.ts";
 import { readLines, writeLine } from "../stdio/lines.ts";
 import type { ServerProcess } from "../stdio/server-process.ts";
 import { learnTools } from "./learn-tools.ts";
-import { code, errorText, OWN, readClientMessage, readServerMessage } from "./messages.ts";
+import { code, errorText, isId, OWN, readClientMessage, readServerMessage } from "./messages.ts";
+import type { MessageId } from "./messages.ts";
 import type { RelayRules } from "./relay-rules.ts";
 
 const LATE = "the server does not say in time which tools it has";
 
 /** What a client has said before it went is still passed on, for so long. */
 const END_MS = 1000;
+
+/** Of so many requests it is remembered that they wait for an answer. */
+const MOST_OPEN = 1024;
 
 /** Milliseconds. */
 export interface Waits {
@@ -23,8 +27,9 @@ export interface Waits {
 
 /**
  * Passes lines between a client and a server's program, no faster than the other side reads. Calls of tools are decided on
- * as they were parsed, and lists of tools filtered; every other line passes byte for byte. Settles when either
- * side has gone. Errors: of the program, `mcp_server` for one that reads nothing, the reason of `ending`.
+ * as they were parsed, and lists of tools filtered; every other line passes byte for byte. Settles when either side has
+ * gone; when `ending` is aborted, what waits for an answer gets its reason. Errors: of the program, `mcp_server` for one
+ * that reads nothing, that of `ending`.
  */
 export async function relayLines(
   client: { readonly input: Readable; readonly output: Writable },
@@ -36,18 +41,21 @@ export async function relayLines(
   ending.throwIfAborted();
   const own = new Map<string, (result: unknown) => void>();
   let asked = 0;
+  /** Requests of the client's that the server has not answered. */
+  const open = new Set<MessageId>();
   let over: () => void = () => {};
   let failure: Error | null = null;
   const done = new Promise<void>((resolve) => {
     over = resolve;
   });
 
-  ending.addEventListener("abort", () => {
-    failure ??= ending.reason instanceof Error ? ending.reason : new Error(String(ending.reason));
-    over();
-  });
-
   const toClient = (text: string): Promise<void> => writeLine(client.output, text).catch(() => over());
+  ending.addEventListener("abort", () => {
+    const reason = ending.reason instanceof Error ? ending.reason : new Error(String(ending.reason));
+    failure ??= reason;
+    const told = [...open].map((id) => toClient(errorText(id, code.internal, reason.message)));
+    void Promise.race([Promise.all(told), sleep(END_MS, null, { ref: false })]).then(over);
+  });
   const toServer = async (text: string): Promise<void> => {
     const timer = setTimeout(() => {
       failure ??= new SandboxedError("mcp_server", `the server's program reads nothing for ${waits.read / 1000} s`);
@@ -91,18 +99,22 @@ export async function relayLines(
       const refusal = isKnown ? rules.refusal(message) : LATE;
       if (refusal !== null) return id === undefined ? undefined : toClient(errorText(id, code.invalidParams, refusal));
     }
+    if (ending.aborted) return;
+    if (method !== undefined && isId(id) && open.size < MOST_OPEN) open.add(id);
     return toServer(text);
   }
 
   function fromServer(text: string): void | Promise<void> {
     const message = readServerMessage(text);
-    if (message === null) return;
+    // What is open has been answered with the reason.
+    if (message === null || ending.aborted) return;
     const { id, method } = message;
     if (method === undefined && typeof id === "string" && own.has(id)) {
       own.get(id)?.(message["result"]);
       own.delete(id);
       return;
     }
+    if (method === undefined && isId(id)) open.delete(id);
     const shown = rules.shown(message);
     return toClient(shown === message ? text : JSON.stringify(shown));
   }
