@@ -240,7 +240,7 @@ describe("sandboxed mcp gateway before an address, under requirements that chang
     });
     await announced(to, /"code":"mcp_disabled".*requirements\.toml:1\): no server hub is allowed/);
     await expect(to.ask(callText("read"))).rejects.toThrow("ECONNREFUSED");
-    expect(await to.stop()).toBe(1);
+    expect(await to.gone).toBe(1);
     expect([upstream.called, upstream.left]).toEqual([["read", "silent"], 1]);
     expect(changes()).toEqual(["ended"]);
   });

@@ -20,7 +20,9 @@ export interface Asked {
 export class GatewayProcess {
   readonly port: number;
   readonly token: string;
-  readonly #stop: () => Promise<number | null>;
+  /** Its status; null where a signal ended it. */
+  readonly gone: Promise<number | null>;
+  readonly #kill: () => void;
   readonly said: readonly string[];
 
   static async start(stage: Stage, words: readonly string[], requirements = ""): Promise<GatewayProcess> {
@@ -40,23 +42,22 @@ export class GatewayProcess {
       });
       lines.once("close", () => reject(new Error("the gateway ended")));
     });
-    return new GatewayProcess(first, said, () => {
-      child.kill("SIGTERM");
-      return gone;
-    });
+    return new GatewayProcess(first, said, gone, () => void child.kill("SIGTERM"));
   }
 
-  private constructor(first: string, said: readonly string[], stop: () => Promise<number | null>) {
+  private constructor(first: string, said: readonly string[], gone: Promise<number | null>, kill: () => void) {
     const { listening, token }: { readonly listening?: string; readonly token?: string } = JSON.parse(first);
     if (listening === undefined || token === undefined) throw new Error(first);
     this.port = Number(new URL(listening).port);
     this.token = token;
     this.said = said;
-    this.#stop = stop;
+    this.gone = gone;
+    this.#kill = kill;
   }
 
   stop(): Promise<number | null> {
-    return this.#stop();
+    this.#kill();
+    return this.gone;
   }
 
   /** The answer once its head is there. */
