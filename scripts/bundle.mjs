@@ -14,7 +14,7 @@ const late = {
   "mcp-tools": "src/cli/mcp/run-tools.ts",
   network: "src/network/index.ts",
   session: "src/session/index.ts",
-  "spawned-run": "src/spawned-run.ts",
+  "spawned-run": "src/run/spawned.ts",
   "summary-text": "src/cli/summary-text.ts",
   recover: "src/audit/recover.ts",
   reload: "src/reload/reload.ts",

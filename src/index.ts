@@ -25,15 +25,10 @@ export {
   selectProfile,
 } from "./policy/index.ts";
 export type * from "./policy/index.ts";
-export { policyFrom } from "./host-policy.ts";
-export { withDefaults } from "./host-defaults.ts";
-export { run } from "./host-run.ts";
-export type { RunOptions, Started } from "./host-run.ts";
-export { equip, prepare, start } from "./library.ts";
-export type { LaunchRequest, LaunchStart } from "./library.ts";
-export type { ProgramStreams } from "./program-streams.ts";
+export { equip, policyFrom, prepare, run, start, withDefaults } from "./library/index.ts";
+export type { LaunchRequest, LaunchStart, RunOptions, Started } from "./library/index.ts";
+export type { ChannelRequest, Equipment, ProgramStreams } from "./run/index.ts";
 export type { RequirementsChange } from "./reload/index.ts";
-export type { ChannelRequest, Equipment } from "./run.ts";
 export { allTools, localTools } from "./session/index.ts";
 export type {
   Answerer,

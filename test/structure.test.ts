@@ -16,7 +16,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   client: [],
   network: ["policy", "generated"],
   sandbox: ["policy", "config", "generated"],
-  mcp: ["policy", "gate", "reload", "config", "requirements", "network", "sandbox", "session", "generated", "."],
+  mcp: ["policy", "gate", "reload", "config", "requirements", "network", "sandbox", "session", "run", "generated"],
   "mcp-server": ["policy", "network", "session", "generated"],
   session: ["policy", "gate", "requirements", "audit", "network", "sandbox", "generated"],
   cli: [
@@ -32,8 +32,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "session",
     "generated",
     "network",
-    ".",
+    "run",
   ],
+  run: ["policy", "gate", "reload", "sandbox", "network", "session", "generated"],
+  library: ["policy", "gate", "config", "audit", "reload", "sandbox", "session", "run", "generated"],
 };
 
 interface Import {

@@ -2,19 +2,17 @@ import { openSession } from "../audit/index.ts";
 import type { Config } from "../config/index.ts";
 import { checkPrepared } from "../gate/index.ts";
 import type { GatedConfig } from "../gate/index.ts";
-import { escapeText, SandboxedError } from "../policy/index.ts";
+import { escapeText, provenanceText, SandboxedError } from "../policy/index.ts";
 import type { Oracle } from "../policy/index.ts";
 import { keep, notingDisk, prepare, shownPlaces } from "../sandbox/index.ts";
 import type { Backend, PrepareRequest, RunSession } from "../sandbox/index.ts";
-import { managedEvents, reportingDoor } from "../managed-run.ts";
 import { answersOf, latestOf, LiveTerms, noting, replaying, termsOf } from "../reload/index.ts";
 import type { DecidedFrom, FileAnswer, Part } from "../reload/index.ts";
+import { equip, managedEvents, reportingDoor } from "../run/index.ts";
 import { version } from "../generated/version.ts";
-import { equip } from "../run.ts";
-import type { Spawning } from "../spawned-run.ts";
+import type { Spawning } from "../run/index.ts";
 import { cancelledOptions } from "./cancelled.ts";
 import type { AskedRun, DecidedRun } from "./decided.ts";
-import { provenanceText } from "./outcome-text.ts";
 import { lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
 import type { RunTools } from "./mcp/run-tools.ts";
@@ -43,9 +41,9 @@ export async function decideRun(asked: AskedRun): Promise<DecidedRun> {
   const prepared = prepare({ ...request, policy: config.policy }, disk.disk);
   const cancelled = cancelledOptions(config.policy, flagsOf(parsed), surroundings.home, prepared.oracle);
   if (config.tests.length + config.requirements.tests.length > 0) {
-    const { refuseFailedTests } = await import("./policy-tests.ts");
+    const { refuseFailedTests } = await import("../gate/policy-tests.ts");
     const requirementsFile = lastValue(parsed, "requirements");
-    await refuseFailedTests(config, surroundings, { read, requirementsFile }, prepared);
+    await refuseFailedTests(config, { ...surroundings, read, requirementsFile }, prepared);
   }
   const cut = checkPrepared(config.policy, prepared);
   const warnings = [...config.warnings, ...cut, ...cancelled, ...prepared.warnings];

@@ -1,4 +1,4 @@
-import type { Equipment } from "../run.ts";
+import type { Equipment } from "../run/index.ts";
 import type { JournalEvent } from "../policy/index.ts";
 import type { LiveRun } from "../reload/index.ts";
 import type { Launchable } from "../sandbox/index.ts";

@@ -1,5 +1,4 @@
 import { escapeText, formatDuration, formatSize } from "../policy/index.ts";
-import type { Provenance } from "../policy/index.ts";
 import { printRefusal } from "../sandbox/index.ts";
 import type { LaunchPlan, RunOutcome } from "../sandbox/index.ts";
 
@@ -18,12 +17,6 @@ export function outcomeText(outcome: RunOutcome, verbose: boolean, places: Place
     ...outcome.notices.map((notice) => `note: ${escapeText(notice)}`),
     ...(verbose ? verboseText(outcome) : []),
   ];
-}
-
-/** `config.toml:12, the project`. */
-export function provenanceText({ file, line, layer, owner }: Provenance): string {
-  const place = file === null ? layer : `${escapeText(file)}${line === null ? "" : `:${line}`}`;
-  return `${place}, ${escapeText(owner)}`;
 }
 
 /** What `-v` tells before the start. */

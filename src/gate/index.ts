@@ -9,3 +9,4 @@ export type { Managed } from "./check-prepared.ts";
 export { loadGated } from "./load-gated.ts";
 export type { Asking, GatedConfig, GatedRequest } from "./load-gated.ts";
 export { meet } from "./meet.ts";
+export { mismatchText, runTests } from "./policy-tests.ts";

@@ -14,6 +14,12 @@ export function at(provenance: Provenance): string {
   return `${escapeText(provenance.file)}${provenance.line === null ? "" : `:${provenance.line}`}: `;
 }
 
+/** `config.toml:12, the project`. */
+export function provenanceText({ file, line, layer, owner }: Provenance): string {
+  const place = file === null ? layer : `${escapeText(file)}${line === null ? "" : `:${line}`}`;
+  return `${place}, ${escapeText(owner)}`;
+}
+
 /** Runs `read`, putting the place in front of what it complains about. */
 export function locating<T>(provenance: Provenance, read: () => T): T {
   try {

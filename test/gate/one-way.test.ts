@@ -60,14 +60,14 @@ describe("the way to a process", () => {
     );
     expect(texts.get("sandbox/linux/run/prepare.ts")).toMatch(/function prepare\(request: PrepareRequest, /);
     // What a host leaves out is filled in before the library asks the gate.
-    expect(holding(/PrepareRequest<Policy>/)).toEqual(["host-defaults.ts", "library.ts"]);
+    expect(holding(/PrepareRequest<Policy>/)).toEqual(["library/defaults.ts", "library/gated.ts"]);
     for (const [name, module] of [
       ["prepare", "sandbox/index.ts"],
-      ["prepare", "library.ts"],
-      ["equip", "run.ts"],
-      ["start", "run.ts"],
+      ["prepare", "gated.ts"],
+      ["equip", "run/index.ts"],
+      ["start", "run/index.ts"],
     ] as const) {
-      expect(importing(name, module)).not.toContain("host-defaults.ts");
+      expect(importing(name, module)).not.toContain("library/defaults.ts");
     }
   });
 
@@ -83,21 +83,23 @@ describe("the way to a process", () => {
     }
     expect(holding(/process\.binding|worker_threads|execve/)).toEqual([]);
     expect(importing("launch", "launch/index.ts")).toEqual(["sandbox/linux/run/index.ts"]);
-    expect(importing("start", "sandbox/index.ts")).toEqual(["run.ts"]);
+    expect(importing("start", "sandbox/index.ts")).toEqual(["run/start.ts"]);
   });
 
   it("is the library's only one, too", () => {
-    const library = texts.get("index.ts") ?? "";
-    expect(library).toContain('export { equip, prepare, start } from "./library.ts";');
-    expect(library).toContain('export { run } from "./host-run.ts";');
-    expect(texts.get("host-run.ts")).toContain('import { equip, prepare, start } from "./library.ts";');
-    expect(importing("start", "run.ts")).not.toContain("host-run.ts");
-    expect(library).not.toMatch(/export \{[^}]*\} from "\.\/(?:run|gate\/mark|gate\/index)\.ts"/);
-    expect(library.match(/export \{[^}]*\} from "\.\/sandbox\/index\.ts"/)?.[0]).not.toMatch(/prepare|start|recall/);
+    const offered = texts.get("index.ts") ?? "";
+    expect(offered).toMatch(/export \{[^}]*\bprepare\b[^}]*\} from "\.\/library\/index\.ts"/);
+    expect(offered).not.toMatch(/export \{[^}]*\} from "\.\/(?:run|gate)\/[a-z]+\.ts"/);
+    expect(offered.match(/export \{[^}]*\} from "\.\/sandbox\/index\.ts"/)?.[0]).not.toMatch(/prepare|start|recall/);
+    const library = texts.get("library/index.ts") ?? "";
+    expect(library).toContain('export { equip, prepare, start } from "./gated.ts";');
+    expect(library).toContain('export { run } from "./run.ts";');
+    expect(texts.get("library/run.ts")).toContain('import { equip, prepare, start } from "./gated.ts";');
+    expect(importing("start", "run/index.ts")).not.toContain("library/run.ts");
   });
 
   it("finds what it looks for, so that the above means something", () => {
-    expect(importing("prepare", "sandbox/index.ts")).toContain("library.ts");
-    expect(importing("start", "run.ts")).toContain("library.ts");
+    expect(importing("prepare", "sandbox/index.ts")).toContain("library/gated.ts");
+    expect(importing("start", "run/index.ts")).toContain("library/gated.ts");
   });
 });

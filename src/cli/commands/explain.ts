@@ -1,12 +1,10 @@
 import { checkPrepared } from "../../gate/index.ts";
-import { escapeText } from "../../policy/index.ts";
+import { answerOf, escapeText, operations, provenanceText, readQuery, showQuery } from "../../policy/index.ts";
 import type { Decision, Query } from "../../policy/index.ts";
 import { prepareToAsk } from "../ask.ts";
 import type { Command } from "../command.ts";
-import { provenanceText } from "../outcome-text.ts";
 import { askedFor } from "../policy-flags.ts";
 import { homeOf } from "../surroundings.ts";
-import { answerOf, operations, readQuery, showQuery } from "../query.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 import { showWords } from "../words.ts";
 

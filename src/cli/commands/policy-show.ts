@@ -1,10 +1,9 @@
-import { escapeText, formatDuration, formatSize } from "../../policy/index.ts";
+import { escapeText, formatDuration, formatSize, provenanceText } from "../../policy/index.ts";
 import type { CredentialRule, HttpRule, Profile, Provenance } from "../../policy/index.ts";
 import { effectiveValues, refuseExcess } from "../../config/index.ts";
 import type { Config } from "../../config/index.ts";
 import { prepareToAsk } from "../ask.ts";
 import type { Command, Result } from "../command.ts";
-import { provenanceText } from "../outcome-text.ts";
 import { lastValue } from "../parse.ts";
 import { askedFor } from "../policy-flags.ts";
 import type { Asked } from "../policy-flags.ts";

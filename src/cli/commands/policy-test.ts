@@ -6,7 +6,7 @@ import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import { prepareToAsk } from "../ask.ts";
 import type { Command } from "../command.ts";
 import { askedFor } from "../policy-flags.ts";
-import { mismatchText, runTests } from "../policy-tests.ts";
+import { mismatchText, runTests } from "../../gate/index.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 
 export const policyTest: Command = {

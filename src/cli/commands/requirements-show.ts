@@ -1,9 +1,8 @@
 import { resolve } from "node:path";
-import { escapeText } from "../../policy/index.ts";
+import { escapeText, provenanceText } from "../../policy/index.ts";
 import { loadRequirements } from "../../requirements/index.ts";
 import type { Field, Requirements } from "../../requirements/index.ts";
 import type { Command } from "../command.ts";
-import { provenanceText } from "../outcome-text.ts";
 import { lastValue } from "../parse.ts";
 import { callersEnvironment, homeOf } from "../surroundings.ts";
 import { outputOptions } from "../run-options.ts";

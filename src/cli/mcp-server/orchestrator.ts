@@ -1,14 +1,13 @@
 import { listSessions, newSessionId, readJournal, stateOf, transcriptOf } from "../../audit/index.ts";
 import { checkPrepared } from "../../gate/index.ts";
 import type { Orchestrator, RunRequest } from "../../mcp-server/index.ts";
-import { builtinProfileNames, escapeText, SandboxedError } from "../../policy/index.ts";
+import { answerOf, builtinProfileNames, escapeText, readQuery, SandboxedError } from "../../policy/index.ts";
 import { prepareToAsk } from "../ask.ts";
 import { decisionText } from "../commands/explain.ts";
 import { chooseProgram } from "../interpreter.ts";
 import type { Parsed } from "../parse.ts";
 import { askedFor } from "../policy-flags.ts";
 import type { Asked } from "../policy-flags.ts";
-import { answerOf, readQuery } from "../query.ts";
 import type { RunOption } from "../run-options.ts";
 import { surroundingsOf } from "../surroundings.ts";
 import type { Surroundings } from "../surroundings.ts";

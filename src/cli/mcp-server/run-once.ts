@@ -1,10 +1,8 @@
 import { openSession } from "../../audit/index.ts";
 import { version } from "../../generated/version.ts";
-import { recordingManaged } from "../../managed-run.ts";
+import { MOST_ATTEMPTS, recordingManaged, sessionAfter, start, streamsOf, untilItFits } from "../../run/index.ts";
 import type { OnOutput, RunReport, RunRequest } from "../../mcp-server/index.ts";
-import { streamsOf } from "../../program-streams.ts";
 import { holdToRequirements } from "../../reload/index.ts";
-import { MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "../../run.ts";
 import type { StaleLaunch } from "../../sandbox/index.ts";
 import { decideRun } from "../decide.ts";
 import type { AskedRun } from "../decided.ts";

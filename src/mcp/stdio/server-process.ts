@@ -1,9 +1,16 @@
 import type { Readable, Writable } from "node:stream";
 import type { Managed } from "../../gate/index.ts";
-import { managedEvents, recordingManaged, reportingDoor } from "../../managed-run.ts";
+import {
+  equip,
+  managedEvents,
+  MOST_ATTEMPTS,
+  recordingManaged,
+  reportingDoor,
+  sessionAfter,
+  start,
+  streamsOf,
+} from "../../run/index.ts";
 import { SandboxedError } from "../../policy/index.ts";
-import { streamsOf } from "../../program-streams.ts";
-import { equip, MOST_ATTEMPTS, sessionAfter, start } from "../../run.ts";
 import { prepare, StaleLaunch } from "../../sandbox/index.ts";
 import type { Prepared, PrepareRequest, Running, RunSession } from "../../sandbox/index.ts";
 import { readLines, writeLine } from "./lines.ts";

@@ -1,9 +1,9 @@
 /** What requirements say about a run beside its policy, on its way into the journal. */
-import type { Managed } from "./gate/index.ts";
-import { at, compile, resolve } from "./policy/index.ts";
-import type { Journal, JournalEvent, Oracle, Provenance, ResolvedPolicy } from "./policy/index.ts";
-import { onTrial } from "./sandbox/index.ts";
-import type { RunSession, ServeDoor } from "./sandbox/index.ts";
+import type { Managed } from "../gate/index.ts";
+import { at, compile, resolve } from "../policy/index.ts";
+import type { Journal, JournalEvent, Oracle, Provenance, ResolvedPolicy } from "../policy/index.ts";
+import { onTrial } from "../sandbox/index.ts";
+import type { RunSession, ServeDoor } from "../sandbox/index.ts";
 
 /** The part of a prepared launch that is looked at. */
 interface PreparedLaunch {

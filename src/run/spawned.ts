@@ -1,18 +1,20 @@
 /** Programs that the program of a run starts through its session: each in a sandbox of its own, decided like the run's. */
 import type { Readable } from "node:stream";
 import { finished } from "node:stream/promises";
-import { checkPrepared } from "./gate/index.ts";
-import { managedEvents, recordingManaged, reportingDoor } from "./managed-run.ts";
-import { serveLoopbackSession } from "./network/index.ts";
-import { SandboxedError } from "./policy/index.ts";
-import { streamsOf } from "./program-streams.ts";
-import { runningPart } from "./reload/index.ts";
-import type { LiveTerms } from "./reload/index.ts";
-import { equipFor, MOST_ATTEMPTS, sessionAfter, start, untilItFits } from "./run.ts";
-import type { ReadyChannel } from "./run.ts";
-import { planExcess, prepare } from "./sandbox/index.ts";
-import type { Companion, LaunchPlan, Prepared, PrepareRequest, RunSession, StaleLaunch } from "./sandbox/index.ts";
-import type { AgentChannel, AgentEnd, AgentOutput, AgentRequest, Spawner } from "./session/index.ts";
+import { checkPrepared } from "../gate/index.ts";
+import { managedEvents, recordingManaged, reportingDoor } from "./managed.ts";
+import { serveLoopbackSession } from "../network/index.ts";
+import { SandboxedError } from "../policy/index.ts";
+import { streamsOf } from "./streams.ts";
+import { runningPart } from "../reload/index.ts";
+import type { LiveTerms } from "../reload/index.ts";
+import { MOST_ATTEMPTS, sessionAfter, untilItFits } from "./attempts.ts";
+import { equipFor } from "./equip.ts";
+import type { ReadyChannel } from "./serving.ts";
+import { start } from "./start.ts";
+import { planExcess, prepare } from "../sandbox/index.ts";
+import type { Companion, LaunchPlan, Prepared, PrepareRequest, RunSession, StaleLaunch } from "../sandbox/index.ts";
+import type { AgentChannel, AgentEnd, AgentOutput, AgentRequest, Spawner } from "../session/index.ts";
 
 /** What a run was decided from, for programs that it is to have besides. */
 export interface Spawning {

@@ -1,12 +1,19 @@
 import { noFlags } from "../config/index.ts";
-import type { ConfigRequest, PolicyTest } from "../config/index.ts";
-import { loadGated } from "../gate/index.ts";
-import type { GatedConfig } from "../gate/index.ts";
-import { at, compile, escapeText, resolve, SandboxedError } from "../policy/index.ts";
+import type { PolicyTest } from "../config/index.ts";
+import {
+  answerOf,
+  at,
+  compile,
+  escapeText,
+  provenanceText,
+  readQuery,
+  resolve,
+  SandboxedError,
+  showQuery,
+} from "../policy/index.ts";
 import type { Decision, Oracle, Places, Query } from "../policy/index.ts";
-import { answerOf, showQuery, readQuery } from "./query.ts";
-import { provenanceText } from "./outcome-text.ts";
-import type { Surroundings } from "./surroundings.ts";
+import { loadGated } from "./load-gated.ts";
+import type { GatedConfig, GatedRequest } from "./load-gated.ts";
 
 /** A test and what became of it. */
 export interface TestResult extends PolicyTest {
@@ -19,7 +26,7 @@ export interface TestResult extends PolicyTest {
 export function runTests(
   tests: readonly PolicyTest[],
   oracle: Oracle,
-  { cwd, home }: Pick<Surroundings, "cwd" | "home">,
+  { cwd, home }: Pick<GatedRequest, "cwd" | "home">,
 ): readonly TestResult[] {
   return tests.map((test) => {
     const asked = question(test, cwd, home);
@@ -37,14 +44,13 @@ export function runTests(
  */
 export async function refuseFailedTests(
   { tests, requirements }: GatedConfig,
-  surroundings: Surroundings,
-  how: Pick<ConfigRequest, "read"> & { readonly requirementsFile: string | null },
+  request: Omit<GatedRequest, "flags">,
   { oracle, resolved }: { readonly oracle: Oracle; readonly resolved: { readonly places: Places } },
 ): Promise<void> {
-  refuseFailed(runTests(requirements.tests, oracle, surroundings));
+  refuseFailed(runTests(requirements.tests, oracle, request));
   if (tests.length === 0) return;
-  const plain = await loadGated({ ...surroundings, ...how, flags: noFlags });
-  refuseFailed(runTests(plain.tests, compile(resolve(plain.policy, resolved.places)), surroundings));
+  const plain = await loadGated({ ...request, flags: noFlags });
+  refuseFailed(runTests(plain.tests, compile(resolve(plain.policy, resolved.places)), request));
 }
 
 /** Errors: `policy_test_failed`. */

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from "node:stream";
-import type { Running } from "./sandbox/index.ts";
+import type { Running } from "../sandbox/index.ts";
 
 /** What a program that is started with pipes writes, and what it reads where that is a pipe, too. */
 export interface ProgramStreams {

@@ -1,10 +1,11 @@
-import type { Interception, Sources } from "./network/index.ts";
-import type { Answerer, CapabilityText, RunChannel, Summary, ToolRegistry, Question } from "./session/index.ts";
-import { compile, needsInterception, SandboxedError } from "./policy/index.ts";
-import type { ResolvedPolicy } from "./policy/index.ts";
-import { StaleLaunch, start as startSandbox } from "./sandbox/index.ts";
-import type { Launchable, Prepared, Running, RunOutcome, ServeDoor, StartRequest } from "./sandbox/index.ts";
-import type { Spawning } from "./spawned-run.ts";
+import type { Sources } from "../network/index.ts";
+import { compile, needsInterception } from "../policy/index.ts";
+import type { ResolvedPolicy } from "../policy/index.ts";
+import type { Launchable, Prepared, ServeDoor } from "../sandbox/index.ts";
+import type { Answerer, CapabilityText, Question, RunChannel, Summary, ToolRegistry } from "../session/index.ts";
+import { ownEnvironment, serving } from "./serving.ts";
+import type { ReadyChannel } from "./serving.ts";
+import type { Spawning } from "./spawned.ts";
 
 /** What a prepared run gets besides: who serves its door, and where rules look inside of TLS, certificates for it. */
 export interface Equipment {
@@ -58,9 +59,6 @@ export async function equip(
   }
 }
 
-/** What a door and an environment get of a channel. */
-export type ReadyChannel = Pick<RunChannel, "protocol" | "environment" | "reach">;
-
 /** With a channel that somebody holds already, or without one. Errors: as `equip`. */
 export async function equipFor(prepared: Prepared, channel: ReadyChannel | null): Promise<Equipment> {
   const equipment = await equipNetwork(prepared, channel);
@@ -76,13 +74,13 @@ async function openChannel(
   id: string,
   spawning: Spawning | null,
 ): Promise<RunChannel> {
-  const { openRunChannel } = await import("./session/index.ts");
+  const { openRunChannel } = await import("../session/index.ts");
   const { resolved, oracle, plan, folders } = prepared;
   const { ephemeral = false, ...rest } = wanted;
   const channel = await openRunChannel({
     ...rest,
     ...(spawning !== null && {
-      spawner: async () => (await import("./spawned-run.ts")).spawnerOf(spawning, { id, plan }),
+      spawner: async () => (await import("./spawned.ts")).spawnerOf(spawning, { id, plan }),
     }),
     id,
     resolved,
@@ -105,7 +103,7 @@ async function equipNetwork(prepared: Prepared, channel: ReadyChannel | null): P
   if (plan.door === null || !needsInterception(resolved)) {
     return { launchable: prepared, serveDoor: serving(null, channel) };
   }
-  const { interceptionFor } = await import("./network/index.ts");
+  const { interceptionFor } = await import("../network/index.ts");
   const interception = await interceptionFor({
     policy: resolved,
     sources: {
@@ -137,76 +135,4 @@ function closedByRequirements(resolved: ResolvedPolicy): NonNullable<Sources["cl
     }
     return null;
   };
-}
-
-/** Starts the program of a launch that was prepared or recalled; the result streams. `equip` it first. */
-export function start(request: StartRequest, launchable: Launchable): Running {
-  return startSandbox({ serveDoor: serving(null, null), ...request }, launchable);
-}
-
-/**
- * The outcome, and what the program handed to its session apart from what it printed; when all that it started through
- * the session has ended, too.
- */
-export async function withSummaries(outcome: RunOutcome, channel: RunChannel | undefined): Promise<RunOutcome> {
-  if (channel === undefined) return outcome;
-  await channel.settled();
-  return { ...outcome, summaries: channel.summaries };
-}
-
-/** A host that changes whenever a launch is prepared is not waited for. */
-export const MOST_ATTEMPTS = 3;
-
-/**
- * Launches until a launch fits the host; `attempt` gets what the one before came to. Errors: those of `attempt`, and
- * instead of the last `StaleLaunch` the refusal behind it.
- */
-export async function untilItFits<T>(attempts: number, attempt: (stale: StaleLaunch | null) => Promise<T>): Promise<T> {
-  let stale: StaleLaunch | null = null;
-  try {
-    for (let done = 0; done < attempts; done++) {
-      try {
-        // oxlint-disable-next-line no-await-in-loop -- one attempt after the other
-        return await attempt(stale);
-      } catch (error) {
-        if (!(error instanceof StaleLaunch)) throw error;
-        stale = error;
-      }
-    }
-    throw stale?.cause ?? new SandboxedError("internal", "a launch prepared just now is out of date");
-  } finally {
-    stale?.journal?.close();
-  }
-}
-
-/** The session of a launch that may be the second one: it goes on with the journal of the first. */
-export function sessionAfter(session: StartRequest["session"], stale: StaleLaunch | null): StartRequest["session"] {
-  return { id: session.id, openJournal: () => stale?.journal ?? session.openJournal() };
-}
-
-/** What serves a door is loaded when there is one. Its upstream proxies come from this process's environment. */
-function serving(interception: Interception | null, channel: ReadyChannel | null): ServeDoor {
-  return async (entrances, policy, watcher) => {
-    const { serveEntrances } = await import("./network/index.ts");
-    const served = serveEntrances(entrances, {
-      policy,
-      environment: ownEnvironment(),
-      interception,
-      session: channel?.protocol ?? null,
-      ...watcher,
-    });
-    channel?.reach(served.fetcher);
-    return {
-      ...served,
-      async update(next) {
-        await interception?.adopt(next);
-        return served.update(next);
-      },
-    };
-  };
-}
-
-/** The environment of this process. */
-export function ownEnvironment(): ReadonlyMap<string, string> {
-  return new Map(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

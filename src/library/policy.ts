@@ -1,6 +1,6 @@
-import { checkShape, typedDocument } from "./config/index.ts";
-import { readProfile, selectProfile } from "./policy/index.ts";
-import type { Policy, RawProfile } from "./policy/index.ts";
+import { checkShape, typedDocument } from "../config/index.ts";
+import { readProfile, selectProfile } from "../policy/index.ts";
+import type { Policy, RawProfile } from "../policy/index.ts";
 
 const name = "host";
 

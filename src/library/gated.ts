@@ -1,17 +1,21 @@
-import { bindPolicy, checkPrepared } from "./gate/index.ts";
-import { isKept } from "./audit/index.ts";
-import { managedEvents, recordingManaged, reportingDoor } from "./managed-run.ts";
-import { SandboxedError } from "./policy/index.ts";
-import type { Journal, JournalEvent, Policy } from "./policy/index.ts";
-import { guardedDoor, holdToRequirements, isUpToDate, latestOf, LiveTerms, noting } from "./reload/index.ts";
-import type { DecideAgain, FileAnswer, GuardedDoor, RequirementsChange, Terms } from "./reload/index.ts";
-import { equip as equipLaunch, start as startLaunch } from "./run.ts";
-import type { ChannelRequest, Equipment } from "./run.ts";
-import { openSession } from "./audit/index.ts";
-import { version } from "./generated/version.ts";
-import type { Spawning } from "./spawned-run.ts";
-import { prepare as prepareLaunch, StaleLaunch } from "./sandbox/index.ts";
-import type { Launchable, Prepared, PrepareRequest, Running, StartRequest } from "./sandbox/index.ts";
+import { bindPolicy, checkPrepared } from "../gate/index.ts";
+import { isKept } from "../audit/index.ts";
+import {
+  equip as equipLaunch,
+  managedEvents,
+  recordingManaged,
+  reportingDoor,
+  start as startLaunch,
+} from "../run/index.ts";
+import { SandboxedError } from "../policy/index.ts";
+import type { Journal, JournalEvent, Policy } from "../policy/index.ts";
+import { guardedDoor, holdToRequirements, isUpToDate, latestOf, LiveTerms, noting } from "../reload/index.ts";
+import type { DecideAgain, FileAnswer, GuardedDoor, RequirementsChange, Terms } from "../reload/index.ts";
+import type { ChannelRequest, Equipment, Spawning } from "../run/index.ts";
+import { openSession } from "../audit/index.ts";
+import { version } from "../generated/version.ts";
+import { prepare as prepareLaunch, StaleLaunch } from "../sandbox/index.ts";
+import type { Launchable, Prepared, PrepareRequest, Running, StartRequest } from "../sandbox/index.ts";
 
 /** A run as a program asks for it; its policy is bound by the ceiling and the requirements of this machine. */
 export interface LaunchRequest extends PrepareRequest<Policy> {
@@ -58,7 +62,7 @@ export async function prepare(request: LaunchRequest): Promise<Prepared> {
   const cut = checkPrepared(policy, prepared);
   const tests = requirements.flatMap((one) => one.tests);
   if (tests.length > 0) {
-    const { refuseFailed, runTests } = await import("./cli/policy-tests.ts");
+    const { refuseFailed, runTests } = await import("../gate/policy-tests.ts");
     refuseFailed(runTests(tests, prepared.oracle, { cwd: request.cwd, home: prepared.home }));
   }
   const told = { warnings: [...warnings, ...cut, ...prepared.warnings] };

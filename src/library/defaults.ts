@@ -1,8 +1,8 @@
-import { newSessionId, openSession } from "./audit/index.ts";
-import { version } from "./generated/version.ts";
-import type { Policy } from "./policy/index.ts";
-import { ownEnvironment } from "./run.ts";
-import type { PrepareRequest, StartRequest } from "./sandbox/index.ts";
+import { newSessionId, openSession } from "../audit/index.ts";
+import { version } from "../generated/version.ts";
+import type { Policy } from "../policy/index.ts";
+import { ownEnvironment } from "../run/index.ts";
+import type { PrepareRequest, StartRequest } from "../sandbox/index.ts";
 
 const inherited = ["ignore", "inherit", "inherit"] as const;
 const piped = ["ignore", "pipe", "pipe"] as const;

@@ -1,14 +1,12 @@
-import { observed } from "./audit/index.ts";
-import { withDefaults } from "./host-defaults.ts";
-import { equip, prepare, start } from "./library.ts";
-import type { LaunchRequest, LaunchStart } from "./library.ts";
-import type { JournalEvent, Places } from "./policy/index.ts";
-import { streamsOf } from "./program-streams.ts";
-import type { ProgramStreams } from "./program-streams.ts";
-import { MOST_ATTEMPTS, sessionAfter, untilItFits, withSummaries } from "./run.ts";
-import type { ChannelRequest } from "./run.ts";
-import type { Running, RunOutcome, StartRequest } from "./sandbox/index.ts";
-import type { AnswerQuestion, Answerer } from "./session/index.ts";
+import { observed } from "../audit/index.ts";
+import { withDefaults } from "./defaults.ts";
+import { equip, prepare, start } from "./gated.ts";
+import type { LaunchRequest, LaunchStart } from "./gated.ts";
+import type { JournalEvent, Places } from "../policy/index.ts";
+import { MOST_ATTEMPTS, sessionAfter, streamsOf, untilItFits, withSummaries } from "../run/index.ts";
+import type { ChannelRequest, ProgramStreams } from "../run/index.ts";
+import type { Running, RunOutcome, StartRequest } from "../sandbox/index.ts";
+import type { AnswerQuestion, Answerer } from "../session/index.ts";
 
 /** A run that has begun, for a host that takes part in it. */
 export interface Started {
@@ -111,6 +109,6 @@ function toldSession(
 }
 
 async function answerer(ask: AnswerQuestion): Promise<Answerer> {
-  const { callbackAnswerer } = await import("./session/index.ts");
+  const { callbackAnswerer } = await import("../session/index.ts");
   return callbackAnswerer(ask);
 }

@@ -1,5 +1,7 @@
-import { escapeText, nearest, SandboxedError } from "../policy/index.ts";
-import type { Decision, Operation, Query } from "../policy/index.ts";
+import type { Decision, Operation, Query } from "./decision.ts";
+import { SandboxedError } from "./error.ts";
+import { escapeText } from "./escape.ts";
+import { nearest } from "./nearest.ts";
 
 /** Every question the oracle answers, and what goes with it. */
 export const operations: Readonly<Record<Operation, string>> = {

@@ -1,11 +1,11 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { bindPolicy } from "../src/gate/index.ts";
-import { managedEvents, recordingManaged, reportingDoor } from "../src/managed-run.ts";
-import { builtinProfile, compile, entryFrom, resolve } from "../src/policy/index.ts";
-import type { JournalEvent, NetworkMode, Provenance } from "../src/policy/index.ts";
-import { put, stage } from "./config/stage.ts";
-import { machine } from "./policy/machine.ts";
+import { bindPolicy } from "../../src/gate/index.ts";
+import { managedEvents, recordingManaged, reportingDoor } from "../../src/run/managed.ts";
+import { builtinProfile, compile, entryFrom, resolve } from "../../src/policy/index.ts";
+import type { JournalEvent, NetworkMode, Provenance } from "../../src/policy/index.ts";
+import { put, stage } from "../config/stage.ts";
+import { machine } from "../policy/machine.ts";
 
 const said: Provenance = { layer: "api", file: null, line: null, column: null, owner: "you" };
 
