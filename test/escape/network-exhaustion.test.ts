@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Person, Result, Stage } from "../stage/index.ts";
 import { noWorld, World } from "../stage/world.ts";
 import { PRELUDE } from "./network-attacks.ts";
+import { aSecond } from "../stage/a-second.ts";
 
-/** Prints `fine` when the door answers within a second. */
+/** Prints `fine` when the door answers soon. */
 const GOOD = `
 import time
 def good():
@@ -14,7 +15,7 @@ def good():
         s.settimeout(5); s.sendall(b"GET http://good.test/ HTTP/1.1\\r\\nHost: good.test\\r\\nConnection: close\\r\\n\\r\\n")
         text = b""
         while part := s.recv(65536): text += part
-        print("fine" if b"hello from" in text and time.time() - before < 1 else ("slow or refused", text))
+        print("fine" if b"hello from" in text and time.time() - before < ${aSecond / 1000} else ("slow or refused", text))
     except OSError as error: print(error)
 `;
 

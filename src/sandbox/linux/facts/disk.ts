@@ -15,6 +15,8 @@ import type { BigIntStats, Dirent } from "node:fs";
 import { codeOf, knownNormal, normalise, parentPath, rootPath } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import type { Identity, PathKind } from "../../facts.ts";
+import { aliasesOf, coversOf, LARGEST_TABLE, mountTable, readMounts } from "./mounts.ts";
+import type { Mount } from "./mounts.ts";
 import { boundSockets } from "./sockets.ts";
 
 export interface Look {
@@ -46,6 +48,10 @@ export interface Disk {
   readonly text: (path: AbsolutePath, limit?: number) => string | null;
   /** Whether a path, symlinks followed, could be executed by this user. */
   readonly program: (path: AbsolutePath) => ProgramKind;
+  /** What is mounted at a path and below it. */
+  readonly covers: (path: AbsolutePath) => readonly string[];
+  /** Other paths to a canonical one and into it, by mounts; itself among them. */
+  readonly aliases: (path: AbsolutePath) => readonly AbsolutePath[];
   /** Pathname sockets that somebody listens on, see `boundSockets`. */
   readonly sockets: () => readonly AbsolutePath[];
 }
@@ -78,7 +84,20 @@ export function openDisk(): Disk & { readonly known: KnownNames } {
     return real;
   };
   const canonical = (path: AbsolutePath): AbsolutePath | null => find(path)?.path ?? null;
-  const disk = { look, link, list, text, program, canonical, known, sockets: () => boundSockets(disk) };
+  let mounts: readonly Mount[] | null = null;
+  const mounted = (): readonly Mount[] => (mounts ??= readMounts(text(mountTable, LARGEST_TABLE) ?? ""));
+  const disk = {
+    look,
+    link,
+    list,
+    text,
+    program,
+    canonical,
+    known,
+    covers: (path: AbsolutePath) => coversOf(path, mounted()),
+    aliases: (path: AbsolutePath) => aliasesOf(path, mounted()),
+    sockets: () => boundSockets(disk),
+  };
   return disk;
 }
 

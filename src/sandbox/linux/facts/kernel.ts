@@ -4,7 +4,6 @@ import type { AbsolutePath } from "../../../policy/index.ts";
 import type { KernelFacts } from "../../facts.ts";
 import { findBwrap } from "./bwrap.ts";
 import type { Disk } from "./disk.ts";
-import { largestTable, mountTable } from "./mount-aliases.ts";
 import { atLeast, landlockAbi, probe } from "./probe.ts";
 import type { Probed } from "./probe.ts";
 import { keepProbe, readProbe } from "./probe-cache.ts";
@@ -22,6 +21,7 @@ export interface KernelRequest {
 
 const BOOT_ID = absolutePath("/proc/sys/kernel/random/boot_id");
 const NAMESPACE = absolutePath("/proc/self/ns/user");
+const PROC = absolutePath("/proc");
 
 /** The kernel's powers, tried once and kept for as long as nothing changes that they depend on. */
 export function readKernel(request: KernelRequest): KernelFacts {
@@ -66,14 +66,10 @@ function usable(kept: Probed | null): Probed | null {
  */
 function probeKey(bootId: string, release: string, bwrap: AbsolutePath, request: KernelRequest): string {
   const { disk, uid, init } = request;
-  const covers = (disk.text(mountTable, largestTable) ?? "").split("\n").flatMap((line) => {
-    const [, , , root, point, options] = line.split(" ");
-    return point?.startsWith("/proc") === true ? [`${root} ${point} ${options}`] : [];
-  });
   const programs = [bwrap, init].map((path) => {
     if (path === null) return "-";
     const { identity, changed } = disk.look(path);
     return `${path} ${identity?.dev} ${identity?.ino} ${changed}`;
   });
-  return ["1", bootId, release, uid, disk.link(NAMESPACE), ...covers, ...programs].join("\n");
+  return ["1", bootId, release, uid, disk.link(NAMESPACE), ...disk.covers(PROC), ...programs].join("\n");
 }

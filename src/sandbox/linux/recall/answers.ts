@@ -53,6 +53,8 @@ export function notingDisk(): {
       link: (path) => note("link", path, null, disk.link(path)),
       text: (path, limit) => note("text", path, limit ?? null, disk.text(path, limit)),
       program: (path) => note("program", path, null, disk.program(path)),
+      covers: (path) => note("covers", path, null, disk.covers(path)),
+      aliases: (path) => note("aliases", path, null, disk.aliases(path)),
       // By a disk of its own: the names of sockets that nobody sees are no answers.
       sockets: () => (sockets = openDisk().sockets()),
     },

@@ -6,6 +6,7 @@ import type { AbsolutePath } from "../../../../src/policy/index.ts";
 import { openDisk } from "../../../../src/sandbox/linux/facts/index.ts";
 import type { Disk } from "../../../../src/sandbox/linux/facts/index.ts";
 import { readKernel } from "../../../../src/sandbox/linux/facts/kernel.ts";
+import { coversOf, readMounts } from "../../../../src/sandbox/linux/facts/mounts.ts";
 
 let folder: AbsolutePath;
 beforeEach(() => {
@@ -23,7 +24,7 @@ function diskWithoutBwrap(mounts?: string): Disk {
   return {
     ...disk,
     look: (path) => (hidden(path) ? disk.look(absolutePath(`${folder}/none`)) : disk.look(path)),
-    text: (path, limit) => (path === "/proc/self/mountinfo" && mounts !== undefined ? mounts : disk.text(path, limit)),
+    covers: (path) => (mounts === undefined ? disk.covers(path) : coversOf(path, readMounts(mounts))),
   };
 }
 

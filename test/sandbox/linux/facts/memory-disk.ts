@@ -70,5 +70,6 @@ export function memoryDisk(tree: Readonly<Record<string, Content | MemoryEntry>>
     const { kind, mode } = look(canonical(path) ?? path);
     return kind === "file" ? ((mode & 0o111) === 0 ? "file" : "executable") : kind === "directory" ? kind : "missing";
   };
-  return { look, canonical, list, link, text, program, sockets: () => [] };
+  const still = { covers: () => [], aliases: () => [], sockets: () => [] };
+  return { look, canonical, list, link, text, program, ...still };
 }

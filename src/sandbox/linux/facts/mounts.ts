@@ -3,41 +3,50 @@ import type { AbsolutePath } from "../../../policy/index.ts";
 import type { Disk } from "./disk.ts";
 
 export const mountTable = absolutePath("/proc/self/mountinfo");
-export const largestTable = 4 * 1024 * 1024;
+export const LARGEST_TABLE = 4 * 1024 * 1024;
 
 /** A line of the table, see proc_pid_mountinfo(5). */
-interface Mount {
+export interface Mount {
   readonly device: string;
   /** What of the file system is shown, and where. */
   readonly root: AbsolutePath;
   readonly point: AbsolutePath;
+  /** `ro,nosuid` and the like, of the mount itself. */
+  readonly options: string;
 }
 
-/**
- * Other paths that lead to the same directories or into them: bind mounts, a file system that is mounted twice. `paths`
- * are canonical; they need not exist.
- */
+export function readMounts(table: string): readonly Mount[] {
+  return table.split("\n").flatMap((line) => mountIn(line) ?? []);
+}
+
+/** All that is mounted at the path and below it, as text to compare. */
+export function coversOf(path: AbsolutePath, mounts: readonly Mount[]): readonly string[] {
+  return mounts.flatMap(({ root, point, options }) => (isWithin(point, path) ? [`${root} ${point} ${options}`] : []));
+}
+
+/** Paths that lead to the same directory as a canonical one, there or not, or into it; itself among them. */
+export function aliasesOf(path: AbsolutePath, mounts: readonly Mount[]): readonly AbsolutePath[] {
+  const own = mountOf(path, mounts);
+  if (own === null) return [];
+  const place = moved(path, own.point, own.root);
+  return mounts.flatMap(({ device, root, point }) => {
+    if (device !== own.device) return [];
+    if (isWithin(place, root)) return [moved(place, root, point)];
+    return isWithin(root, place) ? [point] : [];
+  });
+}
+
+/** Other paths that lead to the same directories or into them: bind mounts, a file system that is mounted twice. */
 export function otherNames(paths: readonly AbsolutePath[], disk: Disk): readonly AbsolutePath[] {
-  const mounts = (disk.text(mountTable, largestTable) ?? "").split("\n").flatMap((line) => mountIn(line) ?? []);
-  const names = new Set<AbsolutePath>();
-  for (const path of paths) {
-    const own = mountOf(path, mounts);
-    if (own === null) continue;
-    const place = moved(path, own.point, own.root);
-    for (const { device, root, point } of mounts) {
-      if (device !== own.device) continue;
-      if (isWithin(place, root)) names.add(moved(place, root, point));
-      else if (isWithin(root, place)) names.add(point);
-    }
-  }
+  const names = new Set(paths.flatMap((path) => disk.aliases(path)));
   return [...names].filter((name) => !paths.some((path) => isWithin(name, path)));
 }
 
 function mountIn(line: string): Mount | null {
-  const [, , device, root, point] = line.split(" ");
+  const [, , device, root, point, options = ""] = line.split(" ");
   if (device === undefined || root === undefined || point === undefined) return null;
   const [shown, where] = [normalise(unescape(root)), normalise(unescape(point))];
-  return shown === null || where === null ? null : { device, root: shown, point: where };
+  return shown === null || where === null ? null : { device, root: shown, point: where, options };
 }
 
 /** What the path lies in: the deepest mount, of several in one place the last. */

@@ -2,12 +2,14 @@ import { expect, it } from "vitest";
 import { absolutePath } from "../../../../src/policy/index.ts";
 import { otherNames } from "../../../../src/sandbox/linux/facts/index.ts";
 import type { Disk } from "../../../../src/sandbox/linux/facts/index.ts";
+import { aliasesOf, readMounts } from "../../../../src/sandbox/linux/facts/mounts.ts";
 import { memoryDisk } from "./memory-disk.ts";
 
 const root = "27 1 254:0 / / rw - ext4 /dev/vda rw";
 
 function disk(lines: readonly string[]): Disk {
-  return { ...memoryDisk({}), text: () => `${[root, ...lines].join("\n")}\n` };
+  const mounts = readMounts(`${[root, ...lines].join("\n")}\n`);
+  return { ...memoryDisk({}), aliases: (path) => aliasesOf(path, mounts) };
 }
 
 const state = "/home/u/.local/state/sandboxed";
