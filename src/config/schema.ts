@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { profileSchema, sandboxModeSchema, sandboxWorkspaceWriteSchema } from "../policy/schema.ts";
+import { profileSchema, sandboxModeSchema, sandboxWorkspaceWriteSchema } from "../policy/read/schema.ts";
 import { mcpServerSchema } from "./mcp-schema.ts";
 
 /**

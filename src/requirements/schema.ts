@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { limitsSchema, profileSchema, sandboxModeSchema } from "../policy/schema.ts";
+import { limitsSchema, profileSchema, sandboxModeSchema } from "../policy/read/schema.ts";
 import { keyNames, keys } from "./keys.ts";
 import type { Key } from "./keys.ts";
 

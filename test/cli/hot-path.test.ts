@@ -43,7 +43,7 @@ describe("what a start of sandboxed-run loads", () => {
 
   it.each([
     "src/config/schema.ts",
-    "src/policy/schema.ts",
+    "src/policy/read/schema.ts",
     "src/config/wording.ts",
     "src/cli/help.ts",
     "src/cli/decide.ts",

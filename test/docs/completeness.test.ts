@@ -11,8 +11,8 @@ import {
 } from "../../src/policy/index.ts";
 import type { ErrorCode } from "../../src/policy/index.ts";
 import { exitStatus } from "../../src/cli/exit-status.ts";
-import { bundleNames } from "../../src/policy/read-network.ts";
-import { tokens } from "../../src/policy/target.ts";
+import { bundleNames } from "../../src/policy/read/network.ts";
+import { tokens } from "../../src/policy/model/target.ts";
 import { refuse } from "../../src/network/refusal.ts";
 import type { DoorReason } from "../../src/network/gate.ts";
 import { codeSpans, projectRoot, readProjectFile, sectionOf, tableOf } from "./pages.ts";
@@ -20,14 +20,14 @@ import { fieldNames, unionWords } from "./types.ts";
 
 describe("docs/errors.md", () => {
   const rows = tableOf(sectionOf("docs/errors.md", "Codes"), "code");
-  const codes = unionWords("src/policy/error.ts", "ErrorCode");
+  const codes = unionWords("src/policy/words/error.ts", "ErrorCode");
 
   it("has a line for each code and none for another", () => {
     expect(rows.map(([code = ""]) => codeSpans(code)[0])).toEqual(codes);
   });
 
   it("has no code that nothing says", () => {
-    expect(codes.filter((code) => !isSaid(code, ["src/policy/error.ts", "src/cli/exit-status.ts"]))).toEqual([]);
+    expect(codes.filter((code) => !isSaid(code, ["src/policy/words/error.ts", "src/cli/exit-status.ts"]))).toEqual([]);
   });
 
   it.each(rows.map(([code = "", ...cells]) => [codeSpans(code)[0] ?? "", cells] as const))(
@@ -68,7 +68,7 @@ it("docs/session.md names each code of the channel's errors and no other, each s
 describe("docs/report.md", () => {
   const page = "docs/report.md";
   const outcome = "src/sandbox/outcome.ts";
-  const decision = "src/policy/decision.ts";
+  const decision = "src/policy/model/decision.ts";
   const queryFields = new Set(
     [...(/type Query =([^;]|;(?! *\n))*;/.exec(readProjectFile(decision))?.[0] ?? "").matchAll(/readonly (\w+):/g)].map(
       (match) => `query.${match[1] ?? ""}`,
@@ -80,7 +80,7 @@ describe("docs/report.md", () => {
       "denials",
       [
         ...fieldNames(decision, "Decision"),
-        ...fieldsInside("rule", "src/policy/rule.ts", "Rule"),
+        ...fieldsInside("rule", "src/policy/model/rule.ts", "Rule"),
         ...fieldsInside("provenance", decision, "Provenance"),
         ...fieldsInside("suggestion", decision, "Suggestion"),
         ...fieldNames(decision, "Denial"),
@@ -99,7 +99,7 @@ describe("docs/report.md", () => {
 
   const words: readonly (readonly [what: string, said: readonly string[], words: readonly string[]])[] = [
     ["reason", firstCells(page, "denials", "`reason`"), unionWords(decision, "ReasonCode")],
-    ["limit.name", firstCells(page, "Report", "`limit.name`"), unionWords("src/policy/journal.ts", "LimitName")],
+    ["limit.name", firstCells(page, "Report", "`limit.name`"), unionWords("src/policy/model/journal.ts", "LimitName")],
     ["query.op", spansBeside(page, "denials", "`query.op`"), queryWords()],
     ["backend", spansBeside(page, "Report", "`backend`"), unionWords("src/sandbox/plan.ts", "Backend")],
     ["where", spansBeside(page, "denials", "`where`"), unionWords(decision, "Where")],

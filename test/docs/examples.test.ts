@@ -6,7 +6,7 @@ import { z } from "zod";
 import { serveLoopback } from "../../src/network/index.ts";
 import type { Profile, Query } from "../../src/policy/index.ts";
 import { readLegacy, resolve } from "../../src/policy/index.ts";
-import { sandboxPolicySchema } from "../../src/policy/schema.ts";
+import { sandboxPolicySchema } from "../../src/policy/read/schema.ts";
 import { assemble } from "../../src/requirements/assemble.ts";
 import { refusal, stage } from "../config/stage.ts";
 import { fromUser, machine, oracle } from "../policy/machine.ts";

@@ -32,7 +32,7 @@ function importing(name: string, module: string): readonly string[] {
  */
 describe("the way to a process", () => {
   it("begins where the gate has put requirements and ceiling in", () => {
-    expect(holding(/as BoundPolicy/)).toEqual(["policy/bound.ts"]);
+    expect(holding(/as BoundPolicy/)).toEqual(["policy/model/bound.ts"]);
     expect(importing("sealPolicy", "policy/index.ts")).toEqual(["gate/bind-config.ts", "gate/meet.ts"]);
     expect(texts.get("gate/meet.ts")).toContain("function meet(held: BoundPolicy, next: BoundPolicy)");
     expect(importing("bindConfig", "bind-config.ts")).toEqual(["gate/bind-policy.ts", "gate/load-gated.ts"]);

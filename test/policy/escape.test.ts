@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { escapeText } from "../../src/policy/escape.ts";
+import { escapeText } from "../../src/policy/words/escape.ts";
 
 describe("text shown to a person", () => {
   it.each([

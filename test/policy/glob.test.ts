@@ -2,7 +2,7 @@ import * as fc from "fast-check";
 import micromatch from "micromatch";
 import { performance } from "node:perf_hooks";
 import { describe, expect, it } from "vitest";
-import { expandBraces } from "../../src/policy/braces.ts";
+import { expandBraces } from "../../src/policy/names/braces.ts";
 import { compileGlob } from "../../src/policy/index.ts";
 import { oracle, profile } from "./machine.ts";
 

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { readQuery, showQuery } from "../../src/policy/query-text.ts";
+import { readQuery, showQuery } from "../../src/policy/words/query-text.ts";
 import { showWords } from "../../src/cli/words.ts";
 import type { Query } from "../../src/policy/index.ts";
 

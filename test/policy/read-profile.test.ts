@@ -1,7 +1,7 @@
 import { parse } from "smol-toml";
 import { describe, expect, it } from "vitest";
 import { readProfile, SandboxedError } from "../../src/policy/index.ts";
-import { profileSchema } from "../../src/policy/schema.ts";
+import { profileSchema } from "../../src/policy/read/schema.ts";
 import type { ProvenanceOf, RawProfile } from "../../src/policy/index.ts";
 
 /** The line is the number of the last key; good enough to see that each message asks for its own place. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { profileSchema, sandboxPolicySchema } from "../../src/policy/schema.ts";
+import { profileSchema, sandboxPolicySchema } from "../../src/policy/read/schema.ts";
 
 describe("the schema", () => {
   it("holds structure only, so that a validator can be made from its JSON form", () => {
