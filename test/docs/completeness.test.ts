@@ -13,8 +13,8 @@ import type { ErrorCode } from "../../src/policy/index.ts";
 import { exitStatus } from "../../src/cli/exit-status.ts";
 import { bundleNames } from "../../src/policy/read/network.ts";
 import { tokens } from "../../src/policy/model/target.ts";
-import { refuse } from "../../src/network/refusal.ts";
-import type { DoorReason } from "../../src/network/gate.ts";
+import { refuse } from "../../src/network/decide/refusal.ts";
+import type { DoorReason } from "../../src/network/decide/gate.ts";
 import { codeSpans, projectRoot, readProjectFile, sectionOf, tableOf } from "./pages.ts";
 import { fieldNames, unionWords } from "./types.ts";
 
@@ -43,11 +43,13 @@ describe("docs/errors.md", () => {
 
 describe("the reasons of the door in docs/errors.md", () => {
   const rows = tableOf(sectionOf("docs/errors.md", "Reasons of the door"), "reason");
-  const reasons = unionWords("src/network/gate.ts", "DoorReason");
+  const reasons = unionWords("src/network/decide/gate.ts", "DoorReason");
 
   it("are all there and no other, each said somewhere in the sources", () => {
     expect(rows.map(([reason = ""]) => codeSpans(reason)[0])).toEqual(reasons);
-    expect(reasons.filter((reason) => !isSaid(reason, ["src/network/gate.ts", "src/network/refusal.ts"]))).toEqual([]);
+    expect(
+      reasons.filter((reason) => !isSaid(reason, ["src/network/decide/gate.ts", "src/network/decide/refusal.ts"])),
+    ).toEqual([]);
   });
 
   it.each(rows)("%s has its status, a meaning and advice", (reason, status, meaning, advice) => {

@@ -1,9 +1,9 @@
 import * as fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { describe, expect, it } from "vitest";
-import { parseAbsoluteTarget, parseAuthority, parseBareHost } from "../../src/network/authority.ts";
-import type { Parsed } from "../../src/network/authority.ts";
-import type { Target } from "../../src/network/gate.ts";
+import { parseAbsoluteTarget, parseAuthority, parseBareHost } from "../../src/network/names/authority.ts";
+import type { Parsed } from "../../src/network/names/authority.ts";
+import type { Target } from "../../src/network/decide/gate.ts";
 
 function shown(parsed: Parsed<Target>): string {
   if (!parsed.ok) return `refused: ${parsed.fault}`;

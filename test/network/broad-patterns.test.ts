@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { refuseBroadPatterns } from "../../src/network/broad-patterns.ts";
+import { refuseBroadPatterns } from "../../src/network/names/broad-patterns.ts";
 import type { DomainRule } from "../../src/policy/index.ts";
 
 function rule(pattern: string, access: DomainRule["access"] = "allow", line: number | null = 7): DomainRule {

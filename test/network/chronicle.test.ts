@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { openChronicle } from "../../src/network/chronicle.ts";
-import type { Chronicle, ChronicleOptions, NetworkEvent } from "../../src/network/chronicle.ts";
+import { openChronicle } from "../../src/network/serve/chronicle.ts";
+import type { Chronicle, ChronicleOptions, NetworkEvent } from "../../src/network/serve/chronicle.ts";
 
 const event = (target: string | null, more: Partial<NetworkEvent> = {}): NetworkEvent => ({
   kind: "network.refused",

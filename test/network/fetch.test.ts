@@ -2,10 +2,10 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
-import { targetOf } from "../../src/network/authority.ts";
-import { openDoor, type DoorOptions } from "../../src/network/door.ts";
+import { targetOf } from "../../src/network/names/authority.ts";
+import { openDoor, type DoorOptions } from "../../src/network/door/door.ts";
 import { parseFetchUrl } from "../../src/network/fetch/redirect.ts";
-import type { DoorEvent } from "../../src/network/gate.ts";
+import type { DoorEvent } from "../../src/network/decide/gate.ts";
 import { SmallGate } from "./door/stand.ts";
 
 /** A door, its gate, and a server of this machine that stands behind every name. */

@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { resolve } from "../../src/policy/index.ts";
 import type { Layer, RawProfile, ResolvedPolicy } from "../../src/policy/index.ts";
-import type { Answer, Passage, Protocol, Target } from "../../src/network/gate.ts";
-import { makeGate } from "../../src/network/policy-gate.ts";
-import type { GateOptions, PolicyGate } from "../../src/network/policy-gate.ts";
-import { makeResolver } from "../../src/network/resolver.ts";
-import type { NameResolver } from "../../src/network/resolver.ts";
-import { parseBareHost } from "../../src/network/authority.ts";
+import type { Answer, Passage, Protocol, Target } from "../../src/network/decide/gate.ts";
+import { makeGate } from "../../src/network/decide/policy-gate.ts";
+import type { GateOptions, PolicyGate } from "../../src/network/decide/policy-gate.ts";
+import { makeResolver } from "../../src/network/names/resolver.ts";
+import type { NameResolver } from "../../src/network/names/resolver.ts";
+import { parseBareHost } from "../../src/network/names/authority.ts";
 import { machine, profile } from "../policy/machine.ts";
 import { startDnsServer, zoneOf } from "./dns-server.ts";
 import type { TestDnsServer } from "./dns-server.ts";

@@ -2,8 +2,13 @@ import { BlockList, isIP } from "node:net";
 import * as fc from "fast-check";
 import ipaddr from "ipaddr.js";
 import { describe, expect, it } from "vitest";
-import { canonicalAddress, embeddedAddresses, judgeAddress, kindOfAddress } from "../../src/network/private-ranges.ts";
-import type { AddressKind } from "../../src/network/private-ranges.ts";
+import {
+  canonicalAddress,
+  embeddedAddresses,
+  judgeAddress,
+  kindOfAddress,
+} from "../../src/network/names/private-ranges.ts";
+import type { AddressKind } from "../../src/network/names/private-ranges.ts";
 
 describe("an address", () => {
   it.each<readonly [string, AddressKind | null]>([

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { parseHosts } from "../../src/network/hosts-table.ts";
-import { makeResolver } from "../../src/network/resolver.ts";
-import type { Lookup, NameResolver, ResolverOptions } from "../../src/network/resolver.ts";
+import { parseHosts } from "../../src/network/names/hosts-table.ts";
+import { makeResolver } from "../../src/network/names/resolver.ts";
+import type { Lookup, NameResolver, ResolverOptions } from "../../src/network/names/resolver.ts";
 import { startDnsServer, zoneOf } from "./dns-server.ts";
 import type { TestDnsServer, Zone } from "./dns-server.ts";
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { roomForConnections, roomForIdle } from "../../src/network/room.ts";
+import { roomForConnections, roomForIdle } from "../../src/network/door/room.ts";
 
 it.each([
   [1_048_576, 4096],

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { kindOfAddress } from "../../src/network/private-ranges.ts";
-import { isSynthetic, makeSyntheticNames, targetAt } from "../../src/network/synthetic.ts";
+import { kindOfAddress } from "../../src/network/names/private-ranges.ts";
+import { isSynthetic, makeSyntheticNames, targetAt } from "../../src/network/names/synthetic.ts";
 
 describe("addresses that stand for names", () => {
   it("are the same for a name each time, and another for each name", () => {

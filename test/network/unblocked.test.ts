@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createServer } from "node:net";
 import type { Server } from "node:net";
 import { describe, expect, it } from "vitest";
-import { unblocked } from "../../src/network/unblocked.ts";
+import { unblocked } from "../../src/network/serve/unblocked.ts";
 
 const O_NONBLOCK = 0o4000;
 

@@ -1,8 +1,8 @@
-import { badHost, parseBareHost } from "../authority.ts";
-import type { DoorObserver, Gate, Refusal } from "../gate.ts";
-import { isLocalName } from "../local-names.ts";
-import { isSynthetic } from "../synthetic.ts";
-import type { SyntheticNames } from "../synthetic.ts";
+import { badHost, parseBareHost } from "../names/authority.ts";
+import type { DoorObserver, Gate, Refusal } from "../decide/gate.ts";
+import { isLocalName } from "../names/local-names.ts";
+import { isSynthetic } from "../names/synthetic.ts";
+import type { SyntheticNames } from "../names/synthetic.ts";
 import { extendedErrors, rcodes } from "./message.ts";
 import type { Answer, Question, Reply } from "./message.ts";
 

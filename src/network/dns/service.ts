@@ -1,6 +1,6 @@
 import type { Socket as UdpSocket } from "node:dgram";
 import type { Server, Socket } from "node:net";
-import { makeAllowance } from "../allowance.ts";
+import { makeAllowance } from "../serve/allowance.ts";
 import { answer, tooMany } from "./answer.ts";
 import type { AnswerParts } from "./answer.ts";
 import { LONGEST_MESSAGE, readMessage, writeFault, writeReply } from "./message.ts";

@@ -1,7 +1,7 @@
-import type { Answer, Passage } from "../gate.ts";
+import type { Answer, Passage } from "../decide/gate.ts";
 import { credentialsFor, overridesIn, permit, readingsOf } from "../http/override.ts";
-import type { DoorParts } from "../parts.ts";
-import { refuse } from "../refusal.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { refuse } from "../decide/refusal.ts";
 import { findWay, type Way } from "../upstream/way.ts";
 import type { FetchOptions, FetchRequest } from "./model.ts";
 

@@ -1,8 +1,8 @@
 import { request as sendRequest, type ClientRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Answer, DoorEvent } from "../gate.ts";
+import type { Answer, DoorEvent } from "../decide/gate.ts";
 import { DialError, type Pool } from "../http/pool.ts";
-import { authorityOf } from "../refusal.ts";
+import { authorityOf } from "../decide/refusal.ts";
 import { dialRefusal } from "../upstream/way.ts";
 import { refused, type Decided, type FetchParts } from "./decide.ts";
 import type { FetchOptions, FetchRequest } from "./model.ts";

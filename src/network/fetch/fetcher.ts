@@ -1,6 +1,6 @@
-import type { Answer } from "../gate.ts";
+import type { Answer } from "../decide/gate.ts";
 import { Pool } from "../http/pool.ts";
-import { refusedEvent } from "../refusal.ts";
+import { refusedEvent } from "../decide/refusal.ts";
 import { decideFetch, refused, type FetchParts, type Secure } from "./decide.ts";
 import { exchange } from "./exchange.ts";
 import type { FetchOptions, FetchRequest, Fetched, Fetcher } from "./model.ts";

@@ -1,5 +1,5 @@
-import type { AbsoluteTarget } from "../authority.ts";
-import type { Answer } from "../gate.ts";
+import type { AbsoluteTarget } from "../names/authority.ts";
+import type { Answer } from "../decide/gate.ts";
 
 /** One request. Headers are name and value in turn, without those of framing and routing. */
 export interface FetchRequest {

@@ -1,4 +1,4 @@
-import { parseAbsoluteTarget } from "../authority.ts";
+import { parseAbsoluteTarget } from "../names/authority.ts";
 import type { FetchRequest, FetchTarget } from "./model.ts";
 import type { Received } from "./exchange.ts";
 

@@ -1,8 +1,8 @@
 import { ServerResponse, STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Refusal } from "../gate.ts";
-import { proxyError, refusalBody } from "../refusal.ts";
-import { farewell } from "../relay.ts";
+import type { Refusal } from "../decide/gate.ts";
+import { proxyError, refusalBody } from "../decide/refusal.ts";
+import { farewell } from "../carry/relay.ts";
 
 function refusalHeaders(refusal: Refusal, body: string): string[] {
   const headers = ["content-type", "application/json", "content-length", String(Buffer.byteLength(body))];

@@ -1,4 +1,4 @@
-import type { Protocol, Target } from "../gate.ts";
+import type { Protocol, Target } from "../decide/gate.ts";
 
 /**
  * How an HTTP connection came. `proxy`: a client that asks for URLs; `pinned`: a connection that leads to one target,

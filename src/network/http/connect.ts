@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import type { Target } from "../gate.ts";
-import type { DoorParts } from "../parts.ts";
-import { refuse } from "../refusal.ts";
+import type { Target } from "../decide/gate.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { refuse } from "../decide/refusal.ts";
 import type { HttpArrival } from "./arrival.ts";
 import type { HttpAnswer } from "./decide.ts";
 import { readHead } from "./head.ts";

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import type { Refusal } from "../gate.ts";
-import type { DoorParts } from "../parts.ts";
-import { refuse } from "../refusal.ts";
+import type { Refusal } from "../decide/gate.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { refuse } from "../decide/refusal.ts";
 import { findWay } from "../upstream/way.ts";
 import { isSecure, type HttpArrival } from "./arrival.ts";
 import type { Exchange } from "./forward.ts";

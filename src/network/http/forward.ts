@@ -1,9 +1,9 @@
 import { request as sendRequest, type ClientRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Passage, Protocol } from "../gate.ts";
-import type { DoorParts } from "../parts.ts";
-import { authorityOf, refuse, refusedEvent } from "../refusal.ts";
-import { pump } from "../relay.ts";
+import type { Passage, Protocol } from "../decide/gate.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { authorityOf, refuse, refusedEvent } from "../decide/refusal.ts";
+import { pump } from "../carry/relay.ts";
 import { dialRefusal, type Way } from "../upstream/way.ts";
 import { answerRefusal } from "./answer.ts";
 import { answerHeaders, trailersOf, type RequestHead } from "./head.ts";

@@ -1,5 +1,5 @@
 import type { CredentialRule } from "../../policy/index.ts";
-import type { Answer, Gate, Passage } from "../gate.ts";
+import type { Answer, Gate, Passage } from "../decide/gate.ts";
 
 /** A method or a path that a header puts in the place of the request's own, for servers that heed it. */
 export type Override =

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import type { DoorReason, Target } from "../gate.ts";
-import type { ParseTarget } from "../parts.ts";
-import { authorityOf } from "../refusal.ts";
+import type { DoorReason, Target } from "../decide/gate.ts";
+import type { ParseTarget } from "../door/parts.ts";
+import { authorityOf } from "../decide/refusal.ts";
 import { isSecure, type HttpArrival } from "./arrival.ts";
 import type { RequestHead } from "./head.ts";
 

@@ -1,9 +1,9 @@
 import { request as sendRequest, type IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { DoorParts } from "../parts.ts";
-import { refuse, refusedEvent } from "../refusal.ts";
-import { sever } from "../relay.ts";
-import { splice } from "../splice.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { refuse, refusedEvent } from "../decide/refusal.ts";
+import { sever } from "../carry/relay.ts";
+import { splice } from "../carry/splice.ts";
 import { dialRefusal } from "../upstream/way.ts";
 import { responseOn, sayRefusal } from "./answer.ts";
 import { answerFrom, requestOptions, type Exchange, type Pools } from "./forward.ts";

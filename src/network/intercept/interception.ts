@@ -2,7 +2,7 @@ import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import { credentialsOf } from "../../policy/index.ts";
 import type { ResolvedPolicy } from "../../policy/index.ts";
-import type { Target } from "../gate.ts";
+import type { Target } from "../decide/gate.ts";
 import type { Way } from "../upstream/way.ts";
 import { makeAuthority, type CertificateAuthority } from "./certificates.ts";
 import { secureWay } from "./secure-way.ts";

@@ -1,6 +1,6 @@
 import { connect, type SecureContext } from "node:tls";
 import type { Socket } from "node:net";
-import type { Target } from "../gate.ts";
+import type { Target } from "../decide/gate.ts";
 import { isFailure, type Dialled } from "../upstream/dial.ts";
 import type { Way } from "../upstream/way.ts";
 

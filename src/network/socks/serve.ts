@@ -1,9 +1,9 @@
 import type { Socket } from "node:net";
-import { gather } from "../gather.ts";
-import type { DoorParts } from "../parts.ts";
-import { refuse, refusedEvent, socksReply } from "../refusal.ts";
-import { farewell, sever } from "../relay.ts";
-import { openTunnel } from "../tunnel.ts";
+import { gather } from "../carry/gather.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { refuse, refusedEvent, socksReply } from "../decide/refusal.ts";
+import { farewell, sever } from "../carry/relay.ts";
+import { openTunnel } from "../carry/tunnel.ts";
 import { authorityText, readCredentials, readGreeting, readSocksRequest, type SocksRequest } from "./message.ts";
 
 const connectCommand = 1;

@@ -1,4 +1,4 @@
-import type { DoorReason, Passage, Target } from "../gate.ts";
+import type { DoorReason, Passage, Target } from "../decide/gate.ts";
 import { looksLikeTls, readClientHello } from "./client-hello.ts";
 
 /** What a client's first bytes inside a tunnel are. `http2` is HTTP/2 without TLS and without asking. */

@@ -1,4 +1,4 @@
-import { Growing } from "../growing.ts";
+import { Growing } from "../carry/growing.ts";
 import { readHelloMessage } from "./client-hello.ts";
 import type { OpeningProblem } from "./opening.ts";
 

@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import type { Passage } from "../gate.ts";
+import type { Passage } from "../decide/gate.ts";
 import { isRequestLine, type Opening, type OpeningProblem } from "./opening.ts";
 import { SecondHello } from "./second-hello.ts";
 

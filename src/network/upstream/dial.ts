@@ -1,5 +1,5 @@
 import { connect, type Socket } from "node:net";
-import type { CheckedAddress } from "../gate.ts";
+import type { CheckedAddress } from "../decide/gate.ts";
 
 export interface DialFailure {
   readonly failed: "connect_failed" | "connect_timed_out" | "certificate_untrusted";

@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 import { SandboxedError } from "../../policy/index.ts";
-import type { Target } from "../gate.ts";
+import type { Target } from "../decide/gate.ts";
 
 /** A proxy between the broker and the world. */
 export interface UpstreamProxy {

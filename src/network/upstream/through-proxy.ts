@@ -1,7 +1,7 @@
 import { isIP, type Socket } from "node:net";
-import { gather } from "../gather.ts";
-import type { Target } from "../gate.ts";
-import { authorityOf } from "../refusal.ts";
+import { gather } from "../carry/gather.ts";
+import type { Target } from "../decide/gate.ts";
+import { authorityOf } from "../decide/refusal.ts";
 import { attempt, type Dialled, isFailure } from "./dial.ts";
 import type { UpstreamProxy } from "./environment.ts";
 

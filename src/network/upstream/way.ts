@@ -1,6 +1,6 @@
-import type { Answer, Gate, Passage, Protocol } from "../gate.ts";
-import type { DoorLimits } from "../limits.ts";
-import { refuse } from "../refusal.ts";
+import type { Answer, Gate, Passage, Protocol } from "../decide/gate.ts";
+import type { DoorLimits } from "../door/limits.ts";
+import { refuse } from "../decide/refusal.ts";
 import { dial, type DialFailure, type Dialled } from "./dial.ts";
 import type { ChooseUpstream } from "./environment.ts";
 import { authorizationFor, reachProxy, tunnelThrough } from "./through-proxy.ts";

@@ -9,8 +9,8 @@ import type { DecodedPacket, Packet } from "dns-packet";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serveDns } from "../../../src/network/dns/service.ts";
 import type { DnsService, DnsServiceOptions } from "../../../src/network/dns/service.ts";
-import type { DoorEvent, Gate, Target } from "../../../src/network/gate.ts";
-import { makeSyntheticNames } from "../../../src/network/synthetic.ts";
+import type { DoorEvent, Gate, Target } from "../../../src/network/decide/gate.ts";
+import { makeSyntheticNames } from "../../../src/network/names/synthetic.ts";
 
 /** Lets `good.test` and what is below it pass. */
 const gate: Pick<Gate, "admit"> = {

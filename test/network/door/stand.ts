@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type RequestListener } from "node:h
 import { connect, createServer as createTcpServer, isIP, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import type { Decision } from "../../../src/policy/index.ts";
-import type { Answer, DoorEvent, Gate, Passage, Refusal, Target } from "../../../src/network/gate.ts";
-import { targetOf } from "../../../src/network/authority.ts";
-import { openDoor, type Door, type DoorOptions, type Role } from "../../../src/network/door.ts";
+import type { Answer, DoorEvent, Gate, Passage, Refusal, Target } from "../../../src/network/decide/gate.ts";
+import { targetOf } from "../../../src/network/names/authority.ts";
+import { openDoor, type Door, type DoorOptions, type Role } from "../../../src/network/door/door.ts";
 
 export const decision: Decision = {
   effect: "allow",

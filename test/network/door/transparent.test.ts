@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
-import type { DoorOptions } from "../../../src/network/door.ts";
+import type { DoorOptions } from "../../../src/network/door/door.ts";
 import { readOpening } from "../../../src/network/tls/opening.ts";
 import { realHello } from "../tls/real-hello.ts";
 import { listen, openOrigin, openSink, openStand, Wire, type Stand } from "./stand.ts";

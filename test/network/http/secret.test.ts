@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { SessionProtocol } from "../../../src/network/parts.ts";
+import type { SessionProtocol } from "../../../src/network/door/parts.ts";
 import { openOrigin, openStand, Wire } from "../door/stand.ts";
 
 const basic = (password: string): string =>

@@ -1,4 +1,4 @@
-import type { ParseTarget } from "./parts.ts";
+import type { ParseTarget } from "../door/parts.ts";
 
 const most = 1024;
 

@@ -1,5 +1,5 @@
-import { compile } from "../policy/index.ts";
-import type { Oracle, ResolvedPolicy } from "../policy/index.ts";
+import { compile } from "../../policy/index.ts";
+import type { Oracle, ResolvedPolicy } from "../../policy/index.ts";
 
 /** A policy that can be asked; a resolved one is compiled first. */
 export type PolicyInForce = ResolvedPolicy | Pick<Oracle, "reach">;

@@ -1,6 +1,6 @@
-import type { Reach } from "../policy/index.ts";
+import type { Reach } from "../../policy/index.ts";
 import type { Target } from "./gate.ts";
-import { embeddedAddresses, judgeAddress } from "./private-ranges.ts";
+import { embeddedAddresses, judgeAddress } from "../names/private-ranges.ts";
 
 /** Names under which clouds serve what `metadata` addresses serve; a rule for a domain above them does not mean them. */
 const metadataNames: ReadonlySet<string> = new Set([

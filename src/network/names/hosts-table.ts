@@ -1,4 +1,4 @@
-import { parseHost } from "../policy/index.ts";
+import { parseHost } from "../../policy/index.ts";
 import { canonicalAddress } from "./private-ranges.ts";
 
 /** Canonical names with their addresses, as `/etc/hosts` gives them. */

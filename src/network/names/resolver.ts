@@ -1,10 +1,10 @@
 import { Resolver as DnsResolver } from "node:dns/promises";
 import type { RecordWithTtl } from "node:dns";
 import { isIPv4 } from "node:net";
-import { makeAllowance } from "./allowance.ts";
-import type { CheckedAddress } from "./gate.ts";
+import { makeAllowance } from "../serve/allowance.ts";
+import type { CheckedAddress } from "../decide/gate.ts";
 import type { HostsTable } from "./hosts-table.ts";
-import { codeOf } from "../policy/index.ts";
+import { codeOf } from "../../policy/index.ts";
 
 /** An address as it was answered; nobody has looked yet whether it may be dialled. */
 export type FoundAddress = CheckedAddress;

@@ -1,4 +1,4 @@
-import type { Decision } from "../policy/index.ts";
+import type { Decision } from "../../policy/index.ts";
 import type { DoorEvent, DoorReason, Protocol, Refusal, Target } from "./gate.ts";
 
 /** HTTP's status for what the door refuses by itself; decisions of the policy are 403. */

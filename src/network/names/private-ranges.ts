@@ -1,6 +1,6 @@
 import ipaddr from "ipaddr.js";
-import { inBlock, parseAddress, parseBlock } from "../policy/index.ts";
-import type { AddressBlock } from "../policy/index.ts";
+import { inBlock, parseAddress, parseBlock } from "../../policy/index.ts";
+import type { AddressBlock } from "../../policy/index.ts";
 
 /** What an address is for. Only `public` ones are reached through a name without more ado. */
 export type AddressKind =

@@ -1,4 +1,4 @@
-import type { JournalEvent } from "../policy/index.ts";
+import type { JournalEvent } from "../../policy/index.ts";
 import { makeAllowance } from "./allowance.ts";
 
 export type NetworkEvent = JournalEvent & { readonly kind: `network.${string}` };

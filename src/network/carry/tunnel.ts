@@ -1,14 +1,14 @@
 import type { Socket } from "node:net";
 import { gather, type Gathered } from "./gather.ts";
-import type { Passage, Protocol, Refusal, Target } from "./gate.ts";
-import type { DoorParts } from "./parts.ts";
-import { refuse, refusedEvent } from "./refusal.ts";
+import type { Passage, Protocol, Refusal, Target } from "../decide/gate.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { refuse, refusedEvent } from "../decide/refusal.ts";
 import { farewell, sever } from "./relay.ts";
 import { joinServer } from "./splice.ts";
-import { accessDenied, openingProblem, readOpening, type Opening } from "./tls/opening.ts";
-import { watchAfter } from "./tls/watch.ts";
-import { isFailure } from "./upstream/dial.ts";
-import { dialRefusal, findWay, type Way } from "./upstream/way.ts";
+import { accessDenied, openingProblem, readOpening, type Opening } from "../tls/opening.ts";
+import { watchAfter } from "../tls/watch.ts";
+import { isFailure } from "../upstream/dial.ts";
+import { dialRefusal, findWay, type Way } from "../upstream/way.ts";
 
 /** A client that wants bytes carried to a target. */
 export interface TunnelRequest {

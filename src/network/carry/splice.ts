@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
-import type { Passage, Protocol } from "./gate.ts";
-import type { DoorParts } from "./parts.ts";
-import { refuse, refusedEvent } from "./refusal.ts";
+import type { Passage, Protocol } from "../decide/gate.ts";
+import type { DoorParts } from "../door/parts.ts";
+import { refuse, refusedEvent } from "../decide/refusal.ts";
 import { follow, relay, sever, type Meter } from "./relay.ts";
-import type { OpeningProblem } from "./tls/opening.ts";
-import type { Watch } from "./tls/watch.ts";
+import type { OpeningProblem } from "../tls/opening.ts";
+import type { Watch } from "../tls/watch.ts";
 
 /** Two ends of a tunnel. `head` is what the client sent already. */
 export interface TunnelEnds {

@@ -1,8 +1,8 @@
 import { domainToASCII, domainToUnicode } from "node:url";
-import { parseHost } from "../policy/index.ts";
-import type { Protocol, Refusal, Target } from "./gate.ts";
+import { parseHost } from "../../policy/index.ts";
+import type { Protocol, Refusal, Target } from "../decide/gate.ts";
 import { canonicalAddress } from "./private-ranges.ts";
-import { refuse } from "./refusal.ts";
+import { refuse } from "../decide/refusal.ts";
 
 /** What is wrong with the spelling of a destination. */
 export type HostFault =

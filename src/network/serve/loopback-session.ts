@@ -1,10 +1,10 @@
 import { randomBytes } from "node:crypto";
-import { targetOf } from "./authority.ts";
-import { openDoor } from "./door.ts";
-import type { Answer, Gate } from "./gate.ts";
+import { targetOf } from "../names/authority.ts";
+import { openDoor } from "../door/door.ts";
+import type { Answer, Gate } from "../decide/gate.ts";
 import { listenOnLoopback } from "./own-listener.ts";
-import type { SessionProtocol } from "./parts.ts";
-import { refuse } from "./refusal.ts";
+import type { SessionProtocol } from "../door/parts.ts";
+import { refuse } from "../decide/refusal.ts";
 
 /**
  * The channel of a run that shares the host's network: a door on the loopback, which whoever is on this machine can

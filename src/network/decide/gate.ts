@@ -1,4 +1,4 @@
-import type { CredentialRule, Decision } from "../policy/index.ts";
+import type { CredentialRule, Decision } from "../../policy/index.ts";
 
 /** How somebody came to the door. */
 export type Protocol = "http" | "https" | "socks5" | "transparent" | "dns" | "fetch";

@@ -1,4 +1,4 @@
-import type { Passage } from "./gate.ts";
+import type { Passage } from "../decide/gate.ts";
 
 /** Something that passes now, and how to end it at once. */
 export interface OpenPassage {

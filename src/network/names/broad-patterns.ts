@@ -1,5 +1,5 @@
-import { at, parseDomainPattern, SandboxedError } from "../policy/index.ts";
-import type { DomainRule } from "../policy/index.ts";
+import { at, parseDomainPattern, SandboxedError } from "../../policy/index.ts";
+import type { DomainRule } from "../../policy/index.ts";
 
 /**
  * Refuses rules that allow everything below a public suffix: `*.co.uk` and `*.github.io` belong to whoever registers a

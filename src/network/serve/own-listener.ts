@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 import type { Server } from "node:net";
-import { SandboxedError } from "../policy/index.ts";
+import { SandboxedError } from "../../policy/index.ts";
 
 /** A listener on a port of the loopback that was free. It keeps no process alive. Errors: `setup_failed`. */
 export async function listenOnLoopback(): Promise<{ readonly server: Server; readonly port: number }> {

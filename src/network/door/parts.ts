@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { DoorObserver, Target } from "./gate.ts";
-import type { HttpArrival } from "./http/arrival.ts";
-import type { Interception } from "./intercept/index.ts";
+import type { DoorObserver, Target } from "../decide/gate.ts";
+import type { HttpArrival } from "../http/arrival.ts";
+import type { Interception } from "../intercept/index.ts";
 import type { Traffic } from "./limits.ts";
 import type { OpenPassages } from "./passages.ts";
 import type { Secret } from "./secret.ts";
-import type { WayFinder } from "./upstream/way.ts";
+import type { WayFinder } from "../upstream/way.ts";
 
 /** The one host parser: an authority as it was written, or null for what is no clean host and port. */
 export type ParseTarget = (text: string, defaultPort: number) => Target | null;

@@ -1,27 +1,27 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
-import type { Decision, JournalEvent, Query, ResolvedPolicy } from "../policy/index.ts";
-import { targetOf } from "./authority.ts";
+import type { Decision, JournalEvent, Query, ResolvedPolicy } from "../../policy/index.ts";
+import { targetOf } from "../names/authority.ts";
 import { openChronicle } from "./chronicle.ts";
 import type { NetworkEvent } from "./chronicle.ts";
-import { serveDns } from "./dns/service.ts";
-import { openDoor } from "./door.ts";
-import type { Door } from "./door.ts";
-import type { Fetcher } from "./fetch/model.ts";
+import { serveDns } from "../dns/service.ts";
+import { openDoor } from "../door/door.ts";
+import type { Door } from "../door/door.ts";
+import type { Fetcher } from "../fetch/model.ts";
 import type { DatagramEntrance, Entrance } from "./entrances.ts";
-import type { DoorEvent, Refusal } from "./gate.ts";
-import { parseHosts } from "./hosts-table.ts";
-import type { Interception } from "./intercept/index.ts";
-import type { DecideMiss } from "./misses.ts";
-import type { SessionProtocol } from "./parts.ts";
-import { makeGate } from "./policy-gate.ts";
-import type { PolicyGate } from "./policy-gate.ts";
-import { authorityOf } from "./refusal.ts";
-import { makeResolver } from "./resolver.ts";
-import { makeSyntheticNames } from "./synthetic.ts";
-import type { SyntheticNames } from "./synthetic.ts";
+import type { DoorEvent, Refusal } from "../decide/gate.ts";
+import { parseHosts } from "../names/hosts-table.ts";
+import type { Interception } from "../intercept/index.ts";
+import type { DecideMiss } from "../decide/misses.ts";
+import type { SessionProtocol } from "../door/parts.ts";
+import { makeGate } from "../decide/policy-gate.ts";
+import type { PolicyGate } from "../decide/policy-gate.ts";
+import { authorityOf } from "../decide/refusal.ts";
+import { makeResolver } from "../names/resolver.ts";
+import { makeSyntheticNames } from "../names/synthetic.ts";
+import type { SyntheticNames } from "../names/synthetic.ts";
 import { unblocked } from "./unblocked.ts";
-import { upstreamFrom } from "./upstream/environment.ts";
+import { upstreamFrom } from "../upstream/environment.ts";
 
 /** The listeners of one run. */
 export interface Entrances {

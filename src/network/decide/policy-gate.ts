@@ -1,15 +1,15 @@
 import { isIPv4 } from "node:net";
-import type { CredentialRule, Decision, Reach } from "../policy/index.ts";
+import type { CredentialRule, Decision, Reach } from "../../policy/index.ts";
 import { isMetadataName, mayDial } from "./address-check.ts";
-import { isLocalName } from "./local-names.ts";
+import { isLocalName } from "../names/local-names.ts";
 import type { Answer, CheckedAddress, DoorReason, Gate, Passage, Protocol, Refusal, Target } from "./gate.ts";
 import { Generations } from "./generations.ts";
 import type { PolicyInForce } from "./generations.ts";
 import { mergedMisses } from "./misses.ts";
 import type { DecideMiss, DecideMissMerged } from "./misses.ts";
-import { judgeAddress } from "./private-ranges.ts";
+import { judgeAddress } from "../names/private-ranges.ts";
 import { refuse } from "./refusal.ts";
-import type { NameResolver } from "./resolver.ts";
+import type { NameResolver } from "../names/resolver.ts";
 
 export interface GateOptions {
   readonly policy: PolicyInForce;

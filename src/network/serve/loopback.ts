@@ -1,7 +1,7 @@
-import { SandboxedError } from "../policy/index.ts";
+import { SandboxedError } from "../../policy/index.ts";
 import { listenOnLoopback } from "./own-listener.ts";
-import { openBehindPolicy } from "./serve-door.ts";
-import type { ServedDoor, ServeOptions } from "./serve-door.ts";
+import { openBehindPolicy } from "./run.ts";
+import type { ServedDoor, ServeOptions } from "./run.ts";
 
 export interface LoopbackOptions extends ServeOptions {
   /** The run's own, 16 to 255 characters that can stand in an address. Whoever shows it is taken for the run. */

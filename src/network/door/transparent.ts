@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
-import type { Target } from "./gate.ts";
+import type { Target } from "../decide/gate.ts";
 import type { DoorParts } from "./parts.ts";
-import { refuse, refusedEvent } from "./refusal.ts";
-import { farewell, sever } from "./relay.ts";
-import { accessDenied } from "./tls/opening.ts";
-import { openTunnel } from "./tunnel.ts";
+import { refuse, refusedEvent } from "../decide/refusal.ts";
+import { farewell, sever } from "../carry/relay.ts";
+import { accessDenied } from "../tls/opening.ts";
+import { openTunnel } from "../carry/tunnel.ts";
 
 /** Maps an address that the run's DNS made up to the name it stands for; null for any other address. */
 export type OriginalOf = (address: string) => string | null;

@@ -1,6 +1,6 @@
 import { parseBareHost } from "./authority.ts";
 import type { Parsed } from "./authority.ts";
-import type { Target } from "./gate.ts";
+import type { Target } from "../decide/gate.ts";
 import { canonicalAddress } from "./private-ranges.ts";
 
 /** Of 198.18.0.0/15, which is nobody's: room for as many names as a run will ever ask for. */

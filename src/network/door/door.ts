@@ -1,22 +1,22 @@
 import type { Server, Socket } from "node:net";
-import { makeFetcher } from "./fetch/fetcher.ts";
-import type { Fetcher } from "./fetch/model.ts";
-import type { DoorObserver, Gate } from "./gate.ts";
-import { HttpDoor } from "./http/server.ts";
-import { sayRefusal } from "./http/answer.ts";
-import type { Interception } from "./intercept/index.ts";
+import { makeFetcher } from "../fetch/fetcher.ts";
+import type { Fetcher } from "../fetch/model.ts";
+import type { DoorObserver, Gate } from "../decide/gate.ts";
+import { HttpDoor } from "../http/server.ts";
+import { sayRefusal } from "../http/answer.ts";
+import type { Interception } from "../intercept/index.ts";
 import { keepMemory } from "./keep-memory.ts";
 import { defaultLimits, Traffic, type DoorLimits } from "./limits.ts";
 import type { DoorParts, ParseTarget, SessionProtocol } from "./parts.ts";
 import { OpenPassages } from "./passages.ts";
-import { refuse, refusedEvent } from "./refusal.ts";
-import { remember } from "./remember.ts";
+import { refuse, refusedEvent } from "../decide/refusal.ts";
+import { remember } from "../names/remember.ts";
 import { roomForConnections, roomForIdle } from "./room.ts";
-import { sever } from "./relay.ts";
+import { sever } from "../carry/relay.ts";
 import { Secret } from "./secret.ts";
-import { serveSocks } from "./socks/serve.ts";
+import { serveSocks } from "../socks/serve.ts";
 import { serveTransparent, type OriginalOf } from "./transparent.ts";
-import type { ChooseUpstream } from "./upstream/environment.ts";
+import type { ChooseUpstream } from "../upstream/environment.ts";
 
 /** `proxy`: clients know that they speak to a proxy. `transparent`: they believe to have reached their destination. */
 export type Role = "proxy" | "transparent";
