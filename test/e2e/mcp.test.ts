@@ -204,7 +204,7 @@ describe("bad servers are bounded and named, and the others go on", () => {
   ])("one that %s", (mode, says) =>
     onStage("self", async (stage) => {
       const text = (required: boolean) =>
-        fixture(stage) + fixture(stage, "bad", `startup_timeout_ms = 5000\nrequired = ${required}`, mode);
+        fixture(stage) + fixture(stage, "bad", `startup_timeout_ms = 4000\nrequired = ${required}`, mode);
       await withServers(stage, text(false), { grace: 1000 }, async (servers) => {
         const began = performance.now();
         await servers.start();

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, renameSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { codeOf } from "../../src/policy/index.ts";
 import type { ToolStage } from "./tool.ts";
 
 const PATIENCE_MS = 5_000;
@@ -58,9 +59,18 @@ async function outlives(
     () => false,
   );
   if (gone) return false;
-  for (const pid of alive()) process.kill(pid, "SIGKILL");
+  for (const pid of alive()) kill(pid);
   await until(() => alive().length === 0);
   return true;
+}
+
+/** It may have ended meanwhile. */
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if (codeOf(error) !== "ESRCH") throw error;
+  }
 }
 
 async function until(what: () => boolean, milliseconds = PATIENCE_MS): Promise<void> {
