@@ -43,7 +43,7 @@ export const doorMutants: readonly DoorMutant[] = [
     protection: "the check of names",
     attack: fetches("http://other.test/", GOOD),
     off: edit(
-      "policy-gate.ts",
+      "decide/policy-gate.ts",
       "if (this.#ask === null) return refused(protocol, target, decision.reason, decision);",
       `if (this.#ask === null) return this.#pass(target, protocol, reach, { ...decision, effect: "allow" });`,
     ),
@@ -52,26 +52,26 @@ export const doorMutants: readonly DoorMutant[] = [
     protection: "the refusal of denied names",
     attack: fetches("http://good.test/", ["--allow-domain", "**.good.test", "--deny-domain", "good.test"]),
     off: edit(
-      "policy-gate.ts",
+      "decide/policy-gate.ts",
       `if (decision.effect !== "allow" && !reach.isMiss) return refused(protocol, target, decision.reason, decision);`,
     ),
     redundant: {
       heldBy: "the look at the policy before a name is resolved",
-      off: edit("policy-gate.ts", `if (reach.decision.effect === "allow") return true;`, "return true;"),
+      off: edit("decide/policy-gate.ts", `if (reach.decision.effect === "allow") return true;`, "return true;"),
     },
   },
   {
     protection: "the check of what a name leads to",
     attack: fetches("http://inside.test/", ["--allow-domain", "inside.test"]),
-    off: edit("policy-gate.ts", "({ address }) => !mayDial(target, address, now)", "() => false"),
+    off: edit("decide/policy-gate.ts", "({ address }) => !mayDial(target, address, now)", "() => false"),
   },
   {
     protection: "the check of literal addresses",
     attack: fetches("http://10.1.2.3/", ["--allow-domain", "0.0.0.0/0"]),
-    off: edit("policy-gate.ts", "if (target.isAddress && !mayDial(target, target.host, reach))", "if (false)"),
+    off: edit("decide/policy-gate.ts", "if (target.isAddress && !mayDial(target, target.host, reach))", "if (false)"),
     redundant: {
       heldBy: "the check of what is dialled",
-      off: edit("policy-gate.ts", "({ address }) => !mayDial(target, address, now)", "() => false"),
+      off: edit("decide/policy-gate.ts", "({ address }) => !mayDial(target, address, now)", "() => false"),
     },
   },
   {
@@ -117,7 +117,7 @@ export const doorMutants: readonly DoorMutant[] = [
     protection: "the listeners for programs that know no proxy",
     attack: async (stage) => !stage.python(CONNECT, ["--allow-domain", "good.test:22"]).stdout.includes("SSH-2.0"),
     off: edit(
-      "serve-door.ts",
+      "serve/run.ts",
       `door.serve(unblocked(entrance.serve({}, ignore)), "transparent");`,
       "entrance.serve({}, (socket) => socket.destroy());",
     ),
@@ -129,7 +129,7 @@ export const doorMutants: readonly DoorMutant[] = [
       return heard.some((each) => each.kind === "dns" && each.name === "s3cret.wild.test");
     },
     off: edit(
-      "policy-gate.ts",
+      "decide/policy-gate.ts",
       "  async admit(target: Target, protocol: Protocol): Promise<Answer<Passage>> {",
       "  async admit(target: Target, protocol: Protocol): Promise<Answer<Passage>> {\n    await this.#resolver.lookup(target.host);",
     ),

@@ -1,3 +1,4 @@
+import { METHODS } from "node:http";
 import type { DoorReason, Passage, Target } from "../decide/gate.ts";
 import { looksLikeTls, readClientHello } from "./client-hello.ts";
 
@@ -25,6 +26,9 @@ const letter = String.raw`[^\s\x1c-\x1f\x85]`;
  */
 const place = String.raw`(?:/|[A-Za-z][A-Za-z0-9+.-]*:/)[^\0\s\x1c-\x1f\x85]*`;
 const wordAndPlace = new RegExp(`^${space}*${letter}+${space}+${place}(?:${space}|$)`);
+/** Node takes any place that begins with a star, and no version, with each method that it knows. */
+const rtspMethods = String.raw`DESCRIBE|ANNOUNCE|SETUP|PLAY|PAUSE|TEARDOWN|[GS]ET_PARAMETER|REDIRECT|RECORD|FLUSH`;
+const starred = new RegExp(`^${space}*(?:${METHODS.join("|")}|${rtspMethods}|SOURCE)${space}+[*]`);
 const plainGet = new RegExp(`^${space}*GET${space}`);
 /** Node's server speaks three of them, and takes any place with each. */
 const namesVersion = /(?:http|\b(?:rtsp|ice))\/[0-9]/i;
@@ -58,7 +62,7 @@ function readRequestLine(text: string): Opening | undefined {
 
 /** However a line is spelled, if some server takes it for a request, the parser shall judge, which takes one spelling. */
 export function isRequestLine(line: string): boolean {
-  return namesVersion.test(line) || wordAndPlace.test(line) || plainGet.test(line);
+  return namesVersion.test(line) || wordAndPlace.test(line) || plainGet.test(line) || starred.test(line);
 }
 
 /**

@@ -209,6 +209,7 @@ describe("a request inside of a tunnel to a port of a named host", () => {
     ["something behind it", "GET / HTTP/1.1;x\r\nHost: evil.test\r\n\r\n"],
     ["a version of another protocol, for Node", "GET / RTSP/1.0\r\nHost: evil.test\r\n\r\n"],
     ["a version of nothing, for Java", "GET / ANY/1.1\r\nHost: evil.test\r\n\r\n"],
+    ["a star and no version, for Node", "POST **TTP/1.1\r\nHost: evil.test\r\n\r\n"],
     ["no version, for Python", "GET x\r\nHost: evil.test\r\n\r\n"],
     ["a method in letters that are none, for Python and Java", "{GET / HTTP/1.1\r\nHost: evil.test\r\n\r\n"],
     [
