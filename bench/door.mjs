@@ -15,7 +15,7 @@ const bundle = join(folder, "door.mjs");
 const source = (name) => JSON.stringify(new URL(`../src/network/${name}.ts`, import.meta.url).pathname);
 await build({
   stdin: {
-    contents: `export * from ${source("door")}; export { targetOf } from ${source("authority")};`,
+    contents: `export * from ${source("door/door")}; export { targetOf } from ${source("names/authority")};`,
     resolveDir: folder,
   },
   bundle: true,
