@@ -1,6 +1,7 @@
 // One decision of the oracle: microseconds at 1,000 entries, and how much more at 10,000.
 // Needs the built library: npm run build, then node bench/decision.mjs
 import { absolutePath, applyPatch, builtinProfile, compile, readProfile, resolve } from "../dist/policy/index.js";
+import { places } from "./places.mjs";
 
 const ROUNDS = 15;
 const QUESTIONS = 20_000;
@@ -8,16 +9,10 @@ const GOAL_MICROSECONDS = 5;
 const GOAL_RATIO = 1.5;
 
 const provenance = { layer: "user", file: null, line: null, column: null, owner: "you" };
-const places = {
-  home: absolutePath("/home/u"),
-  cwd: absolutePath("/home/u/ws"),
-  workspaceRoots: [absolutePath("/home/u/ws")],
-  tmpdir: null,
+const machine = {
+  ...places(absolutePath("/home/u"), absolutePath("/home/u/ws")),
   minimal: ["/usr", "/etc/passwd"].map(absolutePath),
-  toolchains: [],
   toolState: [absolutePath("/home/u/.local/state/sandboxed")],
-  protectedPaths: [],
-  canonical: (path) => path,
 };
 
 function oracleWith(entries) {
@@ -31,7 +26,7 @@ function oracleWith(entries) {
     builtinProfile(":workspace"),
     readProfile("bench", { filesystem }, () => provenance),
   );
-  return compile(resolve({ layers: [{ layer: "user", profile }] }, places));
+  return compile(resolve({ layers: [{ layer: "user", profile }] }, machine));
 }
 
 function questions(entries) {

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { createServer as createHttp } from "node:http";
 import { connect, createServer } from "node:net";
 import { environment, interleave, print, ratio } from "./interleave.mjs";
+import { places } from "./places.mjs";
 
 const TUNNELS = 1000;
 const SLOW = 500;
@@ -45,17 +46,7 @@ async function serve(count) {
         },
       ],
     },
-    {
-      home,
-      cwd: home,
-      workspaceRoots: [home],
-      tmpdir: null,
-      minimal: [],
-      toolchains: [],
-      toolState: [],
-      protectedPaths: [],
-      canonical: (path) => path,
-    },
+    places(home, home),
   );
   const addresses = [{ address: "127.0.0.1", family: 4 }];
   const resolver = { lookup: () => Promise.resolve({ ok: true, addresses }), close: () => {} };

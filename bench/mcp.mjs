@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { places } from "./places.mjs";
 
 const ROUNDS = 2000;
 const WARM_UP = 500;
@@ -77,20 +78,12 @@ tools.echo.approval_mode = "approve"
       },
     },
   });
-  const places = {
-    home,
-    cwd: home,
-    workspaceRoots: [home],
-    tmpdir: null,
-    minimal: [],
-    toolchains: [],
-    toolState: [],
-    protectedPaths: [],
-    canonical: (path) => path,
-  };
   const channel = await session.openRunChannel({
     id: "bench",
-    resolved: policy.resolve({ layers: [{ layer: "api", profile: policy.builtinProfile(":isolated") }] }, places),
+    resolved: policy.resolve(
+      { layers: [{ layer: "api", profile: policy.builtinProfile(":isolated") }] },
+      places(home, home),
+    ),
     doorPort: null,
     grants: ["tools=mcp.*"],
     tools: [mcp.sessionTools(servers, null)],

@@ -7,6 +7,7 @@ import { absolutePath, builtinProfile, compile, resolve } from "../dist/policy/i
 import { globFiles } from "../dist/session/files/glob.js";
 import { readFile } from "../dist/session/files/read.js";
 import { openRoot } from "../dist/session/files/root.js";
+import { places } from "./places.mjs";
 
 const ROUNDS = 15;
 const GOAL_READ = 1.2;
@@ -22,19 +23,12 @@ for (let directory = 0; directory < 100; directory++) {
 mkdirSync(join(ws, "data/deep/er"), { recursive: true });
 writeFileSync(join(ws, "data/deep/er/big"), "0123456789abcdef".repeat(65_536));
 
-const places = {
-  home: absolutePath("/home/u"),
-  cwd: ws,
-  workspaceRoots: [ws],
-  tmpdir: null,
+const machine = {
+  ...places(absolutePath("/home/u"), ws),
   minimal: [absolutePath("/usr")],
-  toolchains: [],
-  toolState: [],
-  protectedPaths: [],
-  canonical: (path) => path,
 };
 const layers = [{ layer: "user", profile: builtinProfile(":workspace") }];
-const oracle = compile(resolve({ layers }, places));
+const oracle = compile(resolve({ layers }, machine));
 const authority = { kind: "fs.read", covers: () => true, decide: (query) => oracle.decide(query) };
 const root = openRoot(ws);
 

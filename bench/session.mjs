@@ -8,6 +8,7 @@ import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildSync } from "esbuild";
+import { places } from "./places.mjs";
 
 const TURNS = 24;
 /** A turn. */
@@ -76,18 +77,10 @@ async function server() {
 }
 
 async function opened({ openRunChannel, localTools, openSession, builtinProfile, resolve }, folder, root) {
-  const places = {
-    home: "/home/u",
-    cwd: root,
-    workspaceRoots: [root],
-    tmpdir: null,
-    minimal: [],
-    toolchains: [],
-    toolState: [],
-    protectedPaths: [],
-    canonical: (path) => path,
-  };
-  const resolved = resolve({ layers: [{ layer: "api", profile: builtinProfile(":isolated") }] }, places);
+  const resolved = resolve(
+    { layers: [{ layer: "api", profile: builtinProfile(":isolated") }] },
+    places("/home/u", root),
+  );
   const journal =
     folder === null
       ? null

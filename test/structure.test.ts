@@ -34,7 +34,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "network",
     "run",
   ],
-  run: ["policy", "gate", "reload", "sandbox", "network", "session", "generated"],
+  run: ["policy", "config", "gate", "reload", "sandbox", "network", "session", "generated"],
   library: ["policy", "gate", "config", "audit", "reload", "sandbox", "session", "run", "generated"],
 };
 

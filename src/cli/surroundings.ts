@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from "node:fs";
 import { userInfo } from "node:os";
 import { isAbsolute, resolve } from "node:path";
-import { findWorkspace } from "../config/index.ts";
+import { findWorkspace, ownEnvironment } from "../config/index.ts";
 import { codeOf, escapeText, SandboxedError } from "../policy/index.ts";
 import { lastValue } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
@@ -17,7 +17,7 @@ export interface Surroundings {
 
 /** Errors: `usage` when `--cd` or the working directory is not there, `workspace_unsafe` when it cannot be one. */
 export function surroundingsOf(parsed: Parsed<string>): Surroundings {
-  const environment = callersEnvironment();
+  const environment = ownEnvironment();
   const cwd = workingDirectory(lastValue(parsed, "cd"));
   if (/[\r\n]/.test(cwd)) {
     throw new SandboxedError(
@@ -30,11 +30,6 @@ export function surroundingsOf(parsed: Parsed<string>): Surroundings {
   }
   const home = homeOf(environment);
   return { environment, cwd, home, workspace: findWorkspace(cwd, home) };
-}
-
-export function callersEnvironment(): ReadonlyMap<string, string> {
-  const pairs = Object.entries(process.env);
-  return new Map(pairs.filter((pair): pair is [string, string] => pair[1] !== undefined));
 }
 
 /** `$HOME` when it is absolute, else what the account database says. */

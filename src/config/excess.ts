@@ -1,4 +1,4 @@
-import { compile, escapeText, resolve, SandboxedError } from "../policy/index.ts";
+import { compile, escapeText, placeOf, resolve, SandboxedError } from "../policy/index.ts";
 import type { Entry, Layer, Oracle, Places, Policy, Profile, Provenance, Query } from "../policy/index.ts";
 
 type PolicyLayer = Policy["layers"][number];
@@ -149,7 +149,5 @@ function protection({ protect: own }: Profile, { protect: most }: Profile): read
 }
 
 function placeText(place: Provenance | null | undefined): string {
-  if (place == null) return "the policy";
-  const { file, line, layer } = place;
-  return file === null ? layer : `${escapeText(file)}${line === null ? "" : `:${line}`}`;
+  return place == null ? "the policy" : placeOf(place) || place.layer;
 }

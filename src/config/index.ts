@@ -8,6 +8,7 @@ export { checkConfigFile, checkConfigText } from "./check.ts";
 export { parseDocument, showPath, typedDocument, where } from "./document.ts";
 export type { Document } from "./document.ts";
 export { narrowing } from "./project.ts";
+export { ownEnvironment } from "./own-environment.ts";
 export { findWorkspace } from "./workspace.ts";
 export { projectConfigFile, userConfigFile } from "./layers.ts";
 export { effectiveValues } from "./effective.ts";

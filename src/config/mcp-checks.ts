@@ -1,4 +1,4 @@
-import { at, SandboxedError } from "../policy/index.ts";
+import { at, placeOf, SandboxedError } from "../policy/index.ts";
 import { showPath } from "./document.ts";
 import type { RawMcpServer } from "./mcp-schema.ts";
 import type { WrittenServer } from "./mcp-servers.ts";
@@ -50,7 +50,7 @@ export function checkTransport({ name, raw, place }: WrittenServer): void {
     const transport = kind ?? "streamable_http";
     throw new SandboxedError(
       "config_schema",
-      `${at(place(odd))}${shown(odd)} is not supported for ${transport}, which ${shown(other)} makes it${placed(at(place(other)))}`,
+      `${at(place(odd))}${shown(odd)} is not supported for ${transport}, which ${shown(other)} makes it${placed(placeOf(place(other)))}`,
       { hint: "a server is either a command (stdio) or a url (streamable HTTP); keep the keys of one" },
     );
   }
@@ -63,5 +63,5 @@ export function checkTransport({ name, raw, place }: WrittenServer): void {
 }
 
 function placed(place: string): string {
-  return place === "" ? "" : ` (${place.slice(0, -2)})`;
+  return place === "" ? "" : ` (${place})`;
 }

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { isAbsolute, resolve } from "node:path";
-import { loadConfig, noFlags } from "../config/index.ts";
+import { loadConfig, noFlags, ownEnvironment } from "../config/index.ts";
 import type { Config } from "../config/index.ts";
 import { SandboxedError } from "../policy/index.ts";
 import type { BoundPolicy, Layer, Policy, Provenance } from "../policy/index.ts";
@@ -43,9 +43,7 @@ export async function bindPolicy(asked: Policy, request: BindRequest): Promise<B
     const problem = foreign === undefined ? "has no layer" : `has a layer that calls itself ${foreign.layer}`;
     throw new SandboxedError("policy_invalid", `the policy ${problem}`, { hint: 'name the layers of a program "api"' });
   }
-  const own = new Map(
-    Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
-  );
+  const own = ownEnvironment();
   const environments = isSameTool(own, request.environment) ? [request.environment] : [own, request.environment];
   const configs = await Promise.all(environments.map((environment) => usersConfig(environment, request)));
   const [config] = configs;

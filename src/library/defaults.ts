@@ -1,7 +1,7 @@
 import { newSessionId, openSession } from "../audit/index.ts";
+import { ownEnvironment } from "../config/index.ts";
 import { version } from "../generated/version.ts";
 import type { Policy } from "../policy/index.ts";
-import { ownEnvironment } from "../run/index.ts";
 import type { PrepareRequest, StartRequest } from "../sandbox/index.ts";
 
 const inherited = ["ignore", "inherit", "inherit"] as const;

@@ -148,13 +148,7 @@ export class McpServers {
     meta: Readonly<Record<string, unknown>>,
     options: CallOptions,
   ): Promise<unknown> {
-    const member = this.#members.get(ref.server);
-    if (member === undefined) {
-      throw (
-        this.#disabled.get(ref.server)?.error ??
-        new SandboxedError("mcp_server", `there is no MCP server ${ref.server}`)
-      );
-    }
+    const member = this.#member(ref.server);
     for (const rules of member.arguments) {
       const broken = brokenRule(rules, ref.tool, given);
       if (broken !== null)
@@ -170,11 +164,7 @@ export class McpServers {
 
   /** For looking at a server as it is, changed tools included. */
   async definitions(name: string): Promise<readonly ToolDefinition[]> {
-    const disabled = this.#disabled.get(name);
-    if (disabled !== undefined) throw disabled.error;
-    const member = this.#members.get(name);
-    if (member === undefined) throw new SandboxedError("mcp_server", `there is no MCP server ${escapeText(name)}`);
-    return member.connection.tools();
+    return this.#member(name).connection.tools();
   }
 
   /**
@@ -245,6 +235,15 @@ export class McpServers {
       }),
     };
     this.#members.set(server.name, member);
+  }
+
+  /** Errors: `mcp_disabled`, `mcp_server` where there is none. */
+  #member(name: string): Member {
+    const disabled = this.#disabled.get(name);
+    if (disabled !== undefined) throw disabled.error;
+    const member = this.#members.get(name);
+    if (member === undefined) throw new SandboxedError("mcp_server", `there is no MCP server ${escapeText(name)}`);
+    return member;
   }
 
   #starting(member: Member): Promise<void> {

@@ -20,7 +20,7 @@ export { escapeText } from "./words/escape.ts";
 export { codeOf } from "./words/system-code.ts";
 export { inBlock, parseAddress, parseBlock } from "./names/address.ts";
 export { covers, parseDomainPattern, parseHost } from "./names/host.ts";
-export { at, locating, provenanceText } from "./words/place.ts";
+export { at, locating, placeOf, provenanceText } from "./words/place.ts";
 export { answerOf, operations, readQuery, showQuery } from "./words/query-text.ts";
 export {
   absolutePath,

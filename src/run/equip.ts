@@ -1,9 +1,10 @@
+import { ownEnvironment } from "../config/index.ts";
 import type { Sources } from "../network/index.ts";
 import { compile, needsInterception } from "../policy/index.ts";
 import type { ResolvedPolicy } from "../policy/index.ts";
 import type { Launchable, Prepared, ServeDoor } from "../sandbox/index.ts";
 import type { Answerer, CapabilityText, Question, RunChannel, Summary, ToolRegistry } from "../session/index.ts";
-import { ownEnvironment, serving } from "./serving.ts";
+import { serving } from "./serving.ts";
 import type { ReadyChannel } from "./serving.ts";
 import type { Spawning } from "./spawned.ts";
 

@@ -1,7 +1,7 @@
 /** What requirements say about a run beside its policy, on its way into the journal. */
 import type { Managed } from "../gate/index.ts";
-import { at, compile, resolve } from "../policy/index.ts";
-import type { Journal, JournalEvent, Oracle, Provenance, ResolvedPolicy } from "../policy/index.ts";
+import { compile, placeOf, resolve } from "../policy/index.ts";
+import type { Journal, JournalEvent, Oracle, ResolvedPolicy } from "../policy/index.ts";
 import { onTrial } from "../sandbox/index.ts";
 import type { RunSession, ServeDoor } from "../sandbox/index.ts";
 
@@ -17,13 +17,13 @@ export function managedEvents({ exceptions, reported }: Managed, prepared: Prepa
   const applied: JournalEvent = {
     kind: "requirements.applied",
     exceptions: unique(exceptions.map(({ id, reason, approver, expires }) => ({ id, reason, approver, expires }))),
-    reportOnly: unique(reported.flatMap(({ chosenBy }) => (chosenBy === undefined ? [] : [placeText(chosenBy)]))),
+    reportOnly: unique(reported.flatMap(({ chosenBy }) => (chosenBy === undefined ? [] : [placeOf(chosenBy)]))),
   };
   const files = onTrial(reported, prepared).map(({ target, rule, provenance }): JournalEvent => ({
     kind: "requirements.would_deny",
     target,
     rule,
-    place: placeText(provenance),
+    place: placeOf(provenance),
   }));
   return [applied, ...unique(files)];
 }
@@ -57,13 +57,9 @@ export function reportingDoor(serve: ServeDoor, { reported }: Managed): ServeDoo
       const decision = trial.decide({ op: "connect", host, port: Number(event.target.slice(end + 1)) });
       if (decision.effect === "allow") return;
       const { rule, provenance } = decision;
-      const place = provenance === null ? null : placeText(provenance);
+      const place = provenance === null ? null : placeOf(provenance);
       watcher.record({ kind: "requirements.would_deny", target: event.target, rule: rule?.text ?? "", place });
     };
     return serve(door, policy, { ...watcher, record });
   };
-}
-
-function placeText(provenance: Provenance): string {
-  return at(provenance).replace(/: $/, "");
 }

@@ -1,3 +1,4 @@
+import { ownEnvironment } from "../config/index.ts";
 import type { Interception } from "../network/index.ts";
 import type { ServeDoor } from "../sandbox/index.ts";
 import type { RunChannel } from "../session/index.ts";
@@ -25,9 +26,4 @@ export function serving(interception: Interception | null, channel: ReadyChannel
       },
     };
   };
-}
-
-/** The environment of this process. */
-export function ownEnvironment(): ReadonlyMap<string, string> {
-  return new Map(Object.entries(process.env).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
 }

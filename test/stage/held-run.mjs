@@ -9,9 +9,8 @@ import { once } from "node:events";
 import { pathToFileURL } from "node:url";
 
 const [library, port, script, writable, mode] = process.argv.slice(2);
-const { applyPatch, builtinProfile, equip, prepare, readProfile, resolve, start, StaleLaunch } = await import(
-  pathToFileURL(library)
-);
+const { applyPatch, builtinProfile, equip, prepare, readProfile, resolve, start, StaleLaunch, withDefaults } =
+  await import(pathToFileURL(library));
 const said = { layer: "api", file: null, line: null, column: null, owner: "you" };
 const base = builtinProfile(":isolated");
 const table = { filesystem: { [writable]: "write" }, network: { domains: { [`127.0.0.1:${port}`]: "allow" } } };
@@ -27,19 +26,7 @@ const policy = {
   ],
 };
 const session = { id: "held", openJournal: () => ({ append() {}, close() {} }) };
-const prepared = await prepare({
-  policy,
-  program: "python3",
-  arguments: ["-c", script],
-  script: null,
-  cwd: process.cwd(),
-  environment: new Map(Object.entries(process.env)),
-  workspaceRoots: null,
-  workspace: "repo",
-  backend: null,
-  terminal: "never",
-  session,
-});
+const prepared = await prepare(withDefaults({ policy, program: "python3", arguments: ["-c", script], session }));
 const { launchable, ...equipment } = await equip(prepared);
 if (mode === "late") {
   console.log("prepared");

@@ -7,7 +7,7 @@
 import { pathToFileURL } from "node:url";
 
 const [library, before, after, script] = process.argv.slice(2);
-const { applyPatch, builtinProfile, equip, prepare, readProfile, resolve, start } = await import(
+const { applyPatch, builtinProfile, equip, prepare, readProfile, resolve, start, withDefaults } = await import(
   pathToFileURL(library)
 );
 const provenance = { layer: "api", file: null, line: null, column: null, owner: "you" };
@@ -18,19 +18,8 @@ const policy = (network) => {
   const patch = readProfile(base.name, { network: JSON.parse(network) }, () => provenance);
   return { layers: [{ layer: "api", profile: applyPatch(base, patch) }] };
 };
-const prepared = await prepare({
-  policy: policy(before),
-  program: "python3",
-  arguments: ["-c", script],
-  script: null,
-  cwd: process.cwd(),
-  environment: new Map(Object.entries(process.env)),
-  workspaceRoots: null,
-  workspace: "repo",
-  backend: null,
-  terminal: "never",
-  session,
-});
+const asked = { policy: policy(before), program: "python3", arguments: ["-c", script], session };
+const prepared = await prepare(withDefaults(asked));
 const { launchable, ...equipment } = await equip(prepared);
 const streams = ["pipe", "pipe", "inherit"];
 const running = start({ streams, session, explain: false, attended: false, ...equipment }, launchable);

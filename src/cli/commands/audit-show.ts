@@ -1,8 +1,8 @@
+import { ownEnvironment } from "../../config/index.ts";
 import { listSessions, readJournal } from "../../audit/index.ts";
 import type { JournalRecord } from "../../audit/index.ts";
 import { escapeText } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
-import { callersEnvironment } from "../surroundings.ts";
 import { outputOptions } from "../run-options.ts";
 import { findSession } from "../session-name.ts";
 
@@ -12,7 +12,7 @@ export const auditShow: Command = {
   examples: ["sandboxed audit show", "sandboxed audit show last", "sandboxed audit show 20261121-153000-4ya0c --json"],
   about: ["SESSION is an id, the start of one, or last. Without it the sessions are listed."],
   run(parsed) {
-    const sessions = listSessions(callersEnvironment());
+    const sessions = listSessions(ownEnvironment());
     const [name] = parsed.rest;
     if (name === undefined) {
       const lines = sessions.map(({ id, opened }) => `${id}  ${opened}\n`);

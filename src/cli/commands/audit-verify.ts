@@ -1,8 +1,8 @@
+import { ownEnvironment } from "../../config/index.ts";
 import { listSessions, verifyJournal } from "../../audit/index.ts";
 import type { VerifyResult } from "../../audit/index.ts";
 import { escapeText } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
-import { callersEnvironment } from "../surroundings.ts";
 import { outputOptions } from "../run-options.ts";
 import { findSession } from "../session-name.ts";
 
@@ -12,7 +12,7 @@ export const auditVerify: Command = {
   examples: ["sandboxed audit verify", "sandboxed audit verify last"],
   about: ["SESSION is an id, the start of one, or last. Without it all are checked."],
   run(parsed) {
-    const all = listSessions(callersEnvironment());
+    const all = listSessions(ownEnvironment());
     const chosen = parsed.rest.length === 0 ? all : parsed.rest.map((name) => findSession(all, name));
     const results = chosen.map(({ id, journal }) => ({ session: id, ...verifyJournal(journal) }));
     const text = results.map((result) => `${result.session}  ${resultText(result)}\n`).join("");

@@ -1,3 +1,4 @@
+import { ownEnvironment } from "../../config/index.ts";
 import { absolutePath, escapeText, SandboxedError } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import { builtFolder, diagnose, hostLedger, ladder, readFacts } from "../../sandbox/doctor/index.ts";
@@ -8,7 +9,6 @@ import { version } from "../../generated/version.ts";
 import type { Command } from "../command.ts";
 import { lastValue } from "../parse.ts";
 import { askedFor } from "../policy-flags.ts";
-import { callersEnvironment } from "../surroundings.ts";
 import { outputOptions, policyOptions } from "../run-options.ts";
 import { describe } from "../voice.ts";
 
@@ -18,7 +18,7 @@ export const doctor: Command = {
   examples: ["sandboxed doctor", "sandboxed doctor --backend bwrap-outer-proc", "sandboxed doctor --json"],
   about: ["Checks with what was found and what to do, then what a run is guaranteed on this host, by which layer."],
   async run(parsed) {
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     const { cache } = toolFolders(environment);
     const { init, check: natives } = nativePrograms();
     const { facts } = readFacts({ cwd: process.cwd(), environment, workspace: "repo", cache, init });

@@ -1,11 +1,11 @@
 import { lstatSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { findWorkspace, projectConfigFile, userConfigFile } from "../../config/index.ts";
+import { findWorkspace, ownEnvironment, projectConfigFile, userConfigFile } from "../../config/index.ts";
 import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
 import { installedSchema } from "../installed.ts";
 import { lastValue } from "../parse.ts";
-import { callersEnvironment, homeOf } from "../surroundings.ts";
+import { homeOf } from "../surroundings.ts";
 import { outputOptions } from "../run-options.ts";
 
 export const init: Command = {
@@ -25,7 +25,7 @@ export const init: Command = {
   about: ["Without --project it is your own ~/.config/sandboxed/config.toml."],
   run(parsed) {
     const project = lastValue(parsed, "project") !== null;
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     const home = homeOf(environment);
     const file = project ? projectConfigFile(findWorkspace(process.cwd(), home)) : userConfigFile(environment, home);
     write(file, project);

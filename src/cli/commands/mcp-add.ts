@@ -1,11 +1,17 @@
-import { checkConfigText, parseDocument, serverNameProblem, userConfigFile } from "../../config/index.ts";
+import {
+  checkConfigText,
+  ownEnvironment,
+  parseDocument,
+  serverNameProblem,
+  userConfigFile,
+} from "../../config/index.ts";
 import { escapeText, SandboxedError } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
 import { readText, replaceText, withServer } from "../mcp/config-file.ts";
 import { allValues, lastValue } from "../parse.ts";
 import type { Parsed } from "../parse.ts";
 import { outputOptions } from "../run-options.ts";
-import { callersEnvironment, homeOf } from "../surroundings.ts";
+import { homeOf } from "../surroundings.ts";
 
 export const mcpAdd: Command = {
   operands: "NAME (--url URL | -- COMMAND [ARG…])",
@@ -95,7 +101,7 @@ export const mcpAdd: Command = {
     const [name = "", ...command] = parsed.rest;
     const problem = serverNameProblem(name);
     if (problem !== null) throw new SandboxedError("usage", problem.message, { hint: problem.hint });
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     const file = userConfigFile(environment, homeOf(environment));
     const text = withServer(readText(file), name, linesOf(parsed, command));
     // What could not be read again is not written.

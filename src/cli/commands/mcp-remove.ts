@@ -1,9 +1,9 @@
-import { userConfigFile } from "../../config/index.ts";
+import { ownEnvironment, userConfigFile } from "../../config/index.ts";
 import { escapeText } from "../../policy/index.ts";
 import type { Command } from "../command.ts";
 import { readText, replaceText, withoutServer } from "../mcp/config-file.ts";
 import { outputOptions } from "../run-options.ts";
-import { callersEnvironment, homeOf } from "../surroundings.ts";
+import { homeOf } from "../surroundings.ts";
 import { onlyName } from "./mcp-get.ts";
 
 export const mcpRemove: Command = {
@@ -13,7 +13,7 @@ export const mcpRemove: Command = {
   about: ["Changes your own configuration. A server that is not there is no error."],
   run(parsed) {
     const name = onlyName(parsed.rest);
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     const file = userConfigFile(environment, homeOf(environment));
     const text = withoutServer(readText(file), name);
     if (text !== null) replaceText(file, text);

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
+import { ownEnvironment } from "../../config/index.ts";
 import { escapeText, provenanceText } from "../../policy/index.ts";
 import { loadRequirements } from "../../requirements/index.ts";
 import type { Field, Requirements } from "../../requirements/index.ts";
 import type { Command } from "../command.ts";
 import { lastValue } from "../parse.ts";
-import { callersEnvironment, homeOf } from "../surroundings.ts";
+import { homeOf } from "../surroundings.ts";
 import { outputOptions } from "../run-options.ts";
 
 export const requirementsShow: Command = {
@@ -24,7 +25,7 @@ export const requirementsShow: Command = {
   examples: ["sandboxed requirements show", "sandboxed requirements show --json"],
   about: ["What holds on this machine for you now, and who says so."],
   async run(parsed) {
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     const file = lastValue(parsed, "requirements");
     const requirements = await loadRequirements({
       environment,

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import {
   checkConfigFile,
   findWorkspace,
+  ownEnvironment,
   projectConfigFile,
   readClosure,
   revokeTrust,
@@ -12,7 +13,7 @@ import { escapeText, SandboxedError } from "../../policy/index.ts";
 import type { Command, Result } from "../command.ts";
 import { lastValue } from "../parse.ts";
 import { outputOptions } from "../run-options.ts";
-import { callersEnvironment, homeOf } from "../surroundings.ts";
+import { homeOf } from "../surroundings.ts";
 
 export const trust: Command = {
   operands: "[DIR]",
@@ -34,7 +35,7 @@ export const trust: Command = {
     "narrows. It is trusted as it is: when a file in its .sandboxed folder changes, it is not trusted any more.",
   ],
   async run(parsed) {
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     const [directory, extra] = parsed.rest;
     const [isList, isRevoke] = [lastValue(parsed, "list") !== null, lastValue(parsed, "revoke") !== null];
     if (extra !== undefined || (isList && (isRevoke || directory !== undefined))) {

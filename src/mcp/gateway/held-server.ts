@@ -1,5 +1,5 @@
 import type { McpServer } from "../../config/index.ts";
-import { at, SandboxedError } from "../../policy/index.ts";
+import { placeOf, SandboxedError } from "../../policy/index.ts";
 import type { ArgumentRules, McpAllowlist } from "../../policy/index.ts";
 import type { Part } from "../../reload/index.ts";
 import { Admissions, refusalOf } from "../admissions.ts";
@@ -55,7 +55,7 @@ export class HeldServer {
 
 /** Its client has begun a session with it, which nobody can take to another. */
 function startedOtherwise({ name }: McpServer, { servers, provenance }: McpAllowlist): SandboxedError {
-  const place = at(servers.get(name)?.provenance ?? provenance).slice(0, -2);
+  const place = placeOf(servers.get(name)?.provenance ?? provenance);
   return new SandboxedError(
     "mcp_disabled",
     `MCP server ${name} is disabled: requirements (${place}): it is to be started in another way than it was`,

@@ -5,6 +5,7 @@ import { isIP } from "node:net";
 import { Readable } from "node:stream";
 import { codeOf, escapeText, SandboxedError } from "../../policy/index.ts";
 import { parseAuthority } from "../../network/index.ts";
+import { isUnreached } from "../unheard.ts";
 import type { CheckedAddress, Gate, Passage, Refusal, Target } from "../../network/index.ts";
 
 export type DoorFetch = (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -98,10 +99,6 @@ function refused(message: string): SandboxedError {
   return new SandboxedError("mcp_server", message, {
     hint: "an MCP server's own address is allowed by its entry; what else it sends you to needs a rule of its own",
   });
-}
-
-function isUnreached(error: unknown): boolean {
-  return error instanceof Error && "syscall" in error && error.syscall === "connect";
 }
 
 const CONNECT_MS = 10_000;

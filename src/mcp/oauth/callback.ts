@@ -1,7 +1,7 @@
-import { timingSafeEqual } from "node:crypto";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Secret } from "../../network/index.ts";
 import { SandboxedError } from "../../policy/index.ts";
 
 /** What the authorization server sent the browser back with. */
@@ -24,7 +24,12 @@ export async function listenForCallback(port: number | null): Promise<Callback> 
     const url = new URL(request.url ?? "/", own());
     const answer = request.method === "GET" && request.headers.host === new URL(own()).host ? read(url) : null;
     const state = url.searchParams.get("state") ?? "";
-    if (url.pathname !== "/callback" || answer === null || waiting === null || !isSame(state, waiting.state)) {
+    if (
+      url.pathname !== "/callback" ||
+      answer === null ||
+      waiting === null ||
+      !new Secret(waiting.state).isPassword(Buffer.from(state))
+    ) {
       response.writeHead(404).end();
       return;
     }
@@ -78,9 +83,4 @@ function read({ searchParams }: URL): CallbackAnswer | null {
     return { kind: "error", code: error, message: searchParams.get("error_description") ?? "", iss };
   }
   return code === null ? null : { kind: "code", code, iss };
-}
-
-function isSame(given: string, wanted: string): boolean {
-  const [left, right] = [Buffer.from(given), Buffer.from(wanted)];
-  return left.length === right.length && timingSafeEqual(left, right);
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, readFileSync, realpathSync } from "node:fs";
 import type { McpHttp, McpServer, McpStdio } from "../../config/index.ts";
-import { at, escapeText } from "../../policy/index.ts";
+import { escapeText, placeOf } from "../../policy/index.ts";
 import type { ArgumentRules, McpAllowance, McpAllowlist, McpIdentity, TextMatcher } from "../../policy/index.ts";
 import { runnerProblem } from "./package-runner.ts";
 import { climbs, matchesText } from "./text-match.ts";
@@ -34,7 +34,7 @@ export function admit(server: McpServer, allowlist: McpAllowlist | null): Admitt
     return { ok: true, value: { program, fixed: null, arguments: new Map() } };
   }
   const allowance = allowlist.servers.get(server.name);
-  const source = at(allowance?.provenance ?? allowlist.provenance).slice(0, -2);
+  const source = placeOf(allowance?.provenance ?? allowlist.provenance);
   const refuse = (why: string): Admitted => ({ ok: false, reason: `requirements (${source}): ${why}` });
   if (allowance === undefined) return refuse(`no server ${server.name} is allowed`);
   const { identity } = allowance;

@@ -47,7 +47,7 @@ export function gather<T>(
       timer = setTimeout(() => settle({ outcome: "slow", bytes: store.bytes() }), milliseconds);
     };
     const onData = (chunk: Buffer): void => {
-      const first = store.size === 0;
+      const first = store.length === 0;
       store.add(chunk);
       if (!look() && first) limit(bounds.time);
     };
@@ -57,7 +57,7 @@ export function gather<T>(
     if (look()) return;
     if (socket.destroyed) return onClose();
     if (socket.readableEnded) return onEnd();
-    if (store.size > 0) limit(bounds.time);
+    if (store.length > 0) limit(bounds.time);
     else if (bounds.firstByteTime !== undefined) limit(bounds.firstByteTime);
     socket.on("data", onData).on("end", onEnd).on("close", onClose);
     socket.resume();

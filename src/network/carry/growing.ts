@@ -1,28 +1,68 @@
-/** Doubles as it grows: a peer that sends byte by byte costs a copy of each byte or two, not of everything each time. */
+/** Bytes that came in pieces, in one place: a peer that sends byte by byte costs a copy of each byte or two, no more. */
 export class Growing {
-  #buffer: Buffer;
-  size: number;
+  #room: Buffer;
+  /** Whether pieces may be added where they are. */
+  #isOwn = false;
+  #from = 0;
+  #to: number;
 
-  constructor(head: Buffer = Buffer.alloc(0)) {
-    this.#buffer = head;
-    this.size = head.length;
+  constructor(head: Buffer = nothing) {
+    this.#room = head;
+    this.#to = head.length;
   }
 
-  add(chunk: Buffer): void {
-    if (this.size === 0) {
-      this.#buffer = chunk;
-    } else {
-      if (this.size + chunk.length > this.#buffer.length) {
-        const larger = Buffer.allocUnsafe(Math.max(256, 2 * (this.size + chunk.length)));
-        this.#buffer.copy(larger, 0, 0, this.size);
-        this.#buffer = larger;
-      }
-      chunk.copy(this.#buffer, this.size);
+  get length(): number {
+    return this.#to - this.#from;
+  }
+
+  /** The first piece is kept as it is. */
+  add(piece: Buffer): void {
+    if (this.length === 0) {
+      this.#isOwn = false;
+      this.#room = piece;
+      this.#from = 0;
+      this.#to = piece.length;
+      return;
     }
-    this.size += chunk.length;
+    if (!this.#isOwn || this.#to + piece.length > this.#room.length) this.#grow(piece.length);
+    piece.copy(this.#room, this.#to);
+    this.#to += piece.length;
   }
 
+  /** All of them, good until the next piece. */
   bytes(): Buffer {
-    return this.#buffer.subarray(0, this.size);
+    return this.#room.subarray(this.#from, this.#to);
+  }
+
+  /** Where the byte is, counted from the first; -1 where it is not. */
+  indexOf(byte: number, from: number): number {
+    const at = this.#room.subarray(0, this.#to).indexOf(byte, this.#from + from);
+    return at < 0 ? -1 : at - this.#from;
+  }
+
+  /** The first bytes, which are gone from here then. Good until the next piece. */
+  take(count: number): Buffer {
+    const taken = this.#room.subarray(this.#from, this.#from + count);
+    this.#from += count;
+    return taken;
+  }
+
+  clear(): void {
+    this.#room = nothing;
+    this.#isOwn = false;
+    this.#from = 0;
+    this.#to = 0;
+  }
+
+  #grow(more: number): void {
+    const { length } = this;
+    const room = Buffer.allocUnsafeSlow((length + more) * 2);
+    this.#room.copy(room, 0, this.#from, this.#to);
+    this.#room = room;
+    this.#isOwn = true;
+    this.#from = 0;
+    this.#to = length;
   }
 }
+
+const nothing = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readlinkSync, readSync } from "node:fs";
 import { homedir } from "node:os";
-import { at, codeOf, SandboxedError } from "../../policy/index.ts";
+import { at, codeOf, placeOf, SandboxedError } from "../../policy/index.ts";
 import type { CredentialRule, CredentialSource, ErrorCode, Provenance } from "../../policy/index.ts";
 
 /** What credentials are read from. */
@@ -74,7 +74,7 @@ function readFile(rule: CredentialRule, written: string, { home = homedir(), isR
     const closing = closedBy?.(readlinkSync(`/proc/self/fd/${descriptor}`), rule) ?? null;
     if (closing !== null) {
       const { text, provenance } = closing;
-      throw refuse(rule, `is closed by ${text} (${at(provenance).replace(/: $/, "")})`, upTo(provenance));
+      throw refuse(rule, `is closed by ${text} (${placeOf(provenance)})`, upTo(provenance));
     }
     const { uid, mode, size } = fstatSync(descriptor);
     if ((mode & constants.S_IFMT) !== constants.S_IFREG) throw refuse(rule, "is no regular file");

@@ -73,7 +73,7 @@ export class SecondHello {
 
   #read(piece: Buffer): OpeningProblem | null {
     this.#message.add(piece);
-    while (this.#message.size >= (this.#needed ?? 4) && !this.#isOver) {
+    while (this.#message.length >= (this.#needed ?? 4) && !this.#isOver) {
       const bytes = this.#message.bytes();
       if (this.#needed === null) {
         // The first is known, and after it nothing but another hello is of interest.

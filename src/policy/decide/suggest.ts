@@ -5,7 +5,7 @@ import type { EffectiveAccess, Verdict } from "./effective.ts";
 import { isDangerousSocket } from "../model/lists.ts";
 import { components, isWithin, knownNormal, parentPath } from "../names/path.ts";
 import type { AbsolutePath } from "../names/path.ts";
-import { at } from "../words/place.ts";
+import { placeOf } from "../words/place.ts";
 import type { Places, ResolvedLayer } from "../model/resolved.ts";
 
 /** What is known of the policy and the machine beside the refusal. */
@@ -64,11 +64,11 @@ function outOfReach(verdict: Verdict): string | null {
 /** `place`: where it was said, if that is known. */
 function upTo(place: Provenance | null, layer: Layer): string {
   if (layer === "ceiling") {
-    const ceiling = place === null ? "" : at(place).replace(/: $/, "");
+    const ceiling = place === null ? "" : placeOf(place);
     return `this is above the ceiling${ceiling === "" ? "" : ` (${ceiling})`}; no option raises it`;
   }
   const owner = place?.owner ?? (layer === "project" ? "the project" : "the organisation");
-  const where = place === null ? "" : at(place).replace(/: $/, "");
+  const where = place === null ? "" : placeOf(place);
   return `this is up to ${owner}${where === "" ? "" : ` (${where})`}; no option of yours changes it`;
 }
 
@@ -85,7 +85,7 @@ export function upToLayer(
 function standsInTheWay({ entry, access }: Verdict): string {
   if (entry === null) return "no option opens it";
   if (entry.provenance.layer === "flag") return `leave out ${entry.text}`;
-  const where = at(entry.provenance).replace(/: $/, "");
+  const where = placeOf(entry.provenance);
   return `${where === "" ? "" : `${where}: `}change ${entry.text}, which ${access === "deny" ? "denies" : "limits"} it by name`;
 }
 

@@ -8,16 +8,20 @@ export type ProvenanceOf = (keyPath: readonly string[]) => Provenance;
 /** The same, from the table that is being read. */
 export type PlaceOf = (...keys: readonly string[]) => Provenance;
 
+/** `config.toml:12`; empty for flags and API calls. */
+export function placeOf({ file, line }: Provenance): string {
+  return file === null ? "" : `${escapeText(file)}${line === null ? "" : `:${line}`}`;
+}
+
 /** `config.toml:12: `, the start of every message about something written; empty for flags and API calls. */
 export function at(provenance: Provenance): string {
-  if (provenance.file === null) return "";
-  return `${escapeText(provenance.file)}${provenance.line === null ? "" : `:${provenance.line}`}: `;
+  const place = placeOf(provenance);
+  return place === "" ? "" : `${place}: `;
 }
 
 /** `config.toml:12, the project`. */
-export function provenanceText({ file, line, layer, owner }: Provenance): string {
-  const place = file === null ? layer : `${escapeText(file)}${line === null ? "" : `:${line}`}`;
-  return `${place}, ${escapeText(owner)}`;
+export function provenanceText(provenance: Provenance): string {
+  return `${placeOf(provenance) || provenance.layer}, ${escapeText(provenance.owner)}`;
 }
 
 /** Runs `read`, putting the place in front of what it complains about. */

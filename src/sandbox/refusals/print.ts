@@ -1,4 +1,4 @@
-import { escapeText, isWithin, normalise } from "../../policy/index.ts";
+import { escapeText, isWithin, normalise, placeOf } from "../../policy/index.ts";
 import type { AbsolutePath, Denial, Provenance, Query, ReasonCode } from "../../policy/index.ts";
 import { unnamedHost } from "./judge.ts";
 
@@ -74,10 +74,9 @@ function ruleText({ rule, reason }: Denial): string {
 
 function placeText(provenance: Provenance | null): string {
   if (provenance === null) return "";
-  const { file, line, layer, owner } = provenance;
-  const place = file === null ? null : `${escapeText(file)}${line === null ? "" : `:${line}`}`;
+  const { layer, owner } = provenance;
   const isTools = layer === "builtin" || layer === "invariant" || owner === "you";
-  const words = [place, isTools ? null : `set by ${escapeText(owner)}`].filter((word) => word !== null);
+  const words = [placeOf(provenance), isTools ? "" : `set by ${escapeText(owner)}`].filter((word) => word !== "");
   return words.length === 0 ? "" : ` (${words.join(", ")})`;
 }
 

@@ -1,7 +1,8 @@
-import { randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { closeSync, constants, fchmodSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { Secret } from "../../network/index.ts";
 import type { Channel } from "../channel.ts";
 import type { DoorOf } from "../grant/grant.ts";
 import { SessionError } from "../error.ts";
@@ -36,16 +37,14 @@ export function openControl({ channel, folder, door, cancel }: ControlOptions): 
     closeSync(file);
   }
   const caller = controlCaller(channel, door, cancel);
+  const secret = new Secret(key);
   const service = {
     limits: defaultLimits,
     budget: new Budget(defaultLimits.pendingBytes),
     answered: new Budget(defaultLimits.answeredBytes),
     turns: new Turns(),
     authenticate: (given: string): Caller => {
-      const [one, other] = [Buffer.alloc(64), Buffer.alloc(64)];
-      one.write(given.slice(0, 64));
-      other.write(key);
-      if (given.length === key.length && timingSafeEqual(one, other)) return caller;
+      if (secret.isPassword(Buffer.from(given))) return caller;
       throw new SessionError("unauthenticated", "this is not the key of the session");
     },
     turnedAway: (_: unknown, reason: string) => channel.turnedAway("control", reason),

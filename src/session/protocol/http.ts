@@ -4,7 +4,7 @@ import type { OpenCall } from "../call/open.ts";
 import { SessionError } from "../error.ts";
 import type { Json, JsonObject } from "../json.ts";
 import { answerTooLarge, errorBody, httpStatus, requestTooLarge, unread } from "./answer.ts";
-import { Gathered } from "./gathered.ts";
+import { Growing } from "../../network/index.ts";
 import { isObject } from "./request.ts";
 import type { Caller, Service } from "./service.ts";
 import { parseStrict } from "./strict-json.ts";
@@ -72,7 +72,7 @@ function bodyOf({ limits, budget }: Service, request: IncomingMessage, response:
     const most = limits.requestBytes;
     if (Number(request.headers["content-length"] ?? 0) > most) return reject(requestTooLarge(most));
     if (request.headers.expect !== undefined) response.writeContinue();
-    const body = new Gathered();
+    const body = new Growing();
     let size = 0;
     const fail = (error: SessionError): void => {
       budget.give(size);

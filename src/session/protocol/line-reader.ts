@@ -1,10 +1,10 @@
-import { Gathered } from "./gathered.ts";
+import { Growing } from "../../network/index.ts";
 import type { Budget } from "./limits.ts";
 
 /** Cuts a stream into lines, one when it is asked for, and keeps count of what it holds. */
 export class LineReader {
   readonly #budget: Budget;
-  readonly #bytes = new Gathered();
+  readonly #bytes = new Growing();
   /** Of these it is known that no line ends in them. */
   #looked = 0;
 

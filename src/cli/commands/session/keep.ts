@@ -1,8 +1,8 @@
+import { ownEnvironment } from "../../../config/index.ts";
 import { adoptSession, archiveSession, stateOf } from "../../../audit/index.ts";
 import { escapeText, SandboxedError } from "../../../policy/index.ts";
 import type { Command } from "../../command.ts";
 import { outputOptions } from "../../run-options.ts";
-import { callersEnvironment } from "../../surroundings.ts";
 import { ABOUT_SESSION, sessionNamed } from "./live.ts";
 
 export const sessionArchive: Command = {
@@ -15,7 +15,7 @@ export const sessionArchive: Command = {
   ],
   run(parsed) {
     const session = sessionNamed(parsed);
-    const folder = archiveSession(callersEnvironment(), session);
+    const folder = archiveSession(ownEnvironment(), session);
     return { data: { session: session.id, folder }, text: `archived in ${escapeText(folder)}\n`, status: 0 };
   },
 };
@@ -31,7 +31,7 @@ export const sessionResume: Command = {
   ],
   run(parsed) {
     const session = sessionNamed(parsed);
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     const state = stateOf(environment, session);
     const adopted = state === "interrupted" ? adoptSession(environment, session.id) : null;
     if (adopted === null) {

@@ -1,8 +1,8 @@
+import { ownEnvironment } from "../../../config/index.ts";
 import { archivedSessions, listSessions, stateOf } from "../../../audit/index.ts";
 import type { Command } from "../../command.ts";
 import { lastValue } from "../../parse.ts";
 import { outputOptions } from "../../run-options.ts";
-import { callersEnvironment } from "../../surroundings.ts";
 import { isOpen } from "./live.ts";
 
 export const sessionList: Command = {
@@ -24,7 +24,7 @@ export const sessionList: Command = {
     "session show, grant, reply, revoke and cancel.",
   ],
   async run(parsed) {
-    const environment = callersEnvironment();
+    const environment = ownEnvironment();
     if (lastValue(parsed, "archived") !== null) {
       const sessions = archivedSessions(environment).map(({ id, opened }) => ({ id, opened, state: "archived" }));
       return { data: { sessions }, text: table(sessions), status: 0 };

@@ -1,10 +1,10 @@
+import { ownEnvironment } from "../../../config/index.ts";
 import { listSessions } from "../../../audit/index.ts";
 import type { SessionEntry } from "../../../audit/index.ts";
 import { escapeText, SandboxedError } from "../../../policy/index.ts";
 import type { ControlClient, Json, JsonObject } from "../../../session/index.ts";
 import type { Parsed } from "../../parse.ts";
 import { findSession } from "../../session-name.ts";
-import { callersEnvironment } from "../../surroundings.ts";
 
 export const ABOUT_SESSION = "SESSION is an id, the start of one, or last.";
 
@@ -12,7 +12,7 @@ export const ABOUT_SESSION = "SESSION is an id, the start of one, or last.";
 export function sessionNamed(parsed: Parsed<string>): SessionEntry {
   const [name] = parsed.rest;
   if (name === undefined) throw new SandboxedError("usage", "no session was named", { hint: ABOUT_SESSION });
-  return findSession(listSessions(callersEnvironment()), name);
+  return findSession(listSessions(ownEnvironment()), name);
 }
 
 /** Asks an open session, as its owner. Errors: `session_not_open`, `session_refused` with what the session said. */

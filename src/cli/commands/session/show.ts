@@ -1,10 +1,10 @@
+import { ownEnvironment } from "../../../config/index.ts";
 import { readJournal, stateOf, transcriptOf } from "../../../audit/index.ts";
 import type { TranscriptItem } from "../../../audit/index.ts";
 import { escapeText } from "../../../policy/index.ts";
 import type { JsonObject } from "../../../session/index.ts";
 import type { Command } from "../../command.ts";
 import { outputOptions } from "../../run-options.ts";
-import { callersEnvironment } from "../../surroundings.ts";
 import { ABOUT_SESSION, askSession, isOpen, listIn, sessionNamed, textIn } from "./live.ts";
 
 interface Live {
@@ -23,7 +23,7 @@ export const sessionShow: Command = {
   ],
   async run(parsed) {
     const session = sessionNamed(parsed);
-    const state = stateOf(callersEnvironment(), session);
+    const state = stateOf(ownEnvironment(), session);
     const records = [...readJournal(session.journal)];
     const opened = records.find(({ kind }) => kind === "session.opened");
     const items = transcriptOf(records, state === "running");

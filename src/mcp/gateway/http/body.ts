@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { boundedBody } from "../../../network/index.ts";
 import type { Holder } from "../../../network/index.ts";
 import { LONGEST_LINE } from "../../stdio/lines.ts";
 import { code } from "../messages.ts";
@@ -15,17 +16,9 @@ export async function readBody(
   const type = /^application\/json[ \t]*(?:;[ \t]*charset="?utf-8"?[ \t]*)?$/i;
   if (!type.test(headers["content-type"] ?? "")) throw unread(415, "a message is application/json in UTF-8");
   if (!/^(?:identity)?$/i.test(headers["content-encoding"] ?? "")) throw unread(415, "a message is not encoded");
-  if (Number(headers["content-length"] ?? 0) > LONGEST_LINE) throw tooLong();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- no encoding was set: the stream is of bytes
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > LONGEST_LINE) throw tooLong();
-    if (!held.take(chunk.length)) throw unread(503, FULL);
-    chunks.push(chunk);
-  }
-  const bytes = Buffer.concat(chunks);
+  const bytes = await boundedBody(request, LONGEST_LINE, held);
+  if (bytes === "too_long") throw unread(413, `a message is longer than ${LONGEST_LINE} bytes`);
+  if (bytes === "no_room") throw unread(503, FULL);
   return { bytes, text: decoded(bytes) };
 }
 
@@ -41,10 +34,6 @@ function decoded(bytes: Buffer): string {
   } catch {
     throw new Refused(400, code.parse, "it is not UTF-8");
   }
-}
-
-function tooLong(): Refused {
-  return unread(413, `a message is longer than ${LONGEST_LINE} bytes`);
 }
 
 /** What is still to come is not read. */

@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Secret } from "../../../network/index.ts";
 import { code } from "../messages.ts";
 import { Refused } from "./refused.ts";
 
@@ -36,8 +36,10 @@ export function admit(request: IncomingMessage, listensOn: string, token: string
   const { pathname, inPath } = placeOf(request.url ?? "");
   const { authorization = null } = headers;
   const bearer = /^Bearer +(\S+) *$/i.exec(authorization ?? "")?.[1] ?? null;
-  const isBearer = bearer !== null && isSame(bearer, token);
-  if (!isBearer && !(inPath !== null && isSame(inPath, token))) {
+  const secret = new Secret(token);
+  const isToken = (given: string | null): boolean => given !== null && secret.isPassword(Buffer.from(given));
+  const isBearer = isToken(bearer);
+  if (!isBearer && !isToken(inPath)) {
     const shown = "the gateway's token is missing or wrong; sandboxed mcp gateway --help says where it goes";
     throw refuse(401, shown, { "www-authenticate": 'Bearer realm="sandboxed mcp gateway"' });
   }
@@ -49,9 +51,4 @@ export function admit(request: IncomingMessage, listensOn: string, token: string
 function placeOf(target: string): { readonly pathname: string; readonly inPath: string | null } {
   const [, inPath] = /^\/([A-Za-z0-9_-]+)\/mcp$/.exec(target) ?? [];
   return inPath === undefined ? { pathname: target, inPath: null } : { pathname: "/mcp", inPath };
-}
-
-function isSame(given: string, wanted: string): boolean {
-  const digest = (text: string): Buffer => createHash("sha256").update(text).digest();
-  return timingSafeEqual(digest(given), digest(wanted));
 }

@@ -1,10 +1,10 @@
 import {
-  at,
   escapeText,
   isForeign,
   knownNormal,
   needsInterception,
   parseDomainPattern,
+  placeOf,
   SandboxedError,
 } from "../../../policy/index.ts";
 import type { AbsolutePath, ResolvedPolicy } from "../../../policy/index.ts";
@@ -88,7 +88,7 @@ export function planDoor(
 
 function nothingPublished(layers: ResolvedPolicy["layers"]): SandboxedError {
   const [off] = layers.flatMap(({ network }) => (network.mode === "off" ? [network.modeProvenance] : []));
-  const place = off === undefined ? "" : at(off).replace(/: $/, "");
+  const place = off === undefined ? "" : placeOf(off);
   return new SandboxedError(
     "policy_unenforceable",
     `--publish has no port to offer: the network is off${place === "" ? "" : ` (${place})`}`,

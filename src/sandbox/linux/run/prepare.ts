@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
 import {
   absolutePath,
-  at,
   compile,
   escapeText,
+  placeOf,
   resolve,
   SandboxedError,
   withProtectedPaths,
@@ -151,7 +151,7 @@ export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepa
 /** Whoever typed a relative path would look for it in vain. */
 function startsElsewhere(oracle: Oracle, cwd: AbsolutePath, folder: AbsolutePath): string {
   const { effect, rule, provenance } = oracle.decide({ op: "list", path: cwd });
-  const place = provenance === null ? "" : at(provenance).replace(/: $/, "");
+  const place = provenance === null ? "" : placeOf(provenance);
   const by = effect === "deny" && rule !== null ? `, by ${rule.text}${place === "" ? "" : ` (${place})`}` : "";
   return `${cwd} is not visible to the program${by}: it starts in ${folder}`;
 }
