@@ -59,6 +59,12 @@ describe.skipIf(noWorld !== null)("much at once", () => {
     expect(heard.filter(({ kind }) => kind === "http")).toHaveLength(200);
   });
 
+  it.each(["", "*"])("has names above the limit wait their turn (no proxy for %j)", (noproxy) => {
+    const many = `curl -sS -Z --parallel-immediate --parallel-max 120 --noproxy '${noproxy}' 'http://n[1-120].wild.test/'`;
+    const { stdout } = stage.sh(many, ["--allow-domain", "*.wild.test"]);
+    expect(new Set(stdout.match(/hello from n\d+\.wild\.test/g)).size).toBe(120);
+  });
+
   it("is there for a program's first instruction, run after run", () => {
     for (let run = 0; run < 8; run++) {
       const { stdout } = stage.run([

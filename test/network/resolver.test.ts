@@ -112,11 +112,24 @@ describe("a name", () => {
     expect(shown(await made.lookup("four.test"))).toEqual(["192.0.2.1"]);
   });
 
-  it("is one of so many a second", async () => {
+  it("waits its turn behind so many a second", async () => {
     const { server: asked, resolver: made } = await start(zone, { lookupsPerSecond: 2 });
+    const before = performance.now();
     const all = await Promise.all(["a.test", "b.test", "c.test", "four.test"].map((name) => made.lookup(name)));
-    expect(all.map(shown)).toEqual(["resolve_failed", "resolve_failed", "limit", "limit"]);
-    expect(asked.seen.some((question) => question.endsWith("c.test"))).toBe(false);
+    expect(all.map(shown)).toEqual(["resolve_failed", "resolve_failed", "resolve_failed", ["192.0.2.1"]]);
+    expect(performance.now() - before).toBeGreaterThan(900);
+    expect(asked.seen.some((question) => question.endsWith("c.test"))).toBe(true);
+  });
+
+  it("is refused at once behind too many, and the waiting with the run's end; neither is asked for", async () => {
+    const { server: asked, resolver: made } = await start(zone, { lookupsPerSecond: 2 });
+    const names = Array.from({ length: 10 }, (_, n) => `n${n}.test`);
+    const waiting = names.map((name) => made.lookup(name));
+    expect(shown(await made.lookup("late.test"))).toBe("limit");
+    await waiting[0];
+    made.close();
+    expect((await Promise.all(waiting)).slice(2).map(shown)).toEqual(names.slice(2).map(() => "resolve_failed"));
+    expect(asked.seen.filter((question) => /n[2-9]|late/.test(question))).toEqual([]);
   });
 });
 

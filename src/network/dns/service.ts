@@ -1,6 +1,6 @@
 import type { Socket as UdpSocket } from "node:dgram";
 import type { Server, Socket } from "node:net";
-import { makeAllowance } from "../serve/allowance.ts";
+import { makeTurnstile } from "../serve/turnstile.ts";
 import { answer, tooMany } from "./answer.ts";
 import type { AnswerParts } from "./answer.ts";
 import { LONGEST_MESSAGE, readMessage, writeFault, writeReply } from "./message.ts";
@@ -25,7 +25,7 @@ export interface DnsService {
 /** Answers what comes in over the given sockets. Nothing that arrives makes it throw. */
 export function serveDns(options: DnsServiceOptions): DnsService {
   const { udp, tcp, connections = 64, idleTime = 10_000 } = options;
-  const allowance = makeAllowance(options.questionsPerSecond ?? 200);
+  const turnstile = makeTurnstile(options.questionsPerSecond ?? 1000);
   const open = new Set<Socket>();
   const bound = new Set(udp);
   let closed = false;
@@ -34,10 +34,10 @@ export function serveDns(options: DnsServiceOptions): DnsService {
     const received = readMessage(message);
     if (received.kind === "noise") return null;
     if (received.kind === "malformed") {
-      return allowance.take() ? writeFault(received.id, received.rcode) : null;
+      return (await turnstile.pass()) ? writeFault(received.id, received.rcode) : null;
     }
     const { question } = received;
-    return writeReply(question, allowance.take() ? await answer(question, options) : tooMany(), transport);
+    return writeReply(question, (await turnstile.pass()) ? await answer(question, options) : tooMany(), transport);
   };
 
   const onMessage =
@@ -75,6 +75,7 @@ export function serveDns(options: DnsServiceOptions): DnsService {
     close() {
       if (closed) return;
       closed = true;
+      turnstile.close();
       for (const socket of bound) socket.close();
       for (const server of tcp) server.close();
       for (const socket of open) socket.destroy();

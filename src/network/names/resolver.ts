@@ -1,7 +1,7 @@
 import { Resolver as DnsResolver } from "node:dns/promises";
 import type { RecordWithTtl } from "node:dns";
 import { isIPv4 } from "node:net";
-import { makeAllowance } from "../serve/allowance.ts";
+import { makeTurnstile } from "../serve/turnstile.ts";
 import type { CheckedAddress } from "../decide/gate.ts";
 import type { HostsTable } from "./hosts-table.ts";
 import { codeOf } from "../../policy/index.ts";
@@ -51,9 +51,10 @@ const GRACE = 300;
 export function makeResolver(options: ResolverOptions = {}): NameResolver {
   const { hosts, timeout = 5000, shortestLife = 5, longestLife = 300, cacheSize = 1024 } = options;
   const now = options.now ?? (() => performance.now());
-  const allowance = makeAllowance(options.lookupsPerSecond ?? 50, now);
+  const turnstile = makeTurnstile(options.lookupsPerSecond ?? 50, now);
   const kept = new Map<string, Kept>();
   const pending = new Map<string, Promise<Lookup>>();
+  let closed = false;
   // Two tries within the time of the whole lookup.
   const dns = new DnsResolver({ timeout: Math.max(1, Math.floor(timeout / 2)), tries: 2 });
   if (options.servers !== undefined) dns.setServers(options.servers);
@@ -74,6 +75,12 @@ export function makeResolver(options: ResolverOptions = {}): NameResolver {
     return { ok: true, addresses };
   };
 
+  const inTurn = async (name: string): Promise<Lookup> => {
+    const mayAsk = await turnstile.pass();
+    if (closed) return failed("resolve_failed", name);
+    return mayAsk ? ask(name) : failed("limit", name);
+  };
+
   return {
     async lookup(name) {
       const local = hosts?.get(name);
@@ -82,12 +89,15 @@ export function makeResolver(options: ResolverOptions = {}): NameResolver {
       if (known !== undefined && known.until > now()) return { ok: true, addresses: known.addresses };
       const running = pending.get(name);
       if (running !== undefined) return running;
-      if (!allowance.take()) return failed("limit", name);
-      const asked = ask(name).finally(() => pending.delete(name));
+      const asked = inTurn(name).finally(() => pending.delete(name));
       pending.set(name, asked);
       return asked;
     },
-    close: () => dns.cancel(),
+    close() {
+      closed = true;
+      turnstile.close();
+      dns.cancel();
+    },
   };
 }
 

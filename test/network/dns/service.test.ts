@@ -225,13 +225,24 @@ describe("a question", () => {
 });
 
 describe("limits", () => {
-  it("of questions refuse the rest at once", async () => {
+  it("of questions have those above them wait, and refuse at once who would wait too long", async () => {
     service.close();
-    await start({ questionsPerSecond: 3 });
-    const replies = await Promise.all(Array.from({ length: 10 }, () => ask(question("good.test", "A"))));
-    const rcodes = replies.map((reply) => shown(reply)?.rcode);
-    expect(rcodes.filter((rcode) => rcode === 0).length).toBeGreaterThanOrEqual(3);
-    expect(rcodes.filter((rcode) => rcode === 5).length).toBeGreaterThanOrEqual(6);
+    await start({ questionsPerSecond: 20 });
+    const before = performance.now();
+    const replies = await Promise.all(
+      Array.from({ length: 120 }, async () => {
+        const reply = await ask(question("good.test", "A"), 10_000);
+        return { rcode: shown(reply)?.rcode, after: performance.now() - before };
+      }),
+    );
+    const answered = replies.filter(({ rcode }) => rcode === 0);
+    const refused = replies.filter(({ rcode }) => rcode === 5);
+    expect(answered.length + refused.length).toBe(120);
+    expect(answered.length).toBeGreaterThanOrEqual(100);
+    expect(refused.length).toBeGreaterThanOrEqual(10);
+    expect(Math.max(...refused.map(({ after }) => after))).toBeLessThan(2000);
+    // No faster than the limit: eighty had to wait for four seconds' worth of it.
+    expect(Math.max(...answered.map(({ after }) => after))).toBeGreaterThan(3500);
   });
 
   it("of names refuse the next, and keep the known", async () => {
