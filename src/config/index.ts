@@ -26,4 +26,4 @@ export { readConfigFile } from "./read.ts";
 export type { Trust } from "./read.ts";
 export { serverNameProblem } from "./mcp-checks.ts";
 export type { ApprovalMode, McpHttp, McpOAuth, McpServer, McpStdio } from "./mcp-servers.ts";
-export { checkedRule } from "./mcp-servers.ts";
+export { checkedRule, unsaid } from "./mcp-servers.ts";

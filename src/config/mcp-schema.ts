@@ -53,6 +53,11 @@ export const mcpServerSchema = z.strictObject({
     .enum(["legacy", "auto", "2026-07-28"])
     .optional()
     .describe("Which revisions to speak: up to 2025-11-25, whichever it knows, or the one without a handshake."),
+  sampling: z
+    .boolean()
+    .optional()
+    .describe("true: it may ask what a model would answer, of whoever answers for the session."),
+  roots: z.boolean().optional().describe("true: it is told the directory that the run stands in."),
   enabled_tools: words.optional().describe("The only tools that can be called."),
   disabled_tools: words.optional().describe("Tools that cannot be called, taken from those."),
   default_tools_approval_mode: approvalMode.optional().describe("When calls are asked about."),

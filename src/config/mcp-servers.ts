@@ -52,10 +52,30 @@ export interface McpServer {
   /** Null is all of them. */
   readonly enabledTools: readonly string[] | null;
   readonly disabledTools: readonly string[];
+  /** Whether it may ask what a model would answer. */
+  readonly sampling: boolean;
+  /** Whether it is told the directory of the run. */
+  readonly roots: boolean;
   readonly approvalMode: ApprovalMode;
   readonly toolApprovalModes: ReadonlyMap<string, ApprovalMode>;
   readonly arguments: ArgumentRules;
 }
+
+/** What an entry has that does not say so. */
+export const unsaid: Omit<McpServer, "name" | "provenance" | "transport"> = {
+  enabled: true,
+  required: false,
+  startupTimeout: 30_000,
+  toolTimeout: 300_000,
+  protocol: "legacy",
+  enabledTools: null,
+  disabledTools: [],
+  sampling: false,
+  roots: false,
+  approvalMode: "auto",
+  toolApprovalModes: new Map(),
+  arguments: new Map(),
+};
 
 /** A server's keys from every layer, and where each of them was written. */
 export interface WrittenServer {
@@ -98,14 +118,16 @@ function readServer(server: WrittenServer): McpServer {
     name,
     provenance: place(),
     transport: raw.command === undefined ? readHttp(server) : readStdio(server, raw.command),
-    enabled: raw.enabled ?? true,
-    required: raw.required ?? false,
+    enabled: raw.enabled ?? unsaid.enabled,
+    required: raw.required ?? unsaid.required,
     startupTimeout: startupTimeout(server),
-    toolTimeout: seconds(server, "tool_timeout_sec", 300),
-    protocol: raw.protocol ?? "legacy",
-    enabledTools: raw.enabled_tools ?? null,
-    disabledTools: raw.disabled_tools ?? [],
-    approvalMode: raw.default_tools_approval_mode ?? "auto",
+    toolTimeout: timeOf(server, "tool_timeout_sec", unsaid.toolTimeout),
+    protocol: raw.protocol ?? unsaid.protocol,
+    enabledTools: raw.enabled_tools ?? unsaid.enabledTools,
+    disabledTools: raw.disabled_tools ?? unsaid.disabledTools,
+    sampling: raw.sampling ?? unsaid.sampling,
+    roots: raw.roots ?? unsaid.roots,
+    approvalMode: raw.default_tools_approval_mode ?? unsaid.approvalMode,
     toolApprovalModes: new Map(
       tools.flatMap(([tool, { approval_mode: mode }]) => (mode === undefined ? [] : [[tool, mode] as const])),
     ),
@@ -219,7 +241,7 @@ function checkedUrl(text: string, provenance: Provenance): string {
 
 function startupTimeout(server: WrittenServer): number {
   const { raw, place } = server;
-  if (raw.startup_timeout_ms === undefined) return seconds(server, "startup_timeout_sec", 30);
+  if (raw.startup_timeout_ms === undefined) return timeOf(server, "startup_timeout_sec", unsaid.startupTimeout);
   if (raw.startup_timeout_sec !== undefined) {
     const other = at(place("startup_timeout_sec"));
     throw wrong(
@@ -231,8 +253,9 @@ function startupTimeout(server: WrittenServer): number {
   return checkedTime(raw.startup_timeout_ms, "startup_timeout_ms", server);
 }
 
-function seconds(server: WrittenServer, key: "startup_timeout_sec" | "tool_timeout_sec", otherwise: number): number {
-  return checkedTime((server.raw[key] ?? otherwise) * 1000, key, server);
+function timeOf(server: WrittenServer, key: "startup_timeout_sec" | "tool_timeout_sec", otherwise: number): number {
+  const seconds = server.raw[key];
+  return seconds === undefined ? otherwise : checkedTime(seconds * 1000, key, server);
 }
 
 /** Timers count in 32 bits. */

@@ -1,30 +1,33 @@
-import type { Client, ClientOptions, ElicitRequestParams, ElicitResult } from "@modelcontextprotocol/client";
+import type { Client, ClientOptions } from "@modelcontextprotocol/client";
 import type { McpServer } from "../config/index.ts";
 import { version } from "../generated/version.ts";
 import { escapeText } from "../policy/index.ts";
+import { answerOn, capabilitiesFor } from "./asks.ts";
+import type { Asks } from "./asks.ts";
 
 export interface ClientParts {
-  readonly protocol: McpServer["protocol"];
-  /** Null tells the server that nobody can be asked. */
-  readonly elicit: ((params: ElicitRequestParams, signal: AbortSignal) => Promise<ElicitResult>) | null;
+  readonly server: McpServer;
+  readonly asks: Asks;
+  /** Told of each answer to the server that is waited for. */
+  readonly waiting: <T>(answer: Promise<T>) => Promise<T>;
   readonly onToolsChanged: () => void;
   readonly onOdd: (message: string) => void;
   readonly onClose: (client: Client) => void;
 }
 
-/** The SDK's client, connected to nothing yet. Sampling and roots are never offered. */
-export async function makeClient({ protocol, elicit, ...parts }: ClientParts): Promise<Client> {
+/** Without a handshake there is nothing to negotiate. */
+const PINNED = "2026-07-28";
+
+/** The SDK's client, connected to nothing yet. */
+export async function makeClient({ server, asks, ...parts }: ClientParts): Promise<Client> {
   const { Client: Sdk } = await import("@modelcontextprotocol/client");
   const options: ClientOptions = {
-    // Fields that a person left as the form has them are answered so.
-    capabilities: elicit === null ? {} : { elicitation: { form: { applyDefaults: true }, url: {} } },
-    versionNegotiation: { mode: protocol === "2026-07-28" ? { pin: protocol } : protocol },
+    capabilities: capabilitiesFor(asks),
+    versionNegotiation: { mode: server.protocol === PINNED ? { pin: PINNED } : server.protocol },
     listChanged: { tools: { autoRefresh: false, debounceMs: 0, onChanged: () => parts.onToolsChanged() } },
   };
   const client = new Sdk({ name: "sandboxed-run", version }, options);
-  if (elicit !== null) {
-    client.setRequestHandler("elicitation/create", ({ params }, { mcpReq }) => elicit(params, mcpReq.signal));
-  }
+  answerOn(client, server.name, asks, parts.waiting);
   // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK has callbacks and no events
   client.onerror = (error) => {
     parts.onOdd(escapeText(error.message));

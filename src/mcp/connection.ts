@@ -1,12 +1,12 @@
-import type { Client, ElicitRequestParams, ElicitResult, Progress, Transport } from "@modelcontextprotocol/client";
+import type { Client, Progress, Transport } from "@modelcontextprotocol/client";
 import type { McpServer } from "../config/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import { endUnread } from "./answers-read.ts";
+import type { Asks } from "./asks.ts";
 import { asItCame, listEverything } from "./catalogue.ts";
 import type { ToolDefinition } from "./catalogue.ts";
 import { makeClient } from "./client.ts";
 import { addressesIn } from "./elicitation.ts";
-import type { Elicit } from "./elicitation.ts";
 import { ServerError } from "./server-error.ts";
 import { progressFirst } from "./in-order.ts";
 import { fitForHeaders, parameterHeaders } from "./http/parameter-headers.ts";
@@ -29,8 +29,7 @@ export interface OpenedWay {
 export interface ConnectionOptions {
   readonly server: McpServer;
   readonly open: () => Promise<OpenedWay>;
-  /** Without it servers are told that nobody can be asked. */
-  readonly elicit: Elicit | null;
+  readonly asks: Asks;
   /** Told to nobody, whatever the server says. */
   readonly secrets: readonly string[];
   readonly onToolsChanged: () => void;
@@ -202,10 +201,11 @@ export class Connection {
   }
 
   #makeClient(): Promise<Client> {
-    const { elicit, onToolsChanged, onOdd } = this.#options;
+    const { asks, onToolsChanged, onOdd } = this.#options;
     return makeClient({
-      protocol: this.server.protocol,
-      elicit: elicit === null ? null : (params, signal) => this.#elicited(elicit, params, signal),
+      server: this.server,
+      asks,
+      waiting: (answer) => this.#waitedFor(answer),
       onToolsChanged: () => {
         this.#tools = null;
         onToolsChanged();
@@ -225,10 +225,10 @@ export class Connection {
   }
 
   /** Whoever is waited for by the server is waited for by its calls. */
-  async #elicited(elicit: Elicit, params: ElicitRequestParams, signal: AbortSignal): Promise<ElicitResult> {
+  async #waitedFor<T>(answer: Promise<T>): Promise<T> {
     const goOn = this.#patience.pause();
     try {
-      return await elicit(this.server.name, params, signal);
+      return await answer;
     } finally {
       goOn();
     }
@@ -242,12 +242,12 @@ export class Connection {
     try {
       return await ask();
     } catch (error) {
-      const { elicit } = this.#options;
+      const { elicit } = this.#options.asks;
       const wanted = elicit === null ? [] : addressesIn(error);
       if (elicit === null || wanted.length === 0) throw error;
       for (const params of wanted) {
         // oxlint-disable-next-line no-await-in-loop -- a person does one thing after the other
-        const { action } = await this.#elicited(elicit, params, signal);
+        const { action } = await this.#waitedFor(elicit(this.server.name, params, signal));
         if (action === "accept") continue;
         throw new SandboxedError("mcp_tool", "it wants an address opened first, and nobody did", { cause: error });
       }

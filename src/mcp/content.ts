@@ -6,6 +6,13 @@ export function withoutMedia(result: unknown): unknown {
   return { ...result, content: result["content"].map(placeholder) };
 }
 
+/** A block as words. */
+export function textOf(block: unknown): string {
+  const shown = placeholder(block);
+  if (isTable(shown) && typeof shown["text"] === "string") return shown["text"];
+  return JSON.stringify(shown);
+}
+
 function placeholder(block: unknown): unknown {
   if (!isTable(block)) return block;
   const kind = block["type"];

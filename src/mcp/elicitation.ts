@@ -1,6 +1,5 @@
 import type { ElicitRequestParams, ElicitRequestURLParams, ElicitResult } from "@modelcontextprotocol/client";
-import { SessionError } from "../session/index.ts";
-import type { Json, JsonObject, ToolContext } from "../session/index.ts";
+import type { Json, JsonObject, Reply, ToolQuestion } from "../session/index.ts";
 import { isTable } from "./catalogue.ts";
 
 /**
@@ -9,77 +8,28 @@ import { isTable } from "./catalogue.ts";
  */
 export type Elicit = (server: string, params: ElicitRequestParams, signal: AbortSignal) => Promise<ElicitResult>;
 
-/** Questions of one server that wait at the same time: nobody answers more. */
-const MOST_OPEN = 8;
-
-/** Characters of a question: nobody reads more. */
-const MOST_ASKED = 20_000;
-
-const cancelled: ElicitResult = { action: "cancel" };
-
-interface Working {
-  readonly context: ToolContext;
-  readonly over: AbortController;
-}
-
-/** Servers' questions, put to whoever answers for the session whose call they work on. */
-export class SessionQuestions {
-  readonly #working = new Map<string, Set<Working>>();
-  readonly #open = new Map<string, number>();
-
-  /** While `act` goes on, what the server asks is asked for this call. */
-  async during<T>(server: string, context: ToolContext, act: () => Promise<T>): Promise<T> {
-    const working = this.#working.get(server) ?? new Set();
-    const own = { context, over: new AbortController() };
-    this.#working.set(server, working.add(own));
-    try {
-      return await act();
-    } finally {
-      working.delete(own);
-      own.over.abort(new SessionError("cancelled", "the call that it was asked for is over"));
-    }
-  }
-
-  readonly elicit: Elicit = async (server, params, signal) => {
-    const working = [...(this.#working.get(server) ?? [])];
-    const last = working.at(-1);
-    // A server does not say which call it asks for. Nobody is asked in the name of somebody else.
-    if (last === undefined || working.some(({ context }) => context.holder !== last.context.holder)) return cancelled;
-    if (JSON.stringify(params).length > MOST_ASKED) return cancelled;
-    const question = questionOf(server, params);
-    if (question === null) return cancelled;
-    const { context, over } = last;
-    const open = this.#open.get(server) ?? 0;
-    if (open >= MOST_OPEN) return cancelled;
-    this.#open.set(server, open + 1);
-    try {
-      const withdraw = AbortSignal.any([signal, over.signal]);
-      const { approve, content } = await context.ask({ kind: "checkpoint", ...question }, withdraw);
-      if (!approve) return { action: "decline" };
-      if (question.schema === null) return { action: "accept" };
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it follows the schema that the server sent
-      return { action: "accept", content: content as AcceptedContent };
-    } catch {
-      return cancelled;
-    } finally {
-      this.#open.set(server, (this.#open.get(server) ?? 1) - 1);
-    }
-  };
-}
-
-type AcceptedContent = NonNullable<ElicitResult["content"]>;
-
 /** Null for what nobody should be asked. */
-function questionOf(server: string, params: ElicitRequestParams) {
+export function elicitationQuestion(server: string, params: ElicitRequestParams): ToolQuestion | null {
+  const kind = "checkpoint";
   const text = `MCP server ${server} asks: ${params.message}`;
   if ("url" in params) {
     const url = pageAt(params.url);
     // The host as a resolver reads it: letters that look like others are spelled out.
-    return url === null ? null : { text, data: { "address to open": url.href, host: url.host }, schema: null };
+    return url === null ? null : { kind, text, data: { "address to open": url.href, host: url.host }, schema: null };
   }
   const { requestedSchema } = params;
-  return { text, schema: isTable(requestedSchema) ? askable(requestedSchema) : null };
+  return { kind, text, schema: isTable(requestedSchema) ? askable(requestedSchema) : null };
 }
+
+/** `cancel` where nobody answered: the reply is null. */
+export function elicitationAnswer({ schema }: ToolQuestion, reply: Reply | null): ElicitResult {
+  if (reply === null) return { action: "cancel" };
+  if (!reply.approve) return { action: "decline" };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- it follows the schema that the server sent
+  return schema === null ? { action: "accept" } : { action: "accept", content: reply.content as AcceptedContent };
+}
+
+type AcceptedContent = NonNullable<ElicitResult["content"]>;
 
 /** Of a page of the web. A file, a script or another program's address is nothing that a server has people open. */
 function pageAt(address: string): URL | null {

@@ -1,6 +1,7 @@
 /** Servers that speak the Model Context Protocol: which are allowed, how they are started and asked, what they may be asked. */
 export type { AuthProviderOf } from "./open.ts";
 export type { Elicit } from "./elicitation.ts";
+export type { Sample } from "./sampling.ts";
 export type { McpServersOptions, OfferedTool } from "./servers.ts";
 export type { McpSurroundings } from "./surroundings.ts";
 export type { Pin, Pins } from "./rules/pins.ts";
@@ -22,5 +23,5 @@ export { isListed, needsApproval } from "./rules/approval.ts";
 export { McpServers } from "./servers.ts";
 export { modelNames, resolveToolName, scriptName, serversMeant } from "./names.ts";
 export { searchTools } from "./search.ts";
-export { SessionQuestions } from "./elicitation.ts";
+export { SessionQuestions } from "./session-questions.ts";
 export { sessionTools } from "./session-tools.ts";

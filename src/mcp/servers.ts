@@ -2,10 +2,11 @@ import type { McpServer } from "../config/index.ts";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import type { McpAllowlist } from "../policy/index.ts";
 import { Admissions, refusalOf } from "./admissions.ts";
+import { asksOf } from "./asks.ts";
+import type { Answering } from "./asks.ts";
 import { Connection } from "./connection.ts";
 import type { CallOptions } from "./connection.ts";
 import type { ToolDefinition } from "./catalogue.ts";
-import type { Elicit } from "./elicitation.ts";
 import { resolveToolName, scriptName, serverNamedIn } from "./names.ts";
 import type { ToolRef } from "./names.ts";
 import { within } from "./patience.ts";
@@ -20,11 +21,10 @@ import type { Pins } from "./rules/pins.ts";
 import { secretsOf } from "./secrets.ts";
 import type { McpSurroundings } from "./surroundings.ts";
 
-export interface McpServersOptions {
+export interface McpServersOptions extends Answering {
   readonly servers: Iterable<McpServer>;
   readonly surroundings: McpSurroundings;
   readonly pins: Pins;
-  readonly elicit?: Elicit;
   readonly authProvider?: AuthProviderOf;
   /** How long optional servers are waited for in all, in milliseconds. */
   readonly grace?: number;
@@ -207,7 +207,7 @@ export class McpServers {
   }
 
   #add(server: McpServer): void {
-    const { elicit, authProvider, onOdd } = this.#options;
+    const { authProvider, onOdd } = this.#options;
     const admissions = this.#admissions;
     const answer = refusalOf(() => admissions.of(server));
     if ("refusal" in answer) return void this.#disabled.set(server.name, { server, error: answer.refusal });
@@ -224,7 +224,7 @@ export class McpServers {
           admissions.of(server);
           return openWay(server, admissions.surroundings, authProvider);
         },
-        elicit: elicit ?? null,
+        asks: asksOf(server, this.#options, admissions.surroundings.cwd),
         secrets: secretsOf(server, admissions.surroundings.environment),
         onToolsChanged: () => {
           this.#generation += 1;

@@ -3,7 +3,7 @@ import { SandboxedError } from "../policy/index.ts";
 import { SessionError } from "../session/index.ts";
 import type { JsonObject, ToolContext, ToolDescription, ToolRegistry, ToolResult } from "../session/index.ts";
 import { isTable } from "./catalogue.ts";
-import type { SessionQuestions } from "./elicitation.ts";
+import type { SessionQuestions } from "./session-questions.ts";
 import { withoutMedia } from "./content.ts";
 import { refuseOther } from "./member.ts";
 import { modelNames, resolveToolName, scriptName } from "./names.ts";

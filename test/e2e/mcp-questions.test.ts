@@ -153,3 +153,82 @@ except sandboxed.SessionError as error: print(error.code, error)`;
       expect(records.filter(({ kind }) => kind === "session.answered")).toMatchObject([{ outcome: "aborted" }]);
     }));
 });
+
+describe("a model's answer and the directory of the run, which a server asks for", () => {
+  const wants = `
+result = sandboxed.connect().tool("mcp.docs.odd", {"path": "wants"})
+for answer in result["answers"]: print(answer)`;
+  const grant = ["--grant", "tools=mcp.docs.*"];
+  const refused = "-32601";
+  const entry = (stage: Stage, lines: string): string =>
+    fixture(stage, "docs", `tools.odd.approval_mode = "approve"\n${lines}`);
+
+  it.each([
+    { lines: "roots = true", roots: true },
+    { lines: "", roots: false },
+  ])("the directory is told by a rule alone: $lines", ({ lines, roots }) =>
+    onStage("self", (stage) => {
+      configure(stage, entry(stage, lines));
+      const { stdout, stderr } = stage.python(`import sandboxed\n${wants}`, grant);
+      const told = roots ? `{'roots': [{'uri': 'file://${stage.workspace}'}]}` : refused;
+      expect(stdout.split("\n").toSorted(), stderr).toEqual(["", refused, told].toSorted());
+    }),
+  );
+
+  it("a model's answer comes from whoever answers for the session", () =>
+    onStage("self", async (stage) => {
+      configure(stage, entry(stage, "sampling = true"));
+      const run = await askingRun(stage, grant, wants);
+      expect(run.question).toContain("MCP server docs asks what a model would answer");
+      expect(JSON.parse(run.question)).toMatchObject({
+        live: { questions: [{ data: { messages: [{ role: "user", text: "hi" }], "tokens at most": 1 } }] },
+      });
+      run.reply('{"approve": true, "text": "hello"}');
+      const { status, shown } = await run.ended;
+      expect(shown).toContain("'text': 'hello'");
+      expect(shown).toContain("'model': 'unknown'");
+      expect([status, shown.split("\n")[0]]).toEqual([0, refused]);
+    }));
+
+  it("a no is told as one", () =>
+    onStage("self", async (stage) => {
+      configure(stage, entry(stage, "sampling = true"));
+      const run = await askingRun(stage, grant, wants);
+      run.reply("no");
+      expect((await run.ended).shown.split("\n").toSorted()).toEqual(["", "-1", refused].toSorted());
+    }));
+
+  it("is there in the era without a handshake, too", async () => {
+    const server = await startModern();
+    try {
+      await onStage("self", async (stage) => {
+        configure(
+          stage,
+          `[mcp_servers.hub]\nurl = "${server.url}"\nprotocol = "2026-07-28"\nsampling = true\nroots = true\n`,
+        );
+        const { servers } = await openOn(stage, {
+          grace: 10_000,
+          sample: (from, { messages }) =>
+            Promise.resolve({
+              role: "assistant",
+              model: "m",
+              content: { type: "text", text: `${from} said ${JSON.stringify(messages[0]?.content)}` },
+            }),
+        });
+        try {
+          const result = await servers.call(await servers.find("mcp.hub.consult"), {}, {}, { signal });
+          expect(result).toMatchObject({
+            structuredContent: {
+              answer: { content: { text: 'hub said {"type":"text","text":"Which?"}' } },
+              roots: { roots: [{ uri: `file://${stage.workspace}` }] },
+            },
+          });
+        } finally {
+          await servers.close();
+        }
+      });
+    } finally {
+      await server.close();
+    }
+  });
+});

@@ -9,7 +9,7 @@ import type { Config } from "../../src/config/index.ts";
 import type { McpAllowlist } from "../../src/policy/index.ts";
 import type * as GatePart from "../../src/gate/index.ts";
 import type * as McpPart from "../../src/mcp/index.ts";
-import type { Elicit, McpServers } from "../../src/mcp/index.ts";
+import type { Elicit, McpServers, Sample } from "../../src/mcp/index.ts";
 import type { Stage } from "../stage/index.ts";
 
 /** The parts of the built tool that an embedding host puts together. */
@@ -39,6 +39,7 @@ export async function openOn(
   more: {
     readonly allowlist?: McpAllowlist;
     readonly elicit?: Elicit;
+    readonly sample?: Sample;
     readonly grace?: number;
     readonly requirements?: string;
   } = {},

@@ -62,6 +62,22 @@ export async function startModern(): Promise<Listening> {
               })
             : { content: [], structuredContent: { ...inputResponses } },
       );
+      server.registerTool(
+        "consult",
+        { description: "Asks a model, and for folders.", annotations: { readOnlyHint: true } },
+        ({ mcpReq: { inputResponses } }) =>
+          inputResponses === undefined
+            ? inputRequired({
+                inputRequests: {
+                  answer: inputRequired.createMessage({
+                    messages: [{ role: "user", content: { type: "text", text: "Which?" } }],
+                    maxTokens: 10,
+                  }),
+                  roots: inputRequired.listRoots(),
+                },
+              })
+            : { content: [], structuredContent: { ...inputResponses } },
+      );
       return server;
     },
     { legacy: "reject" },

@@ -58,6 +58,8 @@ const base = {
   protocol: "legacy",
   enabledTools: null,
   disabledTools: [],
+  sampling: false,
+  roots: false,
   approvalMode: "auto",
   toolApprovalModes: new Map(),
   arguments: new Map(),

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { serverNameProblem } from "../../config/index.ts";
+import { serverNameProblem, unsaid } from "../../config/index.ts";
 import type { Config, McpHttp, McpServer } from "../../config/index.ts";
 import { escapeText, SandboxedError } from "../../policy/index.ts";
 import type { Provenance } from "../../policy/index.ts";
@@ -64,16 +64,8 @@ export function addressedBy(parsed: Parsed<string>, { mcpServers }: Config): Fro
 function fronted(name: string, { mcpServers }: Pick<Config, "mcpServers">, transport: McpServer["transport"]): Fronted {
   const entry = mcpServers.get(name);
   const server: McpServer = {
-    enabled: true,
+    ...unsaid,
     required: true,
-    startupTimeout: 30_000,
-    toolTimeout: 300_000,
-    protocol: "legacy",
-    enabledTools: null,
-    disabledTools: [],
-    approvalMode: "auto",
-    toolApprovalModes: new Map(),
-    arguments: new Map(),
     ...entry,
     name,
     provenance: { layer: "flag", file: null, line: null, column: null, owner: "you" },

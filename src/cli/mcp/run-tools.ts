@@ -30,7 +30,8 @@ export async function toolsForRun(asked: Asked, grants: readonly string[], run: 
   const lost = new Promise<Error>((resolve) => {
     onLost = resolve;
   });
-  const more = { elicit: questions.elicit, onLost: (_: string, error: Error) => onLost(error) };
+  const { elicit, sample } = questions;
+  const more = { elicit, sample, onLost: (_: string, error: Error) => onLost(error) };
   const servers = openServers(asked, [...meant], more, run);
   try {
     await servers.start();

@@ -26,6 +26,8 @@ export interface ServerData {
   readonly transport: { readonly type: string; readonly [key: string]: unknown };
   readonly enabled_tools: readonly string[] | null;
   readonly disabled_tools: readonly string[];
+  readonly sampling: boolean;
+  readonly roots: boolean;
   readonly startup_timeout_sec: number;
   readonly tool_timeout_sec: number;
   readonly auth_status: AuthStatus;
@@ -62,6 +64,8 @@ export function serverData(server: McpServer, allowlist: McpAllowlist | null, lo
           },
     enabled_tools: server.enabledTools,
     disabled_tools: server.disabledTools,
+    sampling: server.sampling,
+    roots: server.roots,
     startup_timeout_sec: server.startupTimeout / 1000,
     tool_timeout_sec: server.toolTimeout / 1000,
     auth_status: authStatus(server, logins),
