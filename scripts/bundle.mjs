@@ -1,6 +1,6 @@
-// The two commands as CommonJS files for a quick start: what every start needs in one (`run.cjs`, which
-// `sandboxed-run.cjs` starts), and what only some need (deciding afresh, explaining refusals, help) in files of their
-// own beside it.
+// The two commands, and what follows a killed one (`aftermath.cjs`), as CommonJS files for a quick start: what every
+// start needs in one (`run.cjs`, which `sandboxed-run.cjs` starts), and what only some need (deciding afresh,
+// explaining refusals, help) in files of their own beside it.
 import { resolve } from "node:path";
 import { build } from "esbuild";
 
@@ -38,6 +38,7 @@ export async function bundle(options) {
       "sandboxed-run": "src/cli/sandboxed-run.ts",
       run: "src/cli/run-command.ts",
       sandboxed: "src/cli/sandboxed.ts",
+      aftermath: "src/cli/aftermath.ts",
       ...late,
     },
     outExtension: { ".js": ".cjs" },

@@ -141,9 +141,11 @@ function readOwner(path: string): Owner | null {
 }
 
 /** Field 22 of `/proc/PID/stat`, counted behind the name, which may hold spaces and brackets. */
+/** Null for a process that has ended and that nobody has waited for. */
 function startTime(pid: number): string | null {
   const stat = readSmall(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? null;
+  const [state, ...rest] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
+  return state === "Z" ? null : (rest[18] ?? null);
 }
 
 function bootId(): string | null {

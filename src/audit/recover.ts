@@ -1,5 +1,7 @@
 import { SandboxedError } from "../policy/index.ts";
-import { adoptSession, recoverable } from "./recovery.ts";
+import type { JournalEvent } from "../policy/index.ts";
+import { adoptSession, isOpen, recoverable } from "./recovery.ts";
+import type { RecoverableSession } from "./recovery.ts";
 import { journalPath } from "./session.ts";
 import { readJournal } from "./verify.ts";
 
@@ -21,20 +23,40 @@ export function recoverSessions(
   environment: ReadonlyMap<string, string>,
   whenClosed: (unfinished: Unfinished) => void = () => {},
 ): number {
-  let closed = 0;
-  for (const { id, folder, pid } of recoverable(environment).slice(0, MOST)) {
-    try {
-      const session = adoptSession(environment, id);
-      session?.journal.close();
-      if (session === null) continue;
-      closed++;
-      const paths = unfinishedPaths(journalPath(folder));
-      if (paths.length > 0) whenClosed({ pid, paths });
-    } catch (error) {
-      if (!(error instanceof SandboxedError)) throw error;
-    }
+  const all = recoverable(environment).slice(0, MOST);
+  return all.filter((each) => recover(environment, each, [], whenClosed)).length;
+}
+
+/** The same for one session, with `events` in its journal. False while its process is alive: then try again. */
+export function recoverSession(
+  environment: ReadonlyMap<string, string>,
+  id: string,
+  events: readonly JournalEvent[],
+  whenClosed: (unfinished: Unfinished) => void,
+): boolean {
+  const found = recoverable(environment).find((each) => each.id === id);
+  if (found === undefined) return !isOpen(environment, id);
+  return recover(environment, found, events, whenClosed);
+}
+
+function recover(
+  environment: ReadonlyMap<string, string>,
+  { id, folder, pid }: RecoverableSession,
+  events: readonly JournalEvent[],
+  whenClosed: (unfinished: Unfinished) => void,
+): boolean {
+  try {
+    const session = adoptSession(environment, id);
+    if (session === null) return false;
+    for (const event of events) session.journal.append(event, "batched");
+    session.journal.close();
+    const paths = unfinishedPaths(journalPath(folder));
+    if (paths.length > 0) whenClosed({ pid, paths });
+    return true;
+  } catch (error) {
+    if (!(error instanceof SandboxedError)) throw error;
+    return false;
   }
-  return closed;
 }
 
 function unfinishedPaths(journal: string): readonly string[] {

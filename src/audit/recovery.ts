@@ -41,6 +41,11 @@ export function recoverable(environment: ReadonlyMap<string, string>): readonly 
   return found;
 }
 
+/** Whether somebody, alive or dead, still calls it its own. */
+export function isOpen(environment: ReadonlyMap<string, string>, id: string): boolean {
+  return claims(stateFolders(environment).active).some((each) => each.id === id);
+}
+
 /**
  * Takes over a session whose owner died and goes on with its journal: cuts half a line aside into `journal.torn`, then
  * records that the run was interrupted. Null when somebody else has it, or it has ended. Throws `journal_broken` when the

@@ -29,6 +29,7 @@ export type {
   StartRequest,
   Stream,
 } from "./request.ts";
+export { settleEstate } from "./linux/run/aftermath.ts";
 export { onTrial } from "./linux/run/index.ts";
 export type { Launchable, Prepared, Running } from "./linux/run/index.ts";
 

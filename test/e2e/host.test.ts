@@ -51,10 +51,11 @@ describe.each(people)("as %s", (person) => {
 
   it.each(["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"] as const)("%s of the tool ends the whole tree", (signal) =>
     onStage(person, async (stage) => {
-      const marker = `${stage.workspace}/alive`;
       const sleeper = `sleep ${500 + Math.floor(Math.random() * 1e6)}`;
-      const child = stage.start(["--", "sh", "-c", `setsid ${sleeper} & echo x > ${marker}; ${sleeper}`]);
-      expect(await until(() => existsSync(marker))).toBe(true);
+      const child = stage.start(["--", "sh", "-c", `setsid ${sleeper} & ${sleeper}`]);
+      // Both: a shell that is about to start one hears no interrupt, and neither does what it starts.
+      const sleepers = (): number => Number(spawnSync("pgrep", ["-fxc", sleeper]).stdout);
+      expect(await until(() => sleepers() === 2)).toBe(true);
       const exited = once(child, "exit");
       child.kill(signal);
       const [code, ended] = await exited;

@@ -129,3 +129,46 @@ describe.each(people)("a protected name that does not exist, as %s", (person) =>
       expect(existsSync(quarantine(stage))).toBe(false);
     }));
 });
+
+describe.each(people)("what a run leaves whose tool is killed, as %s", (person) => {
+  /** Up to the kill; the kinds of the journal's records once somebody has closed it. */
+  async function killed(stage: Stage, script: string): Promise<readonly string[]> {
+    const tool = stage.start(["--", "sh", "-c", `${script}; touch ready; sleep 60`], { stdio: "ignore" });
+    await until(() => existsSync(join(stage.workspace, "ready")));
+    tool.kill("SIGKILL");
+    const [session = ""] = readdirSync(join(stage.home, ".local/state/sandboxed/sessions"));
+    const journal = join(stage.home, ".local/state/sandboxed/sessions", session, "journal.jsonl");
+    await until(() => readFileSync(journal, "utf8").includes('"session.closed"'));
+    const records = readFileSync(journal, "utf8").trimEnd().split("\n");
+    return records.map((line): string => JSON.parse(line).kind);
+  }
+
+  it("is made harmless at once: hooks and settings of a new repository, names that match a pattern", () =>
+    onStage(person, async (stage) => {
+      stage.repository().write(".git/hooks/pre-commit", "our own\n");
+      const kinds = await killed(
+        stage,
+        `git init -q born; echo evil >born/.git/hooks/post-checkout; git -C born config core.fsmonitor evil
+         git -C born config user.name kept; touch evil.code-workspace`,
+      );
+      expect(kinds.filter((kind) => kind.startsWith("run."))).toEqual([
+        "run.launching",
+        "run.interrupted",
+        ...Array.from({ length: 3 }, () => "run.repaired"),
+      ]);
+      expect(names(stage)).toEqual([".git", "README.md", "born", "ready"]);
+      expect(existsSync(join(stage.workspace, "born/.git/hooks/post-checkout"))).toBe(false);
+      expect(stage.read("born/.git/config")).toMatch(/name = kept/);
+      expect(stage.read("born/.git/config")).not.toMatch(/fsmonitor/);
+      expect(stage.read(".git/hooks/pre-commit")).toBe("our own\n");
+    }));
+
+  it("is left alone where nothing is wrong with it", () =>
+    onStage(person, async (stage) => {
+      const kinds = await killed(stage, "git init -q born; git -C born config user.name kept; touch fine");
+      expect(kinds.filter((kind) => kind.startsWith("run."))).toEqual(["run.launching", "run.interrupted"]);
+      expect(stage.read("born/.git/config")).toMatch(/name = kept/);
+      expect(names(stage)).toEqual(["README.md", "born", "fine", "ready"]);
+      expect(existsSync(quarantine(stage))).toBe(false);
+    }));
+});

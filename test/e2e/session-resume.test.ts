@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { onStage } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { killWithGuard } from "../stage/kill.ts";
 
 const script = `import sandboxed
 session = sandboxed.connect()
@@ -19,7 +20,7 @@ function recordsOf(stage: Stage): readonly Record[] {
   return JSON.parse(stage.sandboxed(["audit", "show", "last", "--json"]).stdout).records;
 }
 
-describe("a session whose tool was killed", () => {
+describe("a session whose tool and guard were killed", () => {
   it("is closed by resume: what was open is marked, the journal is whole, and nothing runs again", () =>
     onStage("self", async (stage) => {
       const tool = stage.start([
@@ -38,7 +39,7 @@ describe("a session whose tool was killed", () => {
       }
       // The same while it runs: there is nothing to take over.
       expect(stage.sandboxed(["session", "resume", "last"]).stderr).toContain("nothing to resume: it is running");
-      tool.kill("SIGKILL");
+      killWithGuard(tool);
       await once(tool, "exit");
       await sleep(300);
       expect(stage.sandboxed(["session", "list"]).stdout).toMatch(/interrupted\n$/);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { onStage } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { killWithGuard } from "../stage/kill.ts";
 
 const SCRIPT = `
 import sandboxed, time
@@ -58,7 +59,7 @@ it("what is under way is open, and interrupted once the tool has died", () =>
     while (!items(stage).some((item) => Array.isArray(item) && item[0] === "question")) await sleep(50);
     expect(items(stage)).toContainEqual(["question", "open", null, "Go on?"]);
     expect(items(stage)[0]).toMatchObject(["run", "open", null, expect.anything()]);
-    run.kill("SIGKILL");
+    killWithGuard(run);
     await exited;
     expect(items(stage)).toContainEqual(["question", "interrupted", null, "Go on?"]);
     expect(items(stage)[0]).toMatchObject(["run", "interrupted", null, expect.anything()]);

@@ -44,6 +44,19 @@ export function outlivesGuard(stage: ToolStage): Promise<boolean> {
   return outlives(stage, (launcher, [guard = launcher]) => [guard, launcher]);
 }
 
+/** The launcher is killed after its program made a repository with a hook. True when the hook is still there after a while. */
+export async function leavesHook(stage: ToolStage): Promise<boolean> {
+  const script = "git init -q born && echo evil >born/.git/hooks/post-checkout; touch started; sleep 30";
+  const child = stage.start(["--", "sh", "-c", script], { stdio: "ignore" });
+  await until(() => stage.read("started") !== null);
+  child.kill("SIGKILL");
+  const hook = (): string | null => stage.read("born/.git/hooks/post-checkout");
+  return until(() => hook() === null, GRACE_MS).then(
+    () => false,
+    () => true,
+  );
+}
+
 async function outlives(
   stage: ToolStage,
   killed: (launcher: number, below: readonly number[]) => readonly number[],

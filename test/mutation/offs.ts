@@ -60,6 +60,11 @@ export const off = {
       ),
     ],
   },
+  aftermath: {
+    edits: [
+      inNative("guard/guard.c", "become_aftermath(told.aftermath, told.aftermath_input);", "(void)become_aftermath;"),
+    ],
+  },
   initLifeline: { edits: [inNative("init/supervise.c", "if (!control_read())\n\t\tend();", "(void)control_read();")] },
   deathSignals: {
     edits: [

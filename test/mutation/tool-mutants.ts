@@ -14,7 +14,7 @@ import {
   runsOnOtherTree,
   works,
 } from "./attacks.ts";
-import { outlivesGuard, outlivesLauncher, replacedByHost, unmaskedByHost } from "./host-acts.ts";
+import { leavesHook, outlivesGuard, outlivesLauncher, replacedByHost, unmaskedByHost } from "./host-acts.ts";
 import { both, off } from "./offs.ts";
 import type { Off, ToolStage } from "./tool.ts";
 
@@ -133,6 +133,7 @@ export const treeMutants: readonly ToolMutant[] = [
   { protection: "the check of what was mounted", attack: runsOnOtherTree, off: off.expectations },
   { protection: "binding again what the host replaced", attack: replacedByHost, off: off.rebind },
   { protection: "covering again what the host put under a mask", attack: unmaskedByHost, off: off.rebind },
+  { protection: "the last look after a launcher that was killed", attack: leavesHook, off: off.aftermath },
   {
     protection: "the guard's watch over the launcher",
     attack: outlivesLauncher,

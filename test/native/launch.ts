@@ -104,6 +104,8 @@ export interface LaunchRequest {
   readonly outerProc?: boolean;
   /** The channel of the door is made, and the guard told to pass it on. */
   readonly door?: boolean;
+  /** What the aftermath is told. */
+  readonly estate?: string;
   readonly stdio?: readonly [Stream, Stream, Stream];
   /** Called for each line; the launch is there to answer. */
   readonly onLine?: (line: string, launch: Launch) => void;
@@ -193,6 +195,7 @@ export function start(request: LaunchRequest): Started {
   };
   const told = instructions(request);
   const files = [open("guard", told.guard), open("init", told.init), open("seccomp", request.seccomp ?? allowAll)];
+  const estate = request.estate === undefined ? [] : [open("estate", Buffer.from(request.estate))];
   const child = spawn(`${request.native ?? native}/sandbox-guard`, [], {
     env: {},
     cwd: "/",
@@ -201,11 +204,12 @@ export function start(request: LaunchRequest): Started {
       "pipe",
       "pipe",
       ...files,
-      ...(request.door ? ["ipc" as const] : []),
+      request.door ? "ipc" : "ignore",
+      ...estate,
     ],
     ...(who.starts === self ? {} : { uid: who.starts, gid: who.starts }),
   });
-  for (const fd of files) closeSync(fd);
+  for (const fd of [...files, ...estate]) closeSync(fd);
   remove(scratch);
   const [init, guard] = child.stdio.slice(3, 5);
   if (!(init instanceof Duplex) || !(guard instanceof Duplex)) throw new Error("no control channels");

@@ -86,6 +86,37 @@ describe("when the launcher is killed", () => {
     remove(place);
   });
 
+  it("the aftermath begins when all is over, and has nothing of the run's", async () => {
+    const script = join(work, "aftermath.cjs");
+    writeFileSync(
+      script,
+      `const { readFileSync, readlinkSync, writeFileSync } = require("node:fs");
+       const streams = [1, 2].map((fd) => readlinkSync("/proc/self/fd/" + fd));
+       const said = { input: readFileSync(0, "utf8"), streams, names: Object.keys(process.env), cwd: process.cwd() };
+       writeFileSync(__dirname + "/said.part", JSON.stringify(said));
+       require("node:fs").renameSync(__dirname + "/said.part", __dirname + "/said");`,
+    );
+    const request = {
+      who: somebody,
+      work,
+      run: "touch started; sleep 60",
+      guard: [["aftermath", process.execPath, script]],
+      estate: "what was left",
+    };
+    const [node, ...words] = tool.command(request);
+    const launcher = spawn(node, words, { stdio: "ignore", env: { ...process.env, SECRET: "x" } });
+    await until(() => existsSync(join(work, "started")));
+    expect(existsSync(join(work, "said"))).toBe(false);
+    launcher.kill("SIGKILL");
+    await until(() => existsSync(join(work, "said")));
+    expect(JSON.parse(readFileSync(join(work, "said"), "utf8"))).toEqual({
+      input: "what was left",
+      streams: ["/dev/null", "/dev/null"],
+      names: [],
+      cwd: "/",
+    });
+  });
+
   it("or leaves with a signal, the program is told", async () => {
     const [node, ...words] = tool.command({
       who: somebody,

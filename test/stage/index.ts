@@ -15,6 +15,7 @@ import {
 } from "node:fs";
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
+import { killWithGuard } from "./kill.ts";
 
 /** Who runs the tool, and whose checkout it runs in. */
 export type Person = "self" | "ordinary" | "root-elsewhere";
@@ -175,8 +176,9 @@ export class Stage {
   }
 
   remove(): void {
-    for (const child of this.#started) child.kill("SIGKILL");
-    rmSync(this.folder, { recursive: true, force: true });
+    for (const child of this.#started) killWithGuard(child);
+    // What was just killed may still be writing its last file.
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 5 });
   }
 
   #command(cwd: string, command: string, words: readonly string[]): [string, ...string[]] {

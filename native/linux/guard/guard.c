@@ -22,6 +22,7 @@
 #include "../shared/control.h"
 #include "../shared/kernel.h"
 #include "../shared/records.h"
+#include "aftermath.h"
 #include "spawn.h"
 #include "streams.h"
 #include "sweep.h"
@@ -32,7 +33,8 @@ enum {
 	INSTRUCTIONS = 5,
 	FIRST_OPTIONAL_FD = 8,
 	CHANNEL = 8,
-	FIRST_UNKNOWN_FD = 9,
+	AFTERMATH = 9,
+	FIRST_UNKNOWN_FD = 10,
 	MOST_ARGUMENTS = 64 * 1024,
 	MOST_PATHS = 8 * 1024,
 	MOST_DIAGNOSTICS = 4 * 1024,
@@ -46,6 +48,8 @@ struct instructions {
 	struct command command;
 	struct streams_wish wish;
 	bool door;
+	const char *aftermath[2]; /* a program and its argument */
+	int aftermath_input;
 	int placeholders, quarantines;
 	const char *placeholder[MOST_PATHS], *quarantine[MOST_PATHS][2];
 };
@@ -90,6 +94,9 @@ static void read_instructions(void)
 			told.wish.terminal = record_choice(terminals);
 		} else if (strcmp(name, "door") == 0) {
 			told.door = true;
+		} else if (strcmp(name, "aftermath") == 0) {
+			told.aftermath[0] = record_path();
+			told.aftermath[1] = record_path();
 		} else if (strcmp(name, "placeholder") == 0 && told.placeholders < MOST_PATHS) {
 			told.placeholder[told.placeholders++] = record_path();
 		} else if (strcmp(name, "quarantine") == 0 && told.quarantines < MOST_PATHS) {
@@ -104,13 +111,16 @@ static void read_instructions(void)
 }
 
 /* What stands there without being told of was left open by somebody, and is nobody's business inside. */
-static void take_channel(void)
+static int take_optional(int fd, bool wanted, const char *step)
 {
-	told.command.channel = told.door ? move_high(CHANNEL) : -1;
-	if (!told.door)
-		close(CHANNEL);
-	else if (told.command.channel < 0)
-		fail("door", errno, "channel");
+	if (!wanted) {
+		close(fd);
+		return -1;
+	}
+	int taken = move_high(fd);
+	if (taken < 0)
+		fail(step, errno, "descriptor");
+	return taken;
 }
 
 /*
@@ -328,7 +338,8 @@ int main(void)
 			_exit(1);
 	arrange_signals();
 	read_instructions();
-	take_channel();
+	told.command.channel = take_optional(CHANNEL, told.door, "door");
+	told.aftermath_input = take_optional(AFTERMATH, told.aftermath[0] != NULL, "aftermath");
 	terminal_look();
 	told.command.session_terminal = streams_arrange(&told.wish, told.command.streams);
 
@@ -371,5 +382,7 @@ int main(void)
 			sweep_quarantine(told.quarantine[i][0], told.quarantine[i][1]);
 	}
 	tell_the_end(status);
+	if (launcher_lost && going && !swept_elsewhere && told.aftermath[0] != NULL)
+		become_aftermath(told.aftermath, told.aftermath_input);
 	return 0;
 }

@@ -51,6 +51,9 @@ export class DirectLaunch implements Launch {
     child.once("close", () => this.#settle.resolve());
   }
 
+  /** Nothing is protected, so that nothing is left to look at. */
+  leave(): void {}
+
   toInit(line: string): void {
     const [word, number] = line.split(" ");
     // Nothing holds its processes together, so that nobody can say that all of them stand still.

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { Duplex } from "node:stream";
 import { codeOf, SandboxedError } from "../../../policy/index.ts";
 import type { LaunchPlan } from "../../plan.ts";
@@ -22,6 +22,8 @@ export interface LaunchFiles {
   /** A folder of the tool's own for short-lived files. */
   readonly scratch: string;
   readonly emptyFile: string;
+  /** Node.js and what it runs when this process was killed; null where this is another runtime. */
+  readonly aftermath: readonly [program: string, file: string] | null;
 }
 
 export interface LaunchOptions {
@@ -41,6 +43,8 @@ export interface Launch {
   readonly child: ChildProcess | null;
   /** Lets the program start; nothing of it runs before. */
   go(): void;
+  /** What the aftermath is told; call it before `go`. */
+  leave(estate: string): void;
   /** Gives up before `go`. */
   abort(): void;
   toInit(line: string): void;
@@ -69,18 +73,20 @@ export function launch(options: LaunchOptions): Launch {
         bwrapArguments: plan.backend === "landlock" ? [] : bwrapArguments(plan, files),
         init: files.init,
         listenToErrors: options.listenToErrors,
+        aftermath: files.aftermath,
         quarantine: options.quarantine,
       }),
     );
     const init = file(initInstructions(plan));
     const seccomp = openSync(files.seccomp, "r");
     descriptors.push(seccomp);
+    const estate = files.aftermath === null ? null : instructionFile(files.scratch, Buffer.alloc(0));
     const child = spawn(files.guard, [], {
       env: {},
       cwd: "/",
-      stdio: [...options.streams, "pipe", "pipe", guard, init, seccomp, ...doorChannel(plan)],
+      stdio: [...options.streams, "pipe", "pipe", guard, init, seccomp, doorChannel(plan), estate ?? "ignore"],
     });
-    return new RunningLaunch(child, options);
+    return new RunningLaunch(child, estate, options);
   } finally {
     for (const fd of descriptors) closeSync(fd);
   }
@@ -91,9 +97,11 @@ class RunningLaunch implements Launch {
   readonly ended: Promise<void>;
   readonly #init: Duplex;
   readonly #guard: Duplex;
+  readonly #estate: number | null;
 
-  constructor(child: ChildProcess, options: LaunchOptions) {
+  constructor(child: ChildProcess, estate: number | null, options: LaunchOptions) {
     this.child = child;
+    this.#estate = estate;
     this.#init = channel(child, INIT_CHANNEL);
     this.#guard = channel(child, GUARD_CHANNEL);
     const lines = new LineReader();
@@ -111,6 +119,14 @@ class RunningLaunch implements Launch {
       });
       child.once("close", () => resolve());
     });
+    const close = (): void => {
+      if (estate !== null) closeSync(estate);
+    };
+    this.ended.then(close, close);
+  }
+
+  leave(estate: string): void {
+    if (this.#estate !== null) writeFileSync(this.#estate, estate);
   }
 
   go(): void {
@@ -137,8 +153,8 @@ class RunningLaunch implements Launch {
  * A Node process receives descriptors through an `ipc` stream alone. Whoever serves the door makes a `DoorChannel` of
  * the child in the same turn of the event loop.
  */
-function doorChannel(plan: LaunchPlan): readonly "ipc"[] {
-  return plan.door === null ? [] : ["ipc"];
+function doorChannel(plan: LaunchPlan): "ipc" | "ignore" {
+  return plan.door === null ? "ignore" : "ipc";
 }
 
 const INIT_CHANNEL = 3;

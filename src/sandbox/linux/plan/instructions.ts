@@ -6,6 +6,7 @@ export interface GuardInstructions {
   readonly bwrapArguments: readonly string[];
   readonly init: string;
   readonly listenToErrors: boolean;
+  readonly aftermath: readonly [program: string, file: string] | null;
   readonly quarantine: readonly { readonly path: string; readonly to: string }[];
 }
 
@@ -21,6 +22,7 @@ export function guardInstructions(plan: LaunchPlan, launch: GuardInstructions): 
     ["stderr", launch.listenToErrors ? "tee" : "pass"],
     ["terminal", plan.terminal],
     ...(plan.door === null ? [] : [["door"]]),
+    ...(launch.aftermath === null ? [] : [["aftermath", ...launch.aftermath]]),
     ...plan.placeholders.map((path) => ["placeholder", path]),
     ...launch.quarantine.map(({ path, to }) => ["quarantine", path, to]),
   ]);

@@ -104,7 +104,14 @@ export function launchFiles({ folders, kernel, plan }: Launchable): LaunchFiles 
     bwrap: "path" in bwrap ? bwrap.path : "",
     scratch: folders.cache,
     emptyFile: emptyFile(folders.cache),
+    aftermath: isNode() ? [process.execPath, join(built, "bin/aftermath.cjs")] : null,
   };
+}
+
+/** Other runtimes, and programs with Node.js built in, do not take a file to run as their argument. */
+function isNode(): boolean {
+  const { versions, release } = process;
+  return release.name === "node" && versions["electron"] === undefined && versions["bun"] === undefined;
 }
 
 /** Landlock keeps abstract sockets in from its sixth ABI on; before, a shared network takes all Unix sockets away. */

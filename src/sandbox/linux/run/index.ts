@@ -12,6 +12,7 @@ import { preparePrivateHome } from "../launch/private-home.ts";
 import { stopJob } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
 import type { Ending } from "../launch/supervise.ts";
+import { estateText } from "./aftermath.ts";
 import { bounds } from "./bounds.ts";
 import type { Entrances } from "./entrances.ts";
 import { launchFiles, makeDoorFiles, makeFolders, makeTrust, removeTrust } from "./files.ts";
@@ -132,6 +133,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         onRepair: (finding) => repairs.push(finding),
       });
       undo.push(() => watch.close());
+      launched.leave(estateText({ session: request.session.id, state: folders.state, quarantine, survey }));
       // Listeners are served after `go`, when the journal is there, until it is closed.
       const note = (event: JournalEvent): void => record(event, "batched");
       const entrances = await openDoorOf(request, launchable, launched, supervisor, note);

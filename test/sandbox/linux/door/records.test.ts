@@ -14,6 +14,7 @@ function guard(plan: LaunchPlan): string {
     bwrap: "/usr/bin/bwrap",
     bwrapArguments: [],
     init: "/init",
+    aftermath: null,
     listenToErrors: false,
     placeholders: [],
   };

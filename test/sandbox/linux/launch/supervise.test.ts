@@ -12,6 +12,7 @@ const attached = () => {
   const launch: Launch = {
     child: null,
     go: () => {},
+    leave: () => {},
     abort: () => void done.push("abort"),
     toInit: (line) => void done.push(line),
     toGuard: (line) => void told.push(line),

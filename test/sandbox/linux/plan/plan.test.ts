@@ -65,6 +65,7 @@ describe("a plan", () => {
       bwrap: "/usr/bin/bwrap",
       bwrapArguments: ["--as-pid-1"],
       init: provided.init,
+      aftermath: null,
       listenToErrors: true,
       quarantine: [{ path: "/home/ann/work/.vscode", to: "/home/ann/.local/state/sandboxed/quarantine/x/0-.vscode" }],
     };

@@ -1,0 +1,27 @@
+/**
+ * After a launcher that was killed: the guard, which has ended the sandbox, becomes this program. It looks at what the
+ * run left as the launcher would have done, and says so in the journal.
+ */
+import { readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { settleEstate } from "../sandbox/index.ts";
+
+/** A process that was killed is gone a moment after its descriptors are. */
+const TRIES = 20;
+const PAUSE_MS = 50;
+
+const settled = settleEstate(readFileSync(0, "utf8"));
+if (settled !== null) void recordIn(settled);
+
+async function recordIn({ session, state, findings }: NonNullable<typeof settled>): Promise<void> {
+  const environment = new Map([["XDG_STATE_HOME", dirname(state)]]);
+  const events = findings.map((finding) => ({ kind: "run.repaired", ...finding }) as const);
+  const { recoverSession } = await import("../audit/recover.ts");
+  const { sweepLeftovers } = await import("../session/index.ts");
+  for (let tried = 0; tried < TRIES; tried++) {
+    if (recoverSession(environment, session, events, ({ pid, paths }) => sweepLeftovers(pid, paths))) return;
+    // oxlint-disable-next-line no-await-in-loop -- it waits for the end of another process
+    await sleep(PAUSE_MS);
+  }
+}
