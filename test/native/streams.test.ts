@@ -121,7 +121,13 @@ describe("a terminal of its own", () => {
   });
 
   it("turns Ctrl-C into a signal and the end of input into Ctrl-D", async () => {
-    const asked = start({ who: somebody, work, run: "echo ready; sleep 5", ...own, stdio: ["pipe", "pipe", "pipe"] });
+    const asked = start({
+      who: somebody,
+      work,
+      run: "echo ready; exec sleep 5",
+      ...own,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     asked.child.stdout?.once("data", () => asked.input?.write("\u0003"));
     expect((await asked.outcome).lines.at(-1)).toBe("signal 2");
     const ended = start({ who: somebody, work, run: "cat; echo end", ...own, stdio: ["pipe", "pipe", "pipe"] });

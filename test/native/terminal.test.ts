@@ -133,7 +133,7 @@ describe.each<{ how: string; always: Partial<LaunchRequest> }>([
   });
 
   it("Ctrl-C ends a program that does not care", async () => {
-    terminal.type(`${command("echo ready; sleep 9")}; echo status=$?\n`);
+    terminal.type(`${command("echo ready; exec sleep 9")}; echo status=$?\n`);
     await terminal.shows("ready\n");
     terminal.type(CTRL_C);
     await terminal.shows("status=130\n");
