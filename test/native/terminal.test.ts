@@ -89,6 +89,15 @@ function processOf(words: string): number {
   return Number(/\d+/.exec(line));
 }
 
+/** In one step: `stty` takes two, and a shell that is told of the first does not hear of the second. */
+function resize(rows: number, columns: number): void {
+  const script = `import fcntl, os, struct, sys, termios
+terminal = os.open(sys.argv[1], os.O_RDWR | os.O_NOCTTY)
+fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ${rows}, ${columns}, 0, 0))`;
+  const { status, stderr } = spawnSync("python3", ["-c", script, readFileSync(join(work, "tty"), "utf8").trim()]);
+  expect(status, String(stderr)).toBe(0);
+}
+
 const listen = { guard: [["stderr", "tee"]] };
 const bare: Partial<LaunchRequest> = {
   direct: true,
@@ -140,7 +149,8 @@ describe.each<{ how: string; always: Partial<LaunchRequest> }>([
   });
 
   it("Ctrl-Z stops the job, fg and bg resume it", async () => {
-    const script = "echo ready; read x; echo got-$x; while [ ! -e go ]; do sleep 0.05; done; echo done-in-bg";
+    // Starts nothing while it waits: a program that is stopped before it is there stops nobody who is starting it.
+    const script = "echo ready; read x; echo got-$x; while [ ! -e go ]; do :; done; echo done-in-bg";
     terminal.type(`${command(script)}\n`);
     await terminal.shows("ready\n");
     terminal.type(CTRL_Z);
@@ -190,7 +200,7 @@ describe.each<{ how: string; always: Partial<LaunchRequest> }>([
     const script = `trap 'echo size=$(stty size </dev/tty)' WINCH; echo ready; tty=$(readlink /proc/self/fd/0); while [ ! -e go ]; do sleep 0.05; done`;
     terminal.type(`tty >${work}/tty; ${command(["/bin/bash", "-c", script])}\n`);
     await terminal.shows("ready\n");
-    spawnSync("stty", ["-F", readFileSync(join(work, "tty"), "utf8").trim(), "rows", "33", "cols", "77"]);
+    resize(33, 77);
     await terminal.shows("size=33 77\n");
     appendFileSync(join(work, "go"), "");
     await terminal.shows("$ ");
@@ -255,7 +265,7 @@ describe("in a terminal lent to it", () => {
   });
 
   it("a job that runs in the background has keys and Ctrl-Z as soon as it is brought back", async () => {
-    terminal.type(`${lent("echo ready; while [ ! -e go ]; do sleep 0.05; done; echo gone; read x; echo got-$x")} &\n`);
+    terminal.type(`${lent("echo ready; while [ ! -e go ]; do :; done; echo gone; read x; echo got-$x")} &\n`);
     await terminal.shows("ready\n");
     terminal.type("fg\n");
     await sleep(400);
@@ -273,9 +283,7 @@ describe("in a terminal lent to it", () => {
   });
 
   it("where no shell could take the stopped job, it goes on", async () => {
-    terminal.type(
-      `exec ${lent("trap 'echo continued' CONT; echo ready; while [ ! -e go ]; do sleep 0.05; done; echo done")}\n`,
-    );
+    terminal.type(`exec ${lent("trap 'echo continued' CONT; echo ready; while [ ! -e go ]; do :; done; echo done")}\n`);
     await terminal.shows("ready\n");
     await sleep(100);
     await terminal.typesUntil(CTRL_Z, "continued\n");
@@ -325,11 +333,11 @@ describe("in a terminal of its own", () => {
       `${launch(["/bin/bash", "-c", script], own)}; echo status=$?; stty -a >${work}/after; cmp ${work}/before ${work}/after && echo same\n`,
     );
     await terminal.shows("20 60\nready\n");
-    spawnSync("stty", ["-F", readFileSync(join(work, "tty"), "utf8").trim(), "rows", "25", "cols", "50"]);
+    resize(25, 50);
     await terminal.shows("size=25 50\n");
     terminal.type(CTRL_C);
     await terminal.shows("caught\n");
-    spawnSync("stty", ["-F", readFileSync(join(work, "tty"), "utf8").trim(), "rows", "20", "cols", "60"]);
+    resize(20, 60);
     appendFileSync(join(work, "go"), "");
     terminal.type("typed\r");
     await terminal.shows("got-typed\n");
