@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -133,8 +134,9 @@ describe.each(people)("a protected name that does not exist, as %s", (person) =>
 describe.each(people)("what a run leaves whose tool is killed, as %s", (person) => {
   /** Up to the kill; the kinds of the journal's records once somebody has closed it. */
   async function killed(stage: Stage, script: string): Promise<readonly string[]> {
-    const tool = stage.start(["--", "sh", "-c", `${script}; touch ready; sleep 60`], { stdio: "ignore" });
-    await until(() => existsSync(join(stage.workspace, "ready")));
+    const words = ["--", "sh", "-c", `${script}; echo ready; sleep 60`];
+    const tool = stage.start(words, { stdio: ["ignore", "pipe", "ignore"] });
+    await once(tool.stdout ?? tool, "data");
     tool.kill("SIGKILL");
     const [session = ""] = readdirSync(join(stage.home, ".local/state/sandboxed/sessions"));
     const journal = join(stage.home, ".local/state/sandboxed/sessions", session, "journal.jsonl");
@@ -156,11 +158,17 @@ describe.each(people)("what a run leaves whose tool is killed, as %s", (person) 
         "run.interrupted",
         ...Array.from({ length: 3 }, () => "run.repaired"),
       ]);
-      expect(names(stage)).toEqual([".git", "README.md", "born", "ready"]);
+      expect(names(stage)).toEqual([".git", "README.md", "born"]);
       expect(existsSync(join(stage.workspace, "born/.git/hooks/post-checkout"))).toBe(false);
       expect(stage.read("born/.git/config")).toMatch(/name = kept/);
       expect(stage.read("born/.git/config")).not.toMatch(/fsmonitor/);
       expect(stage.read(".git/hooks/pre-commit")).toBe("our own\n");
+    }));
+
+  it("is made harmless where the run closed the workspace to its owner", () =>
+    onStage(person, async (stage) => {
+      await killed(stage, "echo evil >.envrc; touch fine; chmod 0 .");
+      expect(names(stage)).toEqual(["README.md", "fine"]);
     }));
 
   it("is left alone where nothing is wrong with it", () =>
@@ -168,7 +176,7 @@ describe.each(people)("what a run leaves whose tool is killed, as %s", (person) 
       const kinds = await killed(stage, "git init -q born; git -C born config user.name kept; touch fine");
       expect(kinds.filter((kind) => kind.startsWith("run."))).toEqual(["run.launching", "run.interrupted"]);
       expect(stage.read("born/.git/config")).toMatch(/name = kept/);
-      expect(names(stage)).toEqual(["README.md", "born", "fine", "ready"]);
+      expect(names(stage)).toEqual(["README.md", "born", "fine"]);
       expect(existsSync(quarantine(stage))).toBe(false);
     }));
 });

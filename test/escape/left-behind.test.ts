@@ -36,6 +36,28 @@ describe.each(people)("as %s", (person) => {
       }));
   });
 
+  describe("a workspace closed to its owner", () => {
+    const script = (name: string, mode: string): string => `mkdir .config; echo x >${name}; chmod ${mode}`;
+
+    it.each([
+      ["with mode 000", ".envrc", "000 ."],
+      ["with mode 400", ".envrc", "400 ."],
+      ["in a folder of it", ".config/autostart", "000 .config"],
+    ])("hides no protected name, %s", (_, name, closed) =>
+      onStage(person, (stage) => {
+        expect(stage.sh(script(name, closed)).status).toBe(123);
+        expect(stage.read(name)).toBe(null);
+      }),
+    );
+
+    it.each(["000 .", "000 .config"])("keeps what nobody minds: %s", (closed) =>
+      onStage(person, (stage) => {
+        expect(stage.sh(script(".config/fine.toml", closed)).status).toBe(0);
+        expect(stage.read(".config/fine.toml")).toBe("x\n");
+      }),
+    );
+  });
+
   describe("a git directory closed to its owner", () => {
     it.each(["000", "400"])("with mode %s, is open again for the next run's look", (mode) =>
       onStage(person, (stage) => {

@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, readlinkSync, realpathSync } from "node:fs";
 import type { Stats } from "node:fs";
-import { normalise } from "../../policy/index.ts";
+import { codeOf, normalise } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import type { PathKind } from "../facts.ts";
 
@@ -10,6 +10,16 @@ export function lookAt(path: string): Stats | null {
     return lstatSync(path, { throwIfNoEntry: false }) ?? null;
   } catch {
     return null; // a component is a file, a loop, too long, or closed to us
+  }
+}
+
+/** Whether it cannot be told what is there, since a directory on the way is closed to us. */
+export function isClosed(path: string): boolean {
+  try {
+    lstatSync(path, { throwIfNoEntry: false });
+    return false;
+  } catch (error) {
+    return codeOf(error) === "EACCES";
   }
 }
 

@@ -31,9 +31,21 @@ export function withParent<T>(path: AbsolutePath, root: AbsolutePath, act: (plac
       fd = next;
       at = childPath(at, name);
     }
+    if (isWithin(at, root)) letIn(fd);
     return act(`/proc/self/fd/${fd}/${last}`);
   } finally {
     closeSync(fd);
+  }
+}
+
+/** In a directory that cannot be entered nothing can be looked at. */
+function letIn(fd: number): void {
+  const { mode } = fstatSync(fd);
+  if ((mode & constants.S_IXUSR) !== 0) return;
+  try {
+    chmodSync(`/proc/self/fd/${fd}`, (mode & 0o7777) | 0o700);
+  } catch {
+    // not ours: whoever looks is told
   }
 }
 

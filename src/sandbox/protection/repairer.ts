@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { codeOf, isWithin, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath, ProtectedPath } from "../../policy/index.ts";
-import { childPath, lookAt } from "./disk.ts";
+import { childPath, isClosed, lookAt } from "./disk.ts";
 import { listHeld, openUp, withParent } from "./held.ts";
 import { cleanNewborn } from "./newborn.ts";
 import { matchesName, placeholderMode } from "./names.ts";
@@ -93,15 +93,14 @@ export class Repairer {
   sweep(): readonly Finding[] {
     const { roots, scan, protection } = this.#survey;
     const findings: (Finding | null)[] = [];
+    this.#reopen();
     for (const path of protection.paths) {
       // Nearly all are still missing, which one look tells; what is there is taken up with care.
-      if (path.kind !== "missing" || lookAt(path.path) === null) continue;
-      findings.push(this.appeared(path, false));
+      if (path.kind === "missing" && isThere(path)) findings.push(this.appeared(path, false));
     }
     for (const pattern of protection.patterns) findings.push(...this.matches(pattern));
     for (const link of protection.links) findings.push(this.relink(link));
     for (const guarded of this.#guarded) findings.push(this.#revert(guarded));
-    this.#reopen();
     if (protection.git !== "off") {
       const after = scanRoots(roots);
       const since = scan.time - clockSlack;
@@ -127,16 +126,18 @@ export class Repairer {
     return taken?.state === "kept" ? taken.kept : path;
   }
 
-  /** A repository that the run closed to its owner would be none to the next look, and its hooks free for the next run. */
+  /**
+   * In a root that the run closed to its owner nothing can be judged. A closed repository would be none to the next look,
+   * and its hooks free for the next run.
+   */
   #reopen(): void {
     const { roots, scan } = this.#survey;
-    for (const { worktree, gitDir, commonDir } of scan.repositories) {
-      for (const path of new Set([worktree, gitDir, commonDir])) {
-        const root = roots.find((each) => isWithin(path, each));
-        if (root === undefined || ((lookAt(path)?.mode ?? 0) & searchable) === searchable) continue;
-        if (withParent(path, root, openUp) === true)
-          this.notices.push(`${path} was closed by the run and is open again`);
-      }
+    const closed = new Set(scan.unreadable);
+    const all = scan.repositories.flatMap(({ worktree, gitDir, commonDir }) => [worktree, gitDir, commonDir]);
+    for (const path of new Set([...roots.filter((each) => !closed.has(each)), ...all])) {
+      const root = roots.find((each) => isWithin(path, each));
+      if (root === undefined || ((lookAt(path)?.mode ?? 0) & searchable) === searchable) continue;
+      if (withParent(path, root, openUp) === true) this.notices.push(`${path} was closed by the run and is open again`);
     }
   }
 
@@ -166,6 +167,12 @@ export class Repairer {
     const found = finding(path, taken, done, "reverted");
     return found ?? { path, action: "reverted", kept: null, found: "missing", why: done, restore: null };
   }
+}
+
+/** The way to it is opened where the run closed it. */
+function isThere({ path, root }: ProtectedPath): boolean {
+  if (lookAt(path) !== null) return true;
+  return isClosed(path) && withParent(path, root, (place) => lookAt(place) !== null) === true;
 }
 
 /** This run's, or that of another one in the same place: whoever made it takes it away. */

@@ -1,7 +1,7 @@
 import { opendirSync, readdirSync } from "node:fs";
 import type { Dirent } from "node:fs";
 import type { AbsolutePath } from "../../policy/index.ts";
-import { childPath, lookAt } from "./disk.ts";
+import { childPath, isClosed, lookAt } from "./disk.ts";
 
 export interface WalkBounds {
   /** Directory entries looked at, over all roots. */
@@ -43,6 +43,7 @@ export function walk(roots: readonly AbsolutePath[], bounds: WalkBounds, visit: 
     if (next === undefined) break;
     if (left <= 0) return { complete: false, unreadable, mounts };
     const stats = lookAt(next.path);
+    if (stats === null && isClosed(next.path)) unreadable.push(next.path);
     if (stats === null || !stats.isDirectory()) continue;
     const crossed = next.device !== null && next.device !== stats.dev;
     if (crossed) mounts.push(next.path);

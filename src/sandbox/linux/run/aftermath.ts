@@ -11,9 +11,10 @@ export interface Estate {
   readonly survey: Survey;
 }
 
-/** Names that were missing are the guard's to look at; copies of what could not be pinned died with the launcher. */
+/** Copies of what could not be pinned died with the launcher. */
 export function estateText({ survey, ...estate }: Estate): string {
-  const protection = { ...survey.protection, paths: [], unpinned: [], borrowed: [] };
+  const paths = survey.protection.paths.filter(({ kind }) => kind === "missing");
+  const protection = { ...survey.protection, paths, unpinned: [], borrowed: [] };
   return JSON.stringify({ ...estate, survey: { ...survey, protection } } satisfies Estate);
 }
 
