@@ -95,6 +95,36 @@ async function reached(from: PolicyGate, to: Target): Promise<readonly string[] 
   return located.ok ? located.value.map(({ address }) => address) : located.refusal.reason;
 }
 
+describe("a name that waits for its turn to be looked up", () => {
+  /** Two lookups behind another, and what became of them under a policy that changed while they waited. */
+  const turn = async (after: ResolvedPolicy): Promise<{ readonly https: unknown; readonly http: unknown }> => {
+    const slow = makeResolver({ servers: [server.address], timeout: 1500, lookupsPerSecond: 1 });
+    try {
+      const from = makeGate({ policy: restricted({ "good.test": "allow", "evil.test": "allow" }), resolver: slow });
+      const first = reached(from, target("good.test"));
+      const second = reached(from, target("evil.test"));
+      const third = reached(from, target("evil.test", 80));
+      await first;
+      from.update(after);
+      return { https: await second, http: await third };
+    } finally {
+      slow.close();
+    }
+  };
+  const address = ["93.184.216.35"];
+
+  const seen = (): readonly string[] => server.seen.filter((question) => question.endsWith("evil.test"));
+
+  it.each([
+    ["of nobody when it was forbidden meanwhile", "good.test", "network_not_allowed", "network_not_allowed", 0],
+    ["when somebody who waits still may", "evil.test:80", "network_not_allowed", address, 2],
+    ["when another was forbidden", "evil.test", address, address, 2],
+  ])("is asked %s", async (_, left, https, http, questions) => {
+    expect(await turn(restricted({ [left]: "allow" }))).toEqual({ https, http });
+    expect(seen()).toHaveLength(questions);
+  });
+});
+
 describe("a name", () => {
   const names = restricted(
     Object.fromEntries(

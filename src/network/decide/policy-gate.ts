@@ -130,10 +130,10 @@ class DecidingGate implements PolicyGate {
       ? { ok: true as const, addresses: [checked(target.host)] }
       : isLocalName(target.host)
         ? { ok: true as const, addresses: [checked("127.0.0.1"), checked("::1")] }
-        : await this.#resolver.lookup(target.host);
-    if (!found.ok) return { ok: false, refusal: refuse(protocol, target, found.reason, found.message) };
+        : await this.#resolver.lookup(target.host, () => this.#holds(passage, this.#reach(target, protocol)));
     const now = this.#reach(target, protocol);
     if (!this.#holds(passage, now)) return refused(protocol, target, now.decision.reason, now.decision);
+    if (!found.ok) return { ok: false, refusal: refuse(protocol, target, found.reason, found.message) };
     // One that may not be dialled spoils them all: an answer of that kind was made to get somewhere.
     const hostile = found.addresses.find(({ address }) => !mayDial(target, address, now));
     if (hostile !== undefined) return notPublic(protocol, target, hostile.address, now);

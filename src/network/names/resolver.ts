@@ -19,8 +19,11 @@ export type Lookup =
 
 /** The broker's own: nothing a sandboxed program does decides whom it asks. */
 export interface NameResolver {
-  /** `name` is canonical, allowed, and not one of `localhost`'s. At least one address when ok. */
-  lookup(name: string): Promise<Lookup>;
+  /**
+   * `name` is canonical, allowed, and not one of `localhost`'s. At least one address when ok. `isWanted` is asked when it
+   * is the name's turn: what was forbidden while it waited reaches no server.
+   */
+  lookup(name: string, isWanted?: () => boolean): Promise<Lookup>;
   /** Gives up what is under way. */
   close(): void;
 }
@@ -40,6 +43,12 @@ export interface ResolverOptions {
   readonly now?: () => number;
 }
 
+interface Pending {
+  readonly answer: Promise<Lookup>;
+  /** Of everybody who waits for it. */
+  readonly wanted: (() => boolean)[];
+}
+
 interface Kept {
   readonly addresses: readonly FoundAddress[];
   readonly until: number;
@@ -53,7 +62,7 @@ export function makeResolver(options: ResolverOptions = {}): NameResolver {
   const now = options.now ?? (() => performance.now());
   const turnstile = makeTurnstile(options.lookupsPerSecond ?? 50, now);
   const kept = new Map<string, Kept>();
-  const pending = new Map<string, Promise<Lookup>>();
+  const pending = new Map<string, Pending>();
   let closed = false;
   // Two tries within the time of the whole lookup.
   const dns = new DnsResolver({ timeout: Math.max(1, Math.floor(timeout / 2)), tries: 2 });
@@ -75,23 +84,27 @@ export function makeResolver(options: ResolverOptions = {}): NameResolver {
     return { ok: true, addresses };
   };
 
-  const inTurn = async (name: string): Promise<Lookup> => {
+  const inTurn = async (name: string, wanted: Pending["wanted"]): Promise<Lookup> => {
     const mayAsk = await turnstile.pass();
-    if (closed) return failed("resolve_failed", name);
+    if (closed || !wanted.some((isWanted) => isWanted())) return failed("resolve_failed", name);
     return mayAsk ? ask(name) : failed("limit", name);
   };
 
   return {
-    async lookup(name) {
+    async lookup(name, isWanted = () => true) {
       const local = hosts?.get(name);
       if (local !== undefined && local.length > 0) return { ok: true, addresses: local.map(asFound) };
       const known = kept.get(name);
       if (known !== undefined && known.until > now()) return { ok: true, addresses: known.addresses };
       const running = pending.get(name);
-      if (running !== undefined) return running;
-      const asked = inTurn(name).finally(() => pending.delete(name));
-      pending.set(name, asked);
-      return asked;
+      if (running !== undefined) {
+        running.wanted.push(isWanted);
+        return running.answer;
+      }
+      const wanted = [isWanted];
+      const answer = inTurn(name, wanted).finally(() => pending.delete(name));
+      pending.set(name, { answer, wanted });
+      return answer;
     },
     close() {
       closed = true;
