@@ -180,3 +180,39 @@ describe.each(people)("what a run leaves whose tool is killed, as %s", (person) 
       expect(existsSync(quarantine(stage))).toBe(false);
     }));
 });
+
+describe("what a run leaves whose first process does not answer when it is to end", () => {
+  const firstProcess = (pid: number): number => {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
+      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "),
+    );
+    const [child = "", ...others] = children.filter((each) => each !== "");
+    expect(others).toEqual([]);
+    return readFileSync(`/proc/${child}/comm`, "utf8").trim() === "sandbox-init" ? Number(child) : firstProcess(+child);
+  };
+
+  it.each([
+    ["as where it answers", false],
+    ["though its guard has to end it", true],
+  ])("is told, %s", (_, isStuck) =>
+    onStage("self", async (stage) => {
+      const script = "git init -q born; echo evil >born/.git/hooks/pre-commit; echo ready; sleep 60";
+      const tool = stage.start(["--", "sh", "-c", script]);
+      let told = "";
+      tool.stderr?.on("data", (chunk: Buffer) => {
+        told += chunk.toString();
+      });
+      const over = once(tool, "close");
+      await once(tool.stdout ?? tool, "data");
+      if (isStuck) process.kill(firstProcess(tool.pid ?? 0), "SIGSTOP");
+      tool.kill("SIGTERM");
+      if (isStuck) {
+        await sleep(100);
+        tool.kill("SIGTERM");
+      }
+      await over;
+      expect(told).toContain(join(stage.workspace, "born/.git/hooks/pre-commit"));
+      expect(stage.read("born/.git/hooks/pre-commit")).toBe(null);
+    }),
+  );
+});

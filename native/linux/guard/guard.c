@@ -375,6 +375,9 @@ int main(void)
 	drain();
 	terminal_restore();
 	turn(0); /* what the launcher said last */
+	/* It meant to, and was killed before it could. */
+	if (getppid() != launcher)
+		swept_elsewhere = false;
 	if (!swept_elsewhere) {
 		sweep_placeholders();
 		/* One that somebody filled meanwhile is moved aside like any other name. */

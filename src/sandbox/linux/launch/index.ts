@@ -45,7 +45,7 @@ export interface Launch {
   go(): void;
   /** What the aftermath is told; call it before `go`. */
   leave(estate: string): void;
-  /** Gives up before `go`. */
+  /** Gives up; nobody but the caller looks at what a run left. */
   abort(): void;
   toInit(line: string): void;
   toGuard(line: string): void;
@@ -98,6 +98,7 @@ class RunningLaunch implements Launch {
   readonly #init: Duplex;
   readonly #guard: Duplex;
   readonly #estate: number | null;
+  #isGone = false;
 
   constructor(child: ChildProcess, estate: number | null, options: LaunchOptions) {
     this.child = child;
@@ -130,12 +131,15 @@ class RunningLaunch implements Launch {
   }
 
   go(): void {
+    this.#isGone = true;
     this.toGuard("going");
     this.toInit("go");
   }
 
   /** Without its launcher the guard ends everything; killed itself, it would leave a half-made sandbox behind. */
   abort(): void {
+    // Else it would put right, untold, what is looked for here.
+    if (this.#isGone) this.toGuard("done");
     this.#init.destroy();
     this.#guard.destroy();
   }
