@@ -67,6 +67,47 @@ describe.each(people)("the journal, as %s", (person) => {
     }));
 });
 
+describe("where a file of the tool's own cannot be written whole", () => {
+  /** Blocks of 512 bytes that a file may have. */
+  const within = (stage: Stage, blocks: number) =>
+    stage.plain("sh", [
+      "-c",
+      `ulimit -f ${blocks}; exec "$@"`,
+      "sh",
+      process.execPath,
+      stage.tool("sandboxed-run"),
+      ...["--", "touch", "ran"],
+    ]);
+
+  it("nothing runs: what the sandbox is to be is no shorter than it was written", () =>
+    onStage("self", (stage) => {
+      const { status, stderr } = within(stage, 8);
+      expect(stderr).toContain("cannot write to the tool's own folder: EFBIG");
+      expect({ status, ran: stage.read("ran") }).toEqual({ status: 125, ran: null });
+    }));
+
+  it("it does where there is room", () =>
+    onStage("self", (stage) => {
+      const { status, stderr } = within(stage, 2048);
+      expect({ status, ran: stage.read("ran") }, stderr).toEqual({ status: 0, ran: "" });
+    }));
+
+  // Names that are no text, which only the last look has to know.
+  it.each([
+    ["nothing runs either where that is what a killed tool leaves", 128, null],
+    ["and it does where that has room too", 2048, ""],
+  ])("%s", (_, blocks, ran) =>
+    onStage("self", (stage) => {
+      for (let i = 0; i < 500; i++) mkdirSync(Buffer.from(`${stage.workspace}/\xff${"x".repeat(200)}${i}`, "latin1"));
+      const result = within(stage, blocks);
+      expect({ ran: stage.read("ran"), status: result.status }, result.stderr).toEqual({
+        ran,
+        status: ran === null ? 125 : 0,
+      });
+    }),
+  );
+});
+
 describe("a host that changes while the sandbox is built", () => {
   const requestOf = (stage: Stage, onOpen: () => void): LaunchRequest & StartRequest => {
     const profile = builtinProfile(":isolated");

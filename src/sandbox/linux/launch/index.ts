@@ -1,13 +1,13 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { Duplex } from "node:stream";
 import { codeOf, SandboxedError } from "../../../policy/index.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { Stream } from "../../request.ts";
 import { bwrapArguments, guardInstructions, initInstructions } from "../plan/index.ts";
 import { DirectLaunch } from "./direct.ts";
-import { instructionFile } from "./instruction-file.ts";
+import { fillFile, instructionFile } from "./instruction-file.ts";
 import { GuardReader, initMessage, LineReader } from "./messages.ts";
 import type { GuardMessage, InitMessage } from "./messages.ts";
 
@@ -43,7 +43,7 @@ export interface Launch {
   readonly child: ChildProcess | null;
   /** Lets the program start; nothing of it runs before. */
   go(): void;
-  /** What the aftermath is told; call it before `go`. */
+  /** What the aftermath is told; call it before `go`. Errors: `setup_failed`, and the launch is given up. */
   leave(estate: string): void;
   /** Gives up; nobody but the caller looks at what a run left. */
   abort(): void;
@@ -127,7 +127,13 @@ class RunningLaunch implements Launch {
   }
 
   leave(estate: string): void {
-    if (this.#estate !== null) writeFileSync(this.#estate, estate);
+    if (this.#estate === null) return;
+    try {
+      fillFile(this.#estate, estate);
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
   }
 
   go(): void {
