@@ -16,7 +16,7 @@ import {
 } from "../../src/index.ts";
 import type { LaunchRequest, StartRequest } from "../../src/index.ts";
 import { onStage, people } from "../stage/index.ts";
-import type { Stage } from "../stage/index.ts";
+import type { Result, Stage } from "../stage/index.ts";
 
 const environmentOf = (stage: Stage): ReadonlyMap<string, string> => new Map([["HOME", stage.home]]);
 const openClaims = (stage: Stage): readonly string[] =>
@@ -69,15 +69,10 @@ describe.each(people)("the journal, as %s", (person) => {
 
 describe("where a file of the tool's own cannot be written whole", () => {
   /** Blocks of 512 bytes that a file may have. */
-  const within = (stage: Stage, blocks: number) =>
-    stage.plain("sh", [
-      "-c",
-      `ulimit -f ${blocks}; exec "$@"`,
-      "sh",
-      process.execPath,
-      stage.tool("sandboxed-run"),
-      ...["--", "touch", "ran"],
-    ]);
+  const within = (stage: Stage, blocks: number): Result => {
+    const words = [process.execPath, stage.tool("sandboxed-run"), "--", "touch", "ran"];
+    return stage.plain("sh", ["-c", `ulimit -f ${blocks}; exec "$@"`, "sh", ...words]);
+  };
 
   it("nothing runs: what the sandbox is to be is no shorter than it was written", () =>
     onStage("self", (stage) => {
@@ -96,14 +91,12 @@ describe("where a file of the tool's own cannot be written whole", () => {
   it.each([
     ["nothing runs either where that is what a killed tool leaves", 128, null],
     ["and it does where that has room too", 2048, ""],
-  ])("%s", (_, blocks, ran) =>
+  ])("%s", (_, blocks, mark) =>
     onStage("self", (stage) => {
       for (let i = 0; i < 500; i++) mkdirSync(Buffer.from(`${stage.workspace}/\xff${"x".repeat(200)}${i}`, "latin1"));
       const result = within(stage, blocks);
-      expect({ ran: stage.read("ran"), status: result.status }, result.stderr).toEqual({
-        ran,
-        status: ran === null ? 125 : 0,
-      });
+      const status = mark === null ? 125 : 0;
+      expect({ ran: stage.read("ran"), status: result.status }, result.stderr).toEqual({ ran: mark, status });
     }),
   );
 });

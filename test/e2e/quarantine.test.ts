@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -122,6 +122,28 @@ describe.each(people)("a protected name that does not exist, as %s", (person) =>
         }
       }));
   });
+
+  it.each([
+    ["whole, where there is no room elsewhere", 160, false],
+    ["elsewhere, where there is", 2048, true],
+  ])("is kept %s", (_, blocks, isMoved) =>
+    onStage(person, (stage) => {
+      const state = mkdtempSync("/dev/shm/sandboxed-state-");
+      if (person === "ordinary") chownSync(state, 65534, 65534);
+      try {
+        stage.write("big", "x".repeat(96 * 1024));
+        const words = [process.execPath, stage.tool("sandboxed-run"), "--", "mv", "big", ".envrc"];
+        const limit = `ulimit -f ${blocks}; exec "$@"`;
+        const { stderr } = stage.plain("sh", ["-c", limit, "sh", ...words], { environment: { XDG_STATE_HOME: state } });
+        const kept = /kept in (\S+)/.exec(stderr)?.[1] ?? "";
+        expect(kept.startsWith(state)).toBe(isMoved);
+        expect(statSync(kept).size).toBe(96 * 1024);
+        expect(names(stage).includes(".envrc")).toBe(false);
+      } finally {
+        rmSync(state, { recursive: true, force: true });
+      }
+    }),
+  );
 
   it("is left alone where the program makes another name", () =>
     onStage(person, (stage) => {

@@ -102,6 +102,8 @@ class Cleaner implements Cleaning {
       configLimit,
     );
     if (taken === null) return;
+    // No room for what it would be without them.
+    if (taken.state === "failed") return this.#take(path, "settings that start programs could not be taken out");
     const found = finding(path, taken, `settings that start programs were taken out: ${[...removed].join(", ")}`);
     if (found !== null) this.findings.push(found);
   }

@@ -15,7 +15,7 @@ import type { PathKind } from "../facts.ts";
 import type { Repair } from "../outcome.ts";
 import { childPath, kindOf, lookAt, readSmall } from "./disk.ts";
 import { openUp, withParent } from "./held.ts";
-import { copyEntry, removeEntry, TransferTooLarge } from "./transfer.ts";
+import { copyEntry, removeEntry } from "./transfer.ts";
 
 /** A repair with what a person needs to judge and undo it. */
 export interface Finding extends Repair {
@@ -84,7 +84,12 @@ export class Quarantine {
       return { state: "kept", kept: this.#rename(place, path), kind };
     } catch (error) {
       const code = codeOf(error) ?? "unknown";
-      return code === "ENOENT" ? { state: "gone" } : { state: "failed", kind, code };
+      if (code === "ENOENT") return { state: "gone" };
+      try {
+        return { state: "kept", kept: this.#beside(place, path), kind };
+      } catch {
+        return { state: "failed", kind, code };
+      }
     }
   }
 
@@ -105,20 +110,25 @@ export class Quarantine {
     }
   }
 
-  /** Across file systems. What is too large to carry stays where it is, under a name that nothing obeys. */
+  /** Across file systems. What is too large to carry, or finds no room, is left to its place. */
   #carry(place: string, path: AbsolutePath, kept: AbsolutePath): AbsolutePath {
     try {
       copyEntry(place, kept, { entries: 10_000, bytes: 256 * 1024 * 1024 });
-      removeEntry(place);
-      return kept;
-    } catch (error) {
-      if (!(error instanceof TransferTooLarge)) throw error;
-      const session = this.folder.slice(this.folder.lastIndexOf("/") + 1);
-      const suffix = `.quarantined-${session}-${this.#next++}`;
-      renameSync(place, place + suffix);
+    } catch {
+      const beside = this.#beside(place, path);
       removeEntry(kept);
-      return childPath(parentPath(path), `${path.slice(path.lastIndexOf("/") + 1)}${suffix}`);
+      return beside;
     }
+    removeEntry(place);
+    return kept;
+  }
+
+  /** What cannot be kept elsewhere stays where it is, under a name that nothing obeys. */
+  #beside(place: string, path: AbsolutePath): AbsolutePath {
+    const session = this.folder.slice(this.folder.lastIndexOf("/") + 1);
+    const suffix = `.quarantined-${session}-${this.#next++}`;
+    renameSync(place, place + suffix);
+    return childPath(parentPath(path), `${path.slice(path.lastIndexOf("/") + 1)}${suffix}`);
   }
 
   /** A free name in the folder: the last component, harmless to a terminal. */

@@ -9,7 +9,7 @@ import {
   rmdirSync,
   symlinkSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
 import { linkTarget, lookAt } from "./disk.ts";
 import { openUp } from "./held.ts";
@@ -72,7 +72,8 @@ function copyFile(place: string, to: string, budget: TransferBudget): void {
       for (let got = readSync(from, chunk); got > 0; got = readSync(from, chunk)) {
         budget.bytes -= got;
         if (budget.bytes < 0) throw new TransferTooLarge();
-        writeSync(out, chunk, 0, got);
+        // All of it: on a full disk one write may take a part.
+        writeFileSync(out, chunk.subarray(0, got));
       }
     } finally {
       closeSync(out);

@@ -91,6 +91,23 @@ describe("names that did not exist", () => {
     expect(treeOf(stage.outside)).toEqual(before);
   });
 
+  it("renames what can be kept nowhere else: a protected name, a hook, settings", () => {
+    writeFileSync(stage.state, "where a folder would be");
+    const watch = watchOf(stage, surveyOf([stage.ws]));
+    stage.write(".envrc", "planted\n");
+    stage.repository("new");
+    stage.write("new/.git/hooks/pre-commit", "planted\n");
+    stage.write("new/.git/config", "[core]\n\tfsmonitor = evil\n");
+    const paths = [".envrc", "new/.git/hooks/pre-commit", "new/.git/config"];
+    const found = watch.sweep();
+    expect(found.map(({ path }) => path)).toEqual(paths.map((path) => stage.path(path)));
+    for (const [index, { path, kept }] of found.entries()) {
+      expect(existsSync(path)).toBe(false);
+      expect(kept).toMatch(new RegExp(`^${path}\\.quarantined-`));
+      expect(readFileSync(kept ?? "/", "utf8")).toContain(index === 2 ? "fsmonitor" : "planted");
+    }
+  });
+
   it("does not act through a directory that was exchanged for a symlink, but takes the symlink", () => {
     stage.repository();
     rmSync(stage.path(".git/info"), { recursive: true });
