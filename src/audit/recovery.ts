@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { escapeText, SandboxedError } from "../policy/index.ts";
 import { sha256 } from "./digest.ts";
@@ -127,7 +127,7 @@ function keep(path: string, tail: Buffer): void {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
   const file = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
   try {
-    writeSync(file, tail);
+    writeFileSync(file, tail);
     fsyncSync(file);
   } finally {
     closeSync(file);
