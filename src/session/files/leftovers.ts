@@ -1,4 +1,4 @@
-import { readdirSync, unlinkSync } from "node:fs";
+import { readdirSync, readFileSync, unlinkSync } from "node:fs";
 import { codeOf, normalise, parentPath } from "../../policy/index.ts";
 import { SessionError } from "../error.ts";
 import { passingPrefix } from "./change/stage.ts";
@@ -43,8 +43,14 @@ function sweep(directory: Descriptor, prefix: string): number {
 function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
     return codeOf(error) !== "ESRCH";
+  }
+  try {
+    // One that has ended, and that nobody has waited for, has its number still. The name may hold brackets.
+    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+    return !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
+  } catch {
+    return true;
   }
 }
