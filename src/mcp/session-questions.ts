@@ -15,6 +15,8 @@ const MOST_SAMPLED = 200_000;
 interface Working {
   readonly context: ToolContext;
   readonly over: AbortController;
+  /** A question of it waited as long as may be waited, and the call's own clock stood still meanwhile. */
+  isUnanswered: boolean;
 }
 
 /** Servers' questions, put to whoever answers for the session whose call they work on. */
@@ -25,7 +27,7 @@ export class SessionQuestions {
   /** While `act` goes on, what the server asks is asked for this call. */
   async during<T>(server: string, context: ToolContext, act: () => Promise<T>): Promise<T> {
     const working = this.#working.get(server) ?? new Set();
-    const own = { context, over: new AbortController() };
+    const own = { context, over: new AbortController(), isUnanswered: false };
     this.#working.set(server, working.add(own));
     try {
       return await act();
@@ -54,11 +56,13 @@ export class SessionQuestions {
     // A server does not say which call it asks for. Nobody is asked in the name of somebody else.
     if (last === undefined || working.some(({ context }) => context.holder !== last.context.holder)) return null;
     const open = this.#open.get(server) ?? 0;
-    if (open >= MOST_OPEN) return null;
+    // Who asks again where nobody is would keep its call open for ever.
+    if (open >= MOST_OPEN || last.isUnanswered) return null;
     this.#open.set(server, open + 1);
     try {
       return await last.context.ask(question, AbortSignal.any([signal, last.over.signal]));
-    } catch {
+    } catch (error) {
+      last.isUnanswered ||= error instanceof SessionError && error.code === "timed_out";
       return null;
     } finally {
       this.#open.set(server, (this.#open.get(server) ?? 1) - 1);
