@@ -262,6 +262,15 @@ describe("instructions", () => {
     expect([outcome.lines, outcome.out]).toEqual([[], ""]);
   });
 
+  it("that were cut between two records start nothing", async () => {
+    const request = { who: somebody, work, run: "echo ran", guard: [["stderr", "pass"]], init: [["tasks", "100"]] };
+    expect((await run(request)).out).toBe("ran\n");
+    const init = await run({ ...request, cut: "init" });
+    expect([init.lines, init.out]).toEqual([[expect.stringMatching(/^failed instructions \d+ cut off/)], ""]);
+    const guard = await run({ ...request, cut: "guard" });
+    expect([guard.guard, guard.out]).toEqual([[expect.stringMatching(/^failed instructions \d+ cut off/)], ""]);
+  });
+
   it("that bwrap cannot carry out are told in its words", async () => {
     const { guard, lines } = await run({ who: somebody, work, run: "echo ran", mounts: ["--ro-bind /absent /absent"] });
     expect(guard[0]).toMatch(/^bwrap-error bwrap: .*\/absent/);

@@ -94,6 +94,8 @@ export interface LaunchRequest {
   readonly mounts?: Words;
   readonly guard?: readonly Words[];
   readonly init?: readonly Words[];
+  /** These instructions lack their last record, as a full disk might leave them. */
+  readonly cut?: "guard" | "init";
   /** Replaces the record of that name. */
   readonly without?: Words;
   readonly seccomp?: Buffer;
@@ -173,11 +175,14 @@ export function instructions(request: LaunchRequest): { readonly guard: Buffer; 
     ...(request.direct ? [] : [["writable", "/tmp"]]),
     ...(request.init ?? []),
   ].filter(([name]) => !request.without?.includes(name ?? ""));
-  return { guard: encode(guard), init: encode(init) };
+  return { guard: encode(guard, request.cut === "guard"), init: encode(init, request.cut === "init") };
 }
 
-function encode(records: readonly Words[]): Buffer {
-  return Buffer.from(records.map((record) => record.map((word) => `${word}\0`).join("")).join(""));
+function encode(records: readonly Words[], isCut: boolean): Buffer {
+  const bytes = (some: readonly Words[]): string =>
+    some.map((record) => record.map((word) => `${word}\0`).join("")).join("");
+  const { length } = Buffer.from(bytes(records));
+  return Buffer.from(bytes([["length", String(length)], ...(isCut ? records.slice(0, -1) : records)]));
 }
 
 export interface Started extends Launch {

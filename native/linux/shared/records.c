@@ -30,6 +30,12 @@ void records_read(int fd)
 	}
 	if (end == 0 || text[end - 1] != '\0')
 		fail("instructions", EINVAL, "cut off");
+	/* A cut between two records shows in nothing else. */
+	if (strcmp(record_word(), "length") != 0)
+		fail("instructions", EINVAL, "no length");
+	unsigned long long length = record_number(LARGEST);
+	if (length != end - at)
+		fail("instructions", EINVAL, "cut off");
 }
 
 const char *record_name(void)

@@ -79,5 +79,6 @@ function doorRecords(door: DoorPlan | null): readonly Record[] {
 }
 
 function encode(records: readonly Record[]): Buffer {
-  return Buffer.from(records.map((record) => record.map((word) => `${word}\0`).join("")).join(""), "utf8");
+  const body = Buffer.from(records.map((record) => record.map((word) => `${word}\0`).join("")).join(""), "utf8");
+  return Buffer.concat([Buffer.from(`length\0${body.length}\0`), body]);
 }

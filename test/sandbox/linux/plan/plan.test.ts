@@ -12,9 +12,10 @@ function lines(words: readonly string[]): string {
   return words.map((word, index) => (word.startsWith("--") ? (index === 0 ? word : `\n${word}`) : ` ${word}`)).join("");
 }
 
-/** One record a line: the decoder knows how many words each name takes. */
+/** One record a line: the decoder knows how many words each name takes. The first tells how long the rest is. */
 function records(bytes: Buffer): string {
-  const words = bytes.toString("utf8").split("\0");
+  const [name, length, ...words] = bytes.toString("utf8").split("\0");
+  expect([name, Number(length)]).toEqual(["length", Buffer.byteLength(words.join("\0"))]);
   const taken: Readonly<Record<string, number>> = { id: 2, owner: 2, limit: 2, expect: 4, quarantine: 2 };
   const out: string[] = [];
   for (let at = 0; at < words.length - 1;) {
