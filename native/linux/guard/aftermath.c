@@ -21,8 +21,11 @@ void become_aftermath(const char *const program[2], int input)
 	syscall(SYS_close_range, 3, ~0u, 0);
 	prctl(PR_SET_PDEATHSIG, 0);
 	setsid();
-	for (int number = 1; number < NSIG; number++)
+	/* Ignored first: the death of the launcher's last thread may still wait to be told, and would end the program. */
+	for (int number = 1; number < NSIG; number++) {
+		signal(number, SIG_IGN);
 		signal(number, SIG_DFL);
+	}
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(words[0], words, environment);
