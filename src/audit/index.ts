@@ -1,6 +1,7 @@
 export { archivedSessions, archiveSession, stateOf } from "./archive.ts";
 export type { SessionState } from "./archive.ts";
 export { isSessionId, newSessionId } from "./identifier.ts";
+export { isRunning } from "./owner.ts";
 export { recoverSessions } from "./recover.ts";
 export type { Unfinished } from "./recover.ts";
 export { adoptSession, recoverable } from "./recovery.ts";

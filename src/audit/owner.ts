@@ -42,11 +42,7 @@ export function ownerState(owner: Owner): OwnerState {
   // Everything of an earlier boot is dead, whatever its namespace was.
   if (owner.boot !== null && owner.boot !== bootId()) return "dead";
   if (owner.namespace !== pidNamespace()) return "unknown";
-  try {
-    process.kill(owner.pid, 0);
-  } catch (error) {
-    if (codeOf(error) === "ESRCH") return "dead";
-  }
+  if (!isRunning(owner.pid)) return "dead";
   return owner.start === null || startTime(owner.pid) === owner.start ? "alive" : "dead";
 }
 
@@ -141,11 +137,24 @@ function readOwner(path: string): Owner | null {
 }
 
 /** Field 22 of `/proc/PID/stat`, counted behind the name, which may hold spaces and brackets. */
-/** Null for a process that has ended and that nobody has waited for. */
+/** Whether a process of that number runs. One that has ended, and that nobody has waited for, has its number still. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (codeOf(error) === "ESRCH") return false;
+  }
+  return statusOf(pid)[0] !== "Z";
+}
+
 function startTime(pid: number): string | null {
+  return statusOf(pid)[19] ?? null;
+}
+
+/** The words behind the program's name, which may hold brackets; none where the system does not say. */
+function statusOf(pid: number): readonly string[] {
   const stat = readSmall(`/proc/${pid}/stat`);
-  const [state, ...rest] = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
-  return state === "Z" ? null : (rest[18] ?? null);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
 }
 
 function bootId(): string | null {

@@ -5,7 +5,9 @@
 import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Unfinished } from "../audit/index.ts";
 import { settleEstate } from "../sandbox/index.ts";
+import { removeLeftovers } from "./leftovers.ts";
 
 /** A process that was killed is gone a moment after its descriptors are. */
 const TRIES = 20;
@@ -18,10 +20,11 @@ async function recordIn({ session, state, findings }: NonNullable<typeof settled
   const environment = new Map([["XDG_STATE_HOME", dirname(state)]]);
   const events = findings.map((finding) => ({ kind: "run.repaired", ...finding }) as const);
   const { recoverSession } = await import("../audit/recover.ts");
-  const { sweepLeftovers } = await import("../session/index.ts");
+  const unfinished: Unfinished[] = [];
   for (let tried = 0; tried < TRIES; tried++) {
-    if (recoverSession(environment, session, events, ({ pid, paths }) => sweepLeftovers(pid, paths))) return;
+    if (recoverSession(environment, session, events, (each) => unfinished.push(each))) break;
     // oxlint-disable-next-line no-await-in-loop -- it waits for the end of another process
     await sleep(PAUSE_MS);
   }
+  await removeLeftovers(unfinished);
 }

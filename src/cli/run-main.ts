@@ -9,6 +9,7 @@ import type { RunOutcome, StaleLaunch, StartRequest } from "../sandbox/index.ts"
 import type { AskedRun, DecidedRun } from "./decided.ts";
 import { exitStatus } from "./exit-status.ts";
 import { chooseProgram } from "./interpreter.ts";
+import { removeLeftovers } from "./leftovers.ts";
 import { outcomeText, planText } from "./outcome-text.ts";
 import { lastValue, parseOptions } from "./parse.ts";
 import type { Parsed } from "./parse.ts";
@@ -154,9 +155,7 @@ function tidyLater({ parsed, surroundings, session }: AskedRun): { now(): Promis
       const { recoverSessions } = await import("../audit/recover.ts");
       const unfinished: Unfinished[] = [];
       recoverSessions(environment, (each) => unfinished.push(each));
-      if (unfinished.length === 0) return;
-      const { sweepLeftovers } = await import("../session/index.ts");
-      for (const { pid, paths } of unfinished) sweepLeftovers(pid, paths);
+      await removeLeftovers(unfinished);
     } catch {
       // it is no concern of this run; a later one tries again
     }

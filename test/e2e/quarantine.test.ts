@@ -5,6 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { onStage, people } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { childrenOf, nameOf } from "../stage/processes.ts";
 
 const strict = (stage: Stage): readonly string[] => {
   const file = join(stage.home, "strict.toml");
@@ -205,12 +206,9 @@ describe.each(people)("what a run leaves whose tool is killed, as %s", (person) 
 
 describe("what a run leaves whose first process does not answer when it is to end", () => {
   const firstProcess = (pid: number): number => {
-    const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-      readFileSync(`/proc/${pid}/task/${task}/children`, "utf8").trim().split(" "),
-    );
-    const [child = "", ...others] = children.filter((each) => each !== "");
+    const [child = 0, ...others] = childrenOf(pid);
     expect(others).toEqual([]);
-    return readFileSync(`/proc/${child}/comm`, "utf8").trim() === "sandbox-init" ? Number(child) : firstProcess(+child);
+    return nameOf(child) === "sandbox-init" ? child : firstProcess(child);
   };
 
   it.each([

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { createMcpHandler, inputRequired, McpServer } from "@modelcontextprotocol/server";
+import type { InputRequests } from "@modelcontextprotocol/server";
 import { z } from "zod";
 
 export interface Listening {
@@ -36,6 +37,15 @@ export async function startEverything(port = 0): Promise<Listening> {
 
 export type Answer = (request: Request) => Promise<Response>;
 
+/** A tool that asks these, and shows what it was answered. */
+function asksFirst(server: McpServer, name: string, description: string, inputRequests: InputRequests): void {
+  server.registerTool(name, { description, annotations: { readOnlyHint: true } }, ({ mcpReq: { inputResponses } }) =>
+    inputResponses === undefined
+      ? inputRequired({ inputRequests })
+      : { content: [], structuredContent: { ...inputResponses } },
+  );
+}
+
 /** A server of the era without a handshake, on the official SDK; legacy clients are refused. */
 export async function startModern(): Promise<Listening> {
   const handler = createMcpHandler(
@@ -46,38 +56,20 @@ export async function startModern(): Promise<Listening> {
         { description: "Says it again.", inputSchema: z.object({ message: z.string() }) },
         ({ message }) => ({ content: [{ type: "text", text: `Modern: ${message}` }] }),
       );
-      server.registerTool(
-        "ask",
-        { description: "Asks two things.", annotations: { readOnlyHint: true } },
-        ({ mcpReq: { inputResponses } }) =>
-          inputResponses === undefined
-            ? inputRequired({
-                inputRequests: {
-                  word: inputRequired.elicit({
-                    message: "Which word?",
-                    requestedSchema: { type: "object", properties: { word: { type: "string" } } },
-                  }),
-                  page: inputRequired.elicitUrl({ message: "Sign in.", url: "https://login.example/" }),
-                },
-              })
-            : { content: [], structuredContent: { ...inputResponses } },
-      );
-      server.registerTool(
-        "consult",
-        { description: "Asks a model, and for folders.", annotations: { readOnlyHint: true } },
-        ({ mcpReq: { inputResponses } }) =>
-          inputResponses === undefined
-            ? inputRequired({
-                inputRequests: {
-                  answer: inputRequired.createMessage({
-                    messages: [{ role: "user", content: { type: "text", text: "Which?" } }],
-                    maxTokens: 10,
-                  }),
-                  roots: inputRequired.listRoots(),
-                },
-              })
-            : { content: [], structuredContent: { ...inputResponses } },
-      );
+      asksFirst(server, "ask", "Asks two things.", {
+        word: inputRequired.elicit({
+          message: "Which word?",
+          requestedSchema: { type: "object", properties: { word: { type: "string" } } },
+        }),
+        page: inputRequired.elicitUrl({ message: "Sign in.", url: "https://login.example/" }),
+      });
+      asksFirst(server, "consult", "Asks a model, and for folders.", {
+        answer: inputRequired.createMessage({
+          messages: [{ role: "user", content: { type: "text", text: "Which?" } }],
+          maxTokens: 10,
+        }),
+        roots: inputRequired.listRoots(),
+      });
       return server;
     },
     { legacy: "reject" },

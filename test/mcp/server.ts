@@ -1,3 +1,4 @@
+import { unsaid } from "../../src/config/index.ts";
 import type { McpServer } from "../../src/config/index.ts";
 import type { McpAllowance, McpAllowlist, McpIdentity, Provenance } from "../../src/policy/index.ts";
 
@@ -51,16 +52,7 @@ export function allowlist(identity: McpIdentity, name = "docs"): McpAllowlist {
 const base = {
   name: "docs",
   provenance: here,
-  enabled: true,
-  required: false,
+  ...unsaid,
   startupTimeout: 10_000,
   toolTimeout: 10_000,
-  protocol: "legacy",
-  enabledTools: null,
-  disabledTools: [],
-  sampling: false,
-  roots: false,
-  approvalMode: "auto",
-  toolApprovalModes: new Map(),
-  arguments: new Map(),
-} as const satisfies Partial<McpServer>;
+} satisfies Partial<McpServer>;

@@ -1,6 +1,7 @@
-import { readdirSync, readFileSync, renameSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../../src/policy/index.ts";
+import { childrenOf } from "../stage/processes.ts";
 import type { ToolStage } from "./tool.ts";
 
 const PATIENCE_MS = 5_000;
@@ -50,11 +51,7 @@ export async function leavesHook(stage: ToolStage): Promise<boolean> {
   const child = stage.start(["--", "sh", "-c", script], { stdio: "ignore" });
   await until(() => stage.read("started") !== null);
   child.kill("SIGKILL");
-  const hook = (): string | null => stage.read("born/.git/hooks/post-checkout");
-  return until(() => hook() === null, GRACE_MS).then(
-    () => false,
-    () => true,
-  );
+  return !(await comesTrue(() => stage.read("born/.git/hooks/post-checkout") === null));
 }
 
 async function outlives(
@@ -67,11 +64,7 @@ async function outlives(
   const below = descendants(launcher);
   const alive = (): readonly number[] => below.filter((pid) => commandLine(pid) !== "");
   for (const pid of killed(launcher, below)) process.kill(pid, "SIGKILL");
-  const gone = await until(() => alive().length === 0, GRACE_MS).then(
-    () => true,
-    () => false,
-  );
-  if (gone) return false;
+  if (await comesTrue(() => alive().length === 0)) return false;
   for (const pid of alive()) kill(pid);
   await until(() => alive().length === 0);
   return true;
@@ -86,6 +79,14 @@ function kill(pid: number): void {
   }
 }
 
+/** Within a while. */
+function comesTrue(what: () => boolean): Promise<boolean> {
+  return until(what, GRACE_MS).then(
+    () => true,
+    () => false,
+  );
+}
+
 async function until(what: () => boolean, milliseconds = PATIENCE_MS): Promise<void> {
   for (const end = Date.now() + milliseconds; !what(); await sleep(10)) {
     if (Date.now() > end) throw new Error(`not within ${milliseconds} ms`);
@@ -94,12 +95,7 @@ async function until(what: () => boolean, milliseconds = PATIENCE_MS): Promise<v
 
 /** Nearest first. */
 function descendants(pid: number): readonly number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((task) =>
-    readFileSync(`/proc/${pid}/task/${task}/children`, "utf8")
-      .split(" ")
-      .filter((word) => word !== "")
-      .map(Number),
-  );
+  const children = childrenOf(pid);
   return [...children, ...children.flatMap(descendants)];
 }
 

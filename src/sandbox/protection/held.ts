@@ -40,13 +40,7 @@ export function withParent<T>(path: AbsolutePath, root: AbsolutePath, act: (plac
 
 /** In a directory that cannot be entered nothing can be looked at. */
 function letIn(fd: number): void {
-  const { mode } = fstatSync(fd);
-  if ((mode & constants.S_IXUSR) !== 0) return;
-  try {
-    chmodSync(`/proc/self/fd/${fd}`, (mode & 0o7777) | 0o700);
-  } catch {
-    // not ours: whoever looks is told
-  }
+  if ((fstatSync(fd).mode & constants.S_IXUSR) === 0) grantOwner(fd);
 }
 
 /** Gives the owner all rights to a held directory; false when it is not ours to change. */
@@ -58,12 +52,19 @@ export function openUp(place: string): boolean {
     return false;
   }
   try {
+    return grantOwner(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** All rights; false when it is not ours to change. */
+function grantOwner(fd: number): boolean {
+  try {
     chmodSync(`/proc/self/fd/${fd}`, (fstatSync(fd).mode & 0o7777) | 0o700);
     return true;
   } catch {
     return false;
-  } finally {
-    closeSync(fd);
   }
 }
 

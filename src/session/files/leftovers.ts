@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync, unlinkSync } from "node:fs";
+import { readdirSync, unlinkSync } from "node:fs";
+import { isRunning } from "../../audit/index.ts";
 import { codeOf, normalise, parentPath } from "../../policy/index.ts";
 import { SessionError } from "../error.ts";
 import { passingPrefix } from "./change/stage.ts";
@@ -11,7 +12,7 @@ import { openRoot } from "./root.ts";
  * a process of that number lives. Returns how many files were removed.
  */
 export function sweepLeftovers(pid: number, paths: readonly string[]): number {
-  if (isAlive(pid)) return 0;
+  if (isRunning(pid)) return 0;
   const directories = new Set(paths.flatMap((path) => normalise(path) ?? []).map(parentPath));
   let removed = 0;
   for (const path of directories) {
@@ -38,19 +39,4 @@ function sweep(directory: Descriptor, prefix: string): number {
     removed += 1;
   }
   return removed;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return codeOf(error) !== "ESRCH";
-  }
-  try {
-    // One that has ended, and that nobody has waited for, has its number still. The name may hold brackets.
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    return !stat.slice(stat.lastIndexOf(")")).startsWith(") Z");
-  } catch {
-    return true;
-  }
 }
