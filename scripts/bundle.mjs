@@ -20,27 +20,27 @@ const late = {
   reload: "src/reload/reload.ts",
 };
 
-const loadedLate = {
+/** `others`: what becomes of dynamic imports of files that are not loaded late. */
+const loadedLate = (others) => ({
   name: "loaded-late",
   setup({ onResolve }) {
     const names = new Map(Object.entries(late).map(([name, path]) => [resolve(path), name]));
     onResolve({ filter: /\.ts$/ }, ({ path, kind, resolveDir }) => {
-      const name = kind === "dynamic-import" ? names.get(resolve(resolveDir, path)) : undefined;
-      return name === undefined ? null : { path: `./${name}.cjs`, external: true };
+      if (kind !== "dynamic-import") return null;
+      const name = names.get(resolve(resolveDir, path));
+      return name === undefined ? others(path) : { path: `./${name}.cjs`, external: true };
     });
   },
-};
+});
 
-/** Returns esbuild's result. */
+const insideToo = () => null;
+
+/** In what a start reads no such import is left, and without it no module there is made to be loaded later. */
+const leftOut = (path) => ({ path, external: true, sideEffects: false });
+
+/** Returns esbuild's results as one. */
 export async function bundle(options) {
-  return build({
-    entryPoints: {
-      "sandboxed-run": "src/cli/sandboxed-run.ts",
-      run: "src/cli/run-command.ts",
-      sandboxed: "src/cli/sandboxed.ts",
-      aftermath: "src/cli/aftermath.ts",
-      ...late,
-    },
+  const common = {
     outExtension: { ".js": ".cjs" },
     bundle: true,
     platform: "node",
@@ -51,10 +51,33 @@ export async function bundle(options) {
     define: { "import.meta.dirname": "__dirname", "import.meta.filename": "__filename" },
     // Found beside the tool by the few commands and runs that need them.
     external: ["zod", "micromatch", "@modelcontextprotocol/*"],
-    plugins: [loadedLate],
     logLevel: "warning",
     // Where a module asks for its own place, it asks the CommonJS way first.
     logOverride: { "empty-import-meta": "silent" },
     ...options,
-  });
+  };
+  const results = await Promise.all([
+    build({
+      ...common,
+      entryPoints: { run: "src/cli/run-command.ts" },
+      // `sandboxed-run.cjs` runs it without the loader of CommonJS modules, which would not take what V8 made of it.
+      banner: { js: "(function (require, __dirname, __filename) {" },
+      footer: { js: "})" },
+      plugins: [loadedLate(leftOut)],
+    }),
+    build({
+      ...common,
+      entryPoints: {
+        "sandboxed-run": "src/cli/sandboxed-run.ts",
+        sandboxed: "src/cli/sandboxed.ts",
+        aftermath: "src/cli/aftermath.ts",
+        ...late,
+      },
+      plugins: [loadedLate(insideToo)],
+    }),
+  ]);
+  const [inputs, outputs] = ["inputs", "outputs"].map((part) =>
+    Object.assign({}, ...results.map(({ metafile }) => metafile?.[part])),
+  );
+  return { metafile: { inputs, outputs } };
 }

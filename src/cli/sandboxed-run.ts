@@ -5,7 +5,6 @@
  * is what the file beside it is: https://nodejs.org/api/vm.html#scriptcreatecacheddata
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { Script } from "node:vm";
 
@@ -13,13 +12,11 @@ type Start = (require: NodeJS.Require, dirname: string, filename: string) => voi
 
 const filename = join(import.meta.dirname, "run.cjs");
 const cachedData = made(join(import.meta.dirname, "run.cache"));
-const script = new Script(`(function (require, __dirname, __filename) {${readFileSync(filename, "latin1")}\n})`, {
-  filename,
-  ...(cachedData && { cachedData }),
-});
-// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the text above is such a function
+const script = new Script(readFileSync(filename, "latin1"), { filename, ...(cachedData && { cachedData }) });
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as it is bundled, the file holds such a function
 const start = script.runInThisContext() as Start;
-start(createRequire(filename), import.meta.dirname, filename);
+// Made for this file, `require` finds for its neighbour what that would find: both stand in one folder.
+start(require, import.meta.dirname, filename);
 
 /** Not there where the tool was built without being run. */
 function made(path: string): Buffer | null {

@@ -40,7 +40,7 @@ describe("what was compiled when the tool was built", () => {
   it.each([
     ["is not there", () => rmSync(cache), [], "undefined"],
     ["is damaged", () => writeFileSync(cache, "no code at all"), [], "true"],
-    ["is of another text", () => writeFileSync(code, `${text}\nconsole.log("marked");`), [], "true"],
+    ["is of another text", () => writeFileSync(code, `console.log("marked");\n${text}`), [], "true"],
     ["is of another V8", () => undefined, ["--no-opt"], "true"],
   ])("is done again where it %s", (_, spoil, options, rejected) => {
     try {
