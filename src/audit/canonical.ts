@@ -118,8 +118,8 @@ function remembered(known: MemberName, value: string): string {
   return text;
 }
 
-/** What follows the whole number of so many thousandths: `.05` for 50. */
-const thousandths: readonly string[] = Array.from({ length: 1000 }, (_, count) => String(count / 1000).slice(1));
+/** What follows the whole number of so many thousandths, where that was needed: `.05` for 50. */
+const thousandths: string[] = [];
 
 /** As `String` writes it. Times are most of the numbers, and writing a fraction in general is slow. */
 function encodeNumber(value: number): string {
@@ -128,9 +128,9 @@ function encodeNumber(value: number): string {
   const whole = Math.floor(value);
   const count = Math.round((value - whole) * 1000);
   // Equal only where this is the shortest text that reads back as the value.
-  return value > 0 && value < 1e9 && whole + count / 1000 === value
-    ? whole + (thousandths[count] ?? "")
-    : String(value);
+  if (value <= 0 || value >= 1e9 || whole + count / 1000 !== value) return String(value);
+  thousandths[count] ??= String(count / 1000).slice(1);
+  return whole + thousandths[count];
 }
 
 /** Short and without anything that JSON writes otherwise or by which a secret shows. */

@@ -1,4 +1,5 @@
 import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { utcText } from "../policy/index.ts";
 import type { Durability, Journal, JournalEvent, SandboxedError } from "../policy/index.ts";
 import { canonicalJson, canonicalMembers } from "./canonical.ts";
 import { sha256 } from "./digest.ts";
@@ -123,7 +124,7 @@ export class FileJournal implements Journal {
     if (now !== this.#stamped || kind !== this.#lastKind) {
       this.#stamped = now;
       const { session } = this.#target;
-      this.#stamp = `,"time":"${new Date(now).toISOString()}","session":"${session}","kind":${canonicalJson(kind)}`;
+      this.#stamp = `,"time":"${utcText(now)}","session":"${session}","kind":${canonicalJson(kind)}`;
     }
     const line = `{"seq":${this.#seq}${this.#stamp}${canonicalMembers(event)},"prev":"${this.#hash}"}`;
     this.#hash = sha256(line);

@@ -1,3 +1,4 @@
+import { utcText } from "../policy/index.ts";
 import { randomBytes } from "./digest.ts";
 
 /** Without `i`, `l`, `o` and `u`: an id read aloud stays itself. In ASCII order. */
@@ -6,9 +7,9 @@ const alphabet = "0123456789abcdefghjkmnpqrstvwxyz";
 const shape = /^\d{8}-\d{6}-[0-9a-hjkmnp-tv-z]{16}$/;
 
 /** `20261121-153000-` (UTC), the millisecond in two letters and 70 random bits: sorts by time, cannot be guessed. */
-export function newSessionId(now = new Date()): string {
-  const [day = "", clock = ""] = now.toISOString().split("T");
-  const millisecond = now.getUTCMilliseconds();
+export function newSessionId(now = Date.now()): string {
+  const [day = "", clock = ""] = utcText(now).split("T");
+  const millisecond = now % 1000;
   let random = alphabet.charAt(millisecond >> 5) + alphabet.charAt(millisecond & 31);
   let bits = 0;
   let held = 0;

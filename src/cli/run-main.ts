@@ -115,15 +115,15 @@ async function execute(
 ): Promise<RunOutcome> {
   const request = startRequest(asked);
   const tidying = tidyLater(asked);
-  const ending = new AbortController();
+  const ending = tools === null ? null : new AbortController();
   const session = recordingManaged(sessionAfter(request.session, before), events);
   try {
     const { channel, ...rest } = equipment ?? {};
-    const running = start({ ...rest, ...request, cancel: ending.signal, session }, launchable);
+    const running = start({ ...rest, ...request, ...(ending && { cancel: ending.signal }), session }, launchable);
     remember();
     void tools?.lost.then((error) => {
       voice.warn(`a required MCP server is lost, so the run is ended: ${error.message}`);
-      ending.abort();
+      ending?.abort();
     });
     const tell = ({ effect, message }: RequirementsChange): void => {
       if (effect !== "unchanged") voice.warn(message);

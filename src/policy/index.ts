@@ -17,6 +17,7 @@ export type { ProvenanceOf } from "./words/place.ts";
 export type { HandOffList, CredentialPath } from "./model/lists.ts";
 export { SandboxedError } from "./words/error.ts";
 export { escapeText } from "./words/escape.ts";
+export { utcText } from "./words/utc.ts";
 export { codeOf } from "./words/system-code.ts";
 export { inBlock, parseAddress, parseBlock } from "./names/address.ts";
 export { covers, parseDomainPattern, parseHost } from "./names/host.ts";

@@ -1,5 +1,5 @@
 import { monotonicMs } from "../../clock.ts";
-import { SandboxedError } from "../../../policy/index.ts";
+import { SandboxedError, utcText } from "../../../policy/index.ts";
 import type { Journal } from "../../../policy/index.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { handOff } from "../../protection/index.ts";
@@ -54,7 +54,7 @@ export async function summarise(
     profile: plan.profile,
     backend: plan.backend,
     timing: {
-      started: new Date(clock.beganAt).toISOString(),
+      started: utcText(clock.beganAt),
       setup: Math.max(0, ending.startedAt - clock.beganAt),
       wall: Math.round(monotonicMs() - clock.began),
     },
