@@ -6,20 +6,17 @@ import type { PathKind } from "../facts.ts";
 
 /** The entry itself, never what a symlink points to; null when it is not there or cannot be reached. */
 export function lookAt(path: string): Stats | null {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) ?? null;
-  } catch {
-    return null; // a component is a file, a loop, too long, or closed to us
-  }
+  const found = reach(path);
+  return found === "closed" ? null : found;
 }
 
-/** Whether it cannot be told what is there, since a directory on the way is closed to us. */
-export function isClosed(path: string): boolean {
+/** The same, but `closed` where it cannot be told what is there, since a directory on the way is closed to us. */
+export function reach(path: string): Stats | "closed" | null {
   try {
-    lstatSync(path, { throwIfNoEntry: false });
-    return false;
+    return lstatSync(path, { throwIfNoEntry: false }) ?? null;
   } catch (error) {
-    return codeOf(error) === "EACCES";
+    // Anything else: a component is a file, a loop, or too long.
+    return codeOf(error) === "EACCES" ? "closed" : null;
   }
 }
 

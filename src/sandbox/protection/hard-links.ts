@@ -1,4 +1,4 @@
-import type { Dirent } from "node:fs";
+import type { Dirent, Stats } from "node:fs";
 import { isWithin } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import { childPath, lookAt } from "./disk.ts";
@@ -23,10 +23,9 @@ const filesLimit = 64;
 export function hardLinks(paths: readonly AbsolutePath[], roots: readonly AbsolutePath[]): readonly HardLink[] {
   const suspects = new Map<string, { path: AbsolutePath; names: number; aliases: AbsolutePath[] }>();
   for (const path of paths) {
-    for (const file of filesAt(path)) {
-      const inode = inodeOf(file);
-      if (inode !== null && !suspects.has(inode))
-        suspects.set(inode, { path: file, names: lookAt(file)?.nlink ?? 0, aliases: [] });
+    for (const [file, stats] of filesAt(path)) {
+      const inode = inodeOf(stats);
+      if (inode !== null && !suspects.has(inode)) suspects.set(inode, { path: file, names: stats.nlink, aliases: [] });
     }
   }
   if (suspects.size === 0) return [];
@@ -34,7 +33,7 @@ export function hardLinks(paths: readonly AbsolutePath[], roots: readonly Absolu
   const { complete } = walk(roots, defaultBounds, (directory, entries) => {
     for (const entry of entries) {
       const path = childPath(directory, entry.name);
-      const inode = entry.isFile() && !covered(path) ? inodeOf(path) : null;
+      const inode = entry.isFile() && !covered(path) ? inodeOf(lookAt(path)) : null;
       if (inode !== null) suspects.get(inode)?.aliases.push(path);
     }
     return () => true;
@@ -45,16 +44,22 @@ export function hardLinks(paths: readonly AbsolutePath[], roots: readonly Absolu
 }
 
 /** The inode of a file with more than one name. */
-function inodeOf(path: AbsolutePath): string | null {
-  const stats = lookAt(path);
+function inodeOf(stats: Stats | null): string | null {
   return stats?.isFile() === true && stats.nlink > 1 ? `${stats.dev}:${stats.ino}` : null;
 }
 
-function filesAt(path: AbsolutePath): readonly AbsolutePath[] {
-  if (lookAt(path)?.isDirectory() !== true) return [path];
-  const files: AbsolutePath[] = [];
+/** What stands at a path; of a directory, what stands in it. */
+function filesAt(path: AbsolutePath): readonly (readonly [path: AbsolutePath, stats: Stats])[] {
+  const stats = lookAt(path);
+  if (stats === null) return [];
+  if (!stats.isDirectory()) return [[path, stats]];
+  const files: [AbsolutePath, Stats][] = [];
   walk([path], { limit: filesLimit, skip: new Set() }, (directory, entries: readonly Dirent[]) => {
-    for (const entry of entries) if (entry.isFile()) files.push(childPath(directory, entry.name));
+    for (const entry of entries) {
+      const file = childPath(directory, entry.name);
+      const found = entry.isFile() ? lookAt(file) : null;
+      if (found !== null) files.push([file, found]);
+    }
     return () => false;
   });
   return files;

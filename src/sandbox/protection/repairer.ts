@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { codeOf, isWithin, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath, ProtectedPath } from "../../policy/index.ts";
-import { childPath, isClosed, lookAt } from "./disk.ts";
+import { childPath, lookAt, reach } from "./disk.ts";
 import { listHeld, openUp, withParent } from "./held.ts";
 import { cleanNewborn } from "./newborn.ts";
 import { matchesName, placeholderMode } from "./names.ts";
@@ -171,8 +171,8 @@ export class Repairer {
 
 /** The way to it is opened where the run closed it. */
 function isThere({ path, root }: ProtectedPath): boolean {
-  if (lookAt(path) !== null) return true;
-  return isClosed(path) && withParent(path, root, (place) => lookAt(place) !== null) === true;
+  const found = reach(path);
+  return found === "closed" ? withParent(path, root, (place) => lookAt(place) !== null) === true : found !== null;
 }
 
 /** This run's, or that of another one in the same place: whoever made it takes it away. */

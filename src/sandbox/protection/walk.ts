@@ -1,7 +1,7 @@
 import { opendirSync, readdirSync } from "node:fs";
 import type { Dirent } from "node:fs";
 import type { AbsolutePath } from "../../policy/index.ts";
-import { childPath, isClosed, lookAt } from "./disk.ts";
+import { childPath, reach } from "./disk.ts";
 
 export interface WalkBounds {
   /** Directory entries looked at, over all roots. */
@@ -42,9 +42,9 @@ export function walk(roots: readonly AbsolutePath[], bounds: WalkBounds, visit: 
     const next = queue[at];
     if (next === undefined) break;
     if (left <= 0) return { complete: false, unreadable, mounts };
-    const stats = lookAt(next.path);
-    if (stats === null && isClosed(next.path)) unreadable.push(next.path);
-    if (stats === null || !stats.isDirectory()) continue;
+    const stats = reach(next.path);
+    if (stats === "closed") unreadable.push(next.path);
+    if (stats === null || stats === "closed" || !stats.isDirectory()) continue;
     const crossed = next.device !== null && next.device !== stats.dev;
     if (crossed) mounts.push(next.path);
     const entries = listing(next.path, stats.size, left);

@@ -149,11 +149,9 @@ function text(path: AbsolutePath, limit = TEXT_LIMIT): string | null {
 }
 
 function program(path: AbsolutePath): ProgramKind {
-  try {
-    if (statSync(path).isDirectory()) return "directory";
-  } catch {
-    return "missing";
-  }
+  const stat = attempt(() => statSync(path, { throwIfNoEntry: false }));
+  if (stat === undefined || stat === null) return "missing";
+  if (stat.isDirectory()) return "directory";
   try {
     accessSync(path, constants.X_OK);
     return "executable";
