@@ -114,12 +114,14 @@ async function execute(
   voice: Voice,
 ): Promise<RunOutcome> {
   const request = startRequest(asked);
-  const tidying = tidyLater(asked);
+  let tidying: Tidying | null = null;
   const ending = tools === null ? null : new AbortController();
   const session = recordingManaged(sessionAfter(request.session, before), events);
   try {
     const { channel, ...rest } = equipment ?? {};
     const running = start({ ...rest, ...request, ...(ending && { cancel: ending.signal }), session }, launchable);
+    // Not before: setting the first timer takes a while, and by now the kernel is at work.
+    tidying = tidyLater(asked);
     remember();
     void tools?.lost.then((error) => {
       voice.warn(`a required MCP server is lost, so the run is ended: ${error.message}`);
@@ -133,7 +135,7 @@ async function execute(
     await tidying.now();
     return await withSummaries(outcome, channel);
   } catch (error) {
-    tidying.forget();
+    tidying?.forget();
     throw error;
   } finally {
     equipment?.channel?.close();
@@ -143,8 +145,13 @@ async function execute(
 /** By then nearly every program has started. */
 const SETTLED_MS = 50;
 
+interface Tidying {
+  readonly now: () => Promise<void>;
+  readonly forget: () => void;
+}
+
 /** Closes what runs left open that were killed, while the program runs or when it has ended: nobody waits for it. */
-function tidyLater({ parsed, surroundings, session }: AskedRun): { now(): Promise<void>; forget(): void } {
+function tidyLater({ parsed, surroundings, session }: AskedRun): Tidying {
   const { environment } = surroundings;
   let tidied = has(parsed, "ephemeral");
   const tidy = async (): Promise<void> => {

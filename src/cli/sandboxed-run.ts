@@ -12,7 +12,7 @@ type Start = (require: NodeJS.Require, dirname: string, filename: string) => voi
 
 const filename = join(import.meta.dirname, "run.cjs");
 const cachedData = made(join(import.meta.dirname, "run.cache"));
-const script = new Script(readFileSync(filename, "latin1"), { filename, ...(cachedData && { cachedData }) });
+const script = new Script(readFileSync(filename, "utf8"), { filename, ...(cachedData && { cachedData }) });
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- as it is bundled, the file holds such a function
 const start = script.runInThisContext() as Start;
 // Made for this file, `require` finds for its neighbour what that would find: both stand in one folder.

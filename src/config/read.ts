@@ -9,6 +9,7 @@ import {
   readlinkSync,
   readSync,
   realpathSync,
+  statSync,
 } from "node:fs";
 import type { Stats } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -31,6 +32,7 @@ export function readConfigFile(path: string, trust: Trust): string | null {
   const shown = escapeText(path);
   if (trust === "names") return namesIn(path, shown);
   if (trust === "administrator") checkFolders(path);
+  else if (isMissing(path, trust)) return null;
   let descriptor: number;
   try {
     // O_NONBLOCK: a FIFO somebody put there must not hang the start.
@@ -64,6 +66,16 @@ export function readConfigFile(path: string, trust: Trust): string | null {
     return decode(shown, readAll(shown, descriptor, stats));
   } finally {
     closeSync(descriptor);
+  }
+}
+
+/** Most such files are not there, and an error of the system's takes longer to make than to look. */
+function isMissing(path: string, trust: Trust): boolean {
+  const look = trust === "trusted" ? statSync : lstatSync;
+  try {
+    return look(path, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false; // whoever opens it learns why it cannot be looked at
   }
 }
 
