@@ -16,11 +16,8 @@ export async function streamsOf(running: Running): Promise<ProgramStreams | null
     () => (over = true),
   );
   for (;;) {
-    const { child } = running.launch;
-    if (child !== null && child.stdout !== null && child.stderr !== null) {
-      const { stdin, stdout, stderr } = child;
-      return { stdin, stdout, stderr };
-    }
+    const { stdin = null, stdout = null, stderr = null } = running.launch.streams ?? {};
+    if (stdout !== null && stderr !== null) return { stdin, stdout, stderr };
     if (over) {
       // oxlint-disable-next-line no-await-in-loop -- it has settled
       await running.outcome;

@@ -80,7 +80,7 @@ describe("the policy of a running door", () => {
         },
         prepared,
       );
-      const { stdin, stdout } = running.launch.child ?? {};
+      const { stdin, stdout } = running.launch.streams ?? {};
       if (!stdin || !stdout) throw new Error("the program has no pipes");
       const said = createInterface({ input: stdout })[Symbol.asyncIterator]();
       const hear = async (): Promise<unknown> => (await said.next()).value;

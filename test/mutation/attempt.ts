@@ -35,7 +35,7 @@ const provenance: Provenance = { layer: "flag", file: null, line: null, column: 
 export async function attempt(stage: Stage, what: Attempt, off: (prepared: Prepared) => Prepared): Promise<Attempted> {
   const request = requestFor(stage, what);
   const { launch, outcome } = start(request, off(prepare(request)));
-  const { stdout, stderr } = launch.child ?? {};
+  const { stdout, stderr } = launch.streams ?? {};
   if (!stdout || !stderr) throw new Error("the program's streams are no pipes");
   const [printed, complained, ended] = await Promise.all([text(stdout), text(stderr), outcome.catch(refusal)]);
   return {

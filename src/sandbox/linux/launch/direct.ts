@@ -1,7 +1,7 @@
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { constants } from "node:os";
 import { SandboxedError } from "../../../policy/index.ts";
+import type { PipedStreams } from "./guard.ts";
 import type { Launch, LaunchOptions } from "./index.ts";
 
 /**
@@ -9,6 +9,7 @@ import type { Launch, LaunchOptions } from "./index.ts";
  * no protection. Whoever calls says so to the person.
  */
 export class DirectLaunch implements Launch {
+  readonly child = null;
   readonly ended: Promise<void>;
   readonly #options: LaunchOptions;
   #child: ChildProcess | null = null;
@@ -21,13 +22,14 @@ export class DirectLaunch implements Launch {
     });
   }
 
-  get child(): ChildProcess | null {
+  get streams(): PipedStreams | null {
     return this.#child;
   }
 
   go(): void {
     const { plan, streams, onInit } = this.#options;
     const [name = plan.program, ...rest] = plan.argv;
+    const { spawn } = process.getBuiltinModule("node:child_process");
     const child = spawn(plan.program, rest, {
       argv0: name,
       cwd: plan.cwd,

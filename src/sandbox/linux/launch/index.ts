@@ -1,12 +1,13 @@
-import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { closeSync, openSync, writeSync } from "node:fs";
-import { Duplex } from "node:stream";
-import { codeOf, SandboxedError } from "../../../policy/index.ts";
+import { closeSync, openSync } from "node:fs";
+import { SandboxedError } from "../../../policy/index.ts";
 import type { LaunchPlan } from "../../plan.ts";
 import type { Stream } from "../../request.ts";
 import { bwrapArguments, guardInstructions, initInstructions } from "../plan/index.ts";
+import { GuardByNode } from "./by-node.ts";
+import { GuardByStarter, loadStarter } from "./by-starter.ts";
 import { DirectLaunch } from "./direct.ts";
+import type { Guard, GuardRequest, PipedStreams } from "./guard.ts";
 import { fillFile, instructionFile } from "./instruction-file.ts";
 import { GuardReader, initMessage, LineReader } from "./messages.ts";
 import type { GuardMessage, InitMessage } from "./messages.ts";
@@ -18,6 +19,8 @@ export interface LaunchFiles {
   readonly guard: string;
   readonly init: string;
   readonly seccomp: string;
+  /** Null where this is another runtime than Node.js. */
+  readonly starter: string | null;
   readonly bwrap: string;
   /** A folder of the tool's own for short-lived files. */
   readonly scratch: string;
@@ -39,8 +42,10 @@ export interface LaunchOptions {
 
 /** A sandbox being built or running. */
 export interface Launch {
-  /** The process that was started; null before it is. */
+  /** For its door; null where there is none to have. */
   readonly child: ChildProcess | null;
+  /** The launcher's ends of what was asked for as pipes; null before the program has them. */
+  readonly streams: PipedStreams | null;
   /** Lets the program start; nothing of it runs before. */
   go(): void;
   /** What the aftermath is told; call it before `go`. Errors: `setup_failed`, and the launch is given up. */
@@ -81,49 +86,59 @@ export function launch(options: LaunchOptions): Launch {
     const seccomp = openSync(files.seccomp, "r");
     descriptors.push(seccomp);
     const estate = files.aftermath === null ? null : instructionFile(files.scratch, Buffer.alloc(0));
-    const child = spawn(files.guard, [], {
-      env: {},
-      cwd: "/",
-      stdio: [...options.streams, "pipe", "pipe", guard, init, seccomp, doorChannel(plan), estate ?? "ignore"],
+    const lines = new LineReader();
+    const messages = new GuardReader();
+    const started = startGuard(files.starter, {
+      program: files.guard,
+      streams: options.streams,
+      files: [guard, init, seccomp],
+      hasDoor: plan.door !== null,
+      estate,
+      onInit: (chunk) => {
+        for (const line of lines.read(chunk)) options.onInit(initMessage(line) ?? broken(line));
+      },
+      onGuard: (chunk) => messages.read(chunk).forEach(options.onGuard),
     });
-    return new RunningLaunch(child, estate, options);
+    return new RunningLaunch(started, estate);
   } finally {
     for (const fd of descriptors) closeSync(fd);
   }
 }
 
+/** Errors: `setup_failed`. */
+function startGuard(path: string | null, request: GuardRequest): Guard {
+  const starter = path === null || request.hasDoor ? null : loadStarter(path);
+  if (starter === null) return new GuardByNode(request);
+  try {
+    return new GuardByStarter(starter, request);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SandboxedError("setup_failed", `cannot start ${request.program}: ${why}`, { cause });
+  }
+}
+
 class RunningLaunch implements Launch {
-  readonly child: ChildProcess;
   readonly ended: Promise<void>;
-  readonly #init: Duplex;
-  readonly #guard: Duplex;
+  readonly #guard: Guard;
   readonly #estate: number | null;
   #isGone = false;
 
-  constructor(child: ChildProcess, estate: number | null, options: LaunchOptions) {
-    this.child = child;
+  constructor(guard: Guard, estate: number | null) {
+    this.#guard = guard;
     this.#estate = estate;
-    this.#init = channel(child, INIT_CHANNEL);
-    this.#guard = channel(child, GUARD_CHANNEL);
-    const lines = new LineReader();
-    this.#init.on("data", (chunk: Buffer) => {
-      for (const line of lines.read(chunk)) options.onInit(initMessage(line) ?? broken(line));
-    });
-    const reader = new GuardReader();
-    this.#guard.on("data", (chunk: Buffer) => reader.read(chunk).forEach(options.onGuard));
-    // The other side ends first in every run: writing to it then is no error.
-    this.#init.on("error", ignore);
-    this.#guard.on("error", ignore);
-    this.ended = new Promise((resolve, reject) => {
-      child.once("error", (cause) => {
-        reject(new SandboxedError("setup_failed", `cannot start ${options.files.guard}: ${cause.message}`, { cause }));
-      });
-      child.once("close", () => resolve());
-    });
+    this.ended = guard.ended;
     const close = (): void => {
       if (estate !== null) closeSync(estate);
     };
     this.ended.then(close, close);
+  }
+
+  get child(): ChildProcess | null {
+    return this.#guard.child;
+  }
+
+  get streams(): PipedStreams {
+    return this.#guard.streams;
   }
 
   leave(estate: string): void {
@@ -146,58 +161,17 @@ class RunningLaunch implements Launch {
   abort(): void {
     // Else it would put right, untold, what is looked for here.
     if (this.#isGone) this.toGuard("done");
-    this.#init.destroy();
-    this.#guard.destroy();
+    this.#guard.hangUp();
   }
 
   toInit(line: string): void {
-    say(this.#init, line);
+    this.#guard.toInit(line);
   }
 
   toGuard(line: string): void {
-    say(this.#guard, line);
+    this.#guard.toGuard(line);
   }
 }
-
-/**
- * A Node process receives descriptors through an `ipc` stream alone. Whoever serves the door makes a `DoorChannel` of
- * the child in the same turn of the event loop.
- */
-function doorChannel(plan: LaunchPlan): "ipc" | "ignore" {
-  return plan.door === null ? "ignore" : "ipc";
-}
-
-const INIT_CHANNEL = 3;
-const GUARD_CHANNEL = 4;
-
-/** One of the two streams asked for as pipes: Node makes them sockets, and types them as readable only. */
-function channel(child: ChildProcess, number: number): Duplex {
-  const stream: unknown = child.stdio.at(number);
-  if (stream instanceof Duplex) return stream;
-  throw new SandboxedError("setup_failed", `the guard was started without its channel ${number}`);
-}
-
-/**
- * Past the stream: Node takes a write that fails, since the other side has ended, for the end of reading as well, and
- * what that side said last would be lost.
- */
-function say(stream: Duplex, line: string): void {
-  if (stream.destroyed) return;
-  const handle: unknown = Reflect.get(stream, "_handle");
-  const fd: unknown = typeof handle === "object" && handle !== null ? Reflect.get(handle, "fd") : null;
-  if (typeof fd !== "number" || fd < 0) {
-    stream.write(`${line}\n`);
-    return;
-  }
-  try {
-    writeSync(fd, `${line}\n`);
-  } catch (error) {
-    // Full, which takes thousands of lines that nobody reads: the stream can wait.
-    if (codeOf(error) === "EAGAIN") stream.write(`${line}\n`);
-  }
-}
-
-function ignore(): void {}
 
 function broken(line: string): InitMessage {
   return { kind: "failed", step: "protocol", errno: 0, text: `unexpected report: ${JSON.stringify(line)}` };

@@ -101,6 +101,7 @@ export function launchFiles({ folders, kernel, plan }: Launchable): LaunchFiles 
     guard: join(built, "native/sandbox-guard"),
     init: join(built, "native/sandbox-init"),
     seccomp: join(built, "seccomp", seccompFileName(arch, seccompVariant(plan, kernel))),
+    starter: isNode() ? join(built, "native/sandbox-starter.node") : null,
     bwrap: "path" in bwrap ? bwrap.path : "",
     scratch: folders.cache,
     emptyFile: emptyFile(folders.cache),

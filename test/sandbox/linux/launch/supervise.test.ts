@@ -11,6 +11,7 @@ const attached = () => {
   const supervisor = new Supervisor((goOn) => setTimeout(goOn, 50));
   const launch: Launch = {
     child: null,
+    streams: null,
     go: () => {},
     leave: () => {},
     abort: () => void done.push("abort"),
