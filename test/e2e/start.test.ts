@@ -23,9 +23,10 @@ describe("a start", () => {
   it("loads nothing that is slow, unless this Node takes no native code", () =>
     onStage("self", (stage) => {
       stage.repository();
-      slowModules(stage); // decides, and is kept
+      // The first makes the tool's own folders, which is a change; the second is kept.
+      for (let time = 0; time < 2; time++) slowModules(stage);
       expect(slowModules(stage)).toEqual([]);
-      slowModules(stage, "--no-addons");
+      for (let time = 0; time < 2; time++) slowModules(stage, "--no-addons");
       expect(slowModules(stage, "--no-addons")).toEqual(expect.arrayContaining(["child_process", "net", "stream"]));
     }));
 
