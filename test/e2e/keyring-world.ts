@@ -17,7 +17,7 @@ trap 'kill $keyring' EXIT
 "$NODE" -e 'const { Entry } = require(process.env.KEYRING);
 const entry = new Entry("sandboxed-test", "api", { linux: { store: "secret-service" } });
 const began = Date.now();
-for (;;) try { entry.setPassword(process.env.STORED); break; } catch (error) { if (Date.now() - began > 5000) throw error; }' || exit 99
+for (;;) try { entry.setPassword(process.env.STORED); break; } catch (error) { if (Date.now() - began > 20000) throw error; }' || exit 99
 "$@"`;
 
 /** Starts a program in a session with an unlocked keyring; `stored` is in it, as `sandboxed-test/api`. */

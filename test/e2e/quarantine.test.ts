@@ -155,10 +155,16 @@ describe.each(people)("a protected name that does not exist, as %s", (person) =>
 });
 
 describe.each(people)("what a run leaves whose tool is killed, as %s", (person) => {
-  /** Up to the kill; the kinds of the journal's records once somebody has closed it. */
+  /**
+   * Up to the kill, from which on nobody but the aftermath can have put anything right: the tool stands still before.
+   * Gives the kinds of the journal's records once somebody has closed it.
+   */
   async function killed(stage: Stage, script: string): Promise<readonly string[]> {
-    const words = ["--", "sh", "-c", `${script}; echo ready; sleep 60`];
-    const tool = stage.start(words, { stdio: ["ignore", "pipe", "ignore"] });
+    const words = ["--", "sh", "-c", `echo up; read go; ${script}; echo ready; sleep 60`];
+    const tool = stage.start(words, { stdio: ["pipe", "pipe", "ignore"] });
+    await once(tool.stdout ?? tool, "data");
+    tool.kill("SIGSTOP");
+    tool.stdin?.write("go\n");
     await once(tool.stdout ?? tool, "data");
     tool.kill("SIGKILL");
     const [session = ""] = readdirSync(join(stage.home, ".local/state/sandboxed/sessions"));
