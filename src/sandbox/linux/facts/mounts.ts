@@ -43,9 +43,9 @@ export function otherNames(paths: readonly AbsolutePath[], disk: Disk): readonly
 }
 
 function mountIn(line: string): Mount | null {
-  const [, , device, root, point, options = ""] = line.split(" ");
+  const [, , device, root, point, options = ""] = line.split(" ", 6);
   if (device === undefined || root === undefined || point === undefined) return null;
-  const [shown, where] = [normalise(unescape(root)), normalise(unescape(point))];
+  const [shown, where] = [pathIn(root), pathIn(point)];
   return shown === null || where === null ? null : { device, root: shown, point: where, options };
 }
 
@@ -64,7 +64,10 @@ function moved(path: AbsolutePath, from: AbsolutePath, to: AbsolutePath): Absolu
   return to === "/" ? knownNormal(below === "" ? "/" : below) : knownNormal(below === "/" ? to : to + below);
 }
 
-/** Spaces and the like are written as three octal digits. */
-function unescape(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
+/** What the kernel writes is in normal form, but for spaces and the like, three octal digits each, and `//deleted`. */
+function pathIn(field: string): AbsolutePath | null {
+  if (field.startsWith("/") && !field.includes("\\") && !field.includes("//")) return knownNormal(field);
+  return normalise(
+    field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8))),
+  );
 }

@@ -25,6 +25,8 @@ export function boundSockets(
 
 /** The kernel writes names as they are: one with a line break goes on in the next line. `@` begins abstract names. */
 export function boundNames(table: string): ReadonlySet<string> {
+  // Most containers hold none that has a path.
+  if (!table.includes(" /")) return new Set();
   const names: string[] = [];
   let inside = false;
   for (const line of table.split("\n").slice(1)) {
