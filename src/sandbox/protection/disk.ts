@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, readlinkSync, realpathSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  readlinkSync,
+  realpathSync,
+} from "node:fs";
 import type { Stats } from "node:fs";
 import { codeOf, normalise } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
@@ -34,7 +44,11 @@ export function kindOf(stats: Stats | null): PathKind {
  * a symlink, a FIFO, a device, a larger file, a file that cannot be read.
  */
 export function readSmall(path: string, limit: number): string | null {
-  if (lookAt(path) === null) return null; // most are missing, and an exception costs more than a look
+  return lookAt(path) === null ? null : readThere(path, limit); // most are missing, and an exception costs more than a look
+}
+
+/** The same of what was looked at. */
+export function readThere(path: string, limit: number): string | null {
   let fd: number;
   try {
     fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -68,6 +82,15 @@ export function canonicalPath(path: string): AbsolutePath | null {
   if (lookAt(path) === null) return null; // see readSmall
   try {
     return normalise(realpathSync.native(path));
+  } catch {
+    return null;
+  }
+}
+
+/** What a directory holds; null when it cannot be listed. */
+export function namesIn(path: string): readonly string[] | null {
+  try {
+    return readdirSync(path);
   } catch {
     return null;
   }

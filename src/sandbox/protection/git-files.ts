@@ -1,7 +1,7 @@
 import { parentPath } from "../../policy/index.ts";
 import type { AbsolutePath } from "../../policy/index.ts";
 import type { Repository } from "../facts.ts";
-import { asUtf8, canonicalPath, childPath, lookAt, readSmall } from "./disk.ts";
+import { asUtf8, canonicalPath, childPath, lookAt, readThere } from "./disk.ts";
 import { configLimit, parseGitConfig } from "./git-config.ts";
 import type { ConfigEntry } from "./git-config.ts";
 import { resolveFrom } from "./repository.ts";
@@ -76,8 +76,10 @@ const telling = /include|hookspath/i;
 
 /** Git follows symlinks to its configuration, and many people keep theirs among other dotfiles. */
 function readFollowed(path: AbsolutePath): string | null {
-  const real = lookAt(path)?.isSymbolicLink() === true ? canonicalPath(path) : path;
-  return real === null ? null : readSmall(real, configLimit);
+  const stats = lookAt(path);
+  if (stats === null) return null;
+  const real = stats.isSymbolicLink() ? canonicalPath(path) : path;
+  return real === null ? null : readThere(real, configLimit);
 }
 
 function isInclude({ section, key }: ConfigEntry): boolean {

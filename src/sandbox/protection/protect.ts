@@ -1,10 +1,9 @@
-import { readdirSync } from "node:fs";
 import type { Stats } from "node:fs";
 import { isWithin, parentPath, protectedNames } from "../../policy/index.ts";
 import type { AbsolutePath, ProtectedPath, ProtectPolicy } from "../../policy/index.ts";
 import type { Repository } from "../facts.ts";
 import type { Reduction } from "../plan.ts";
-import { canonicalPath, childPath, linkTarget, lookAt } from "./disk.ts";
+import { canonicalPath, childPath, linkTarget, lookAt, namesIn } from "./disk.ts";
 import { configuredFiles, noGitEnvironment } from "./git-files.ts";
 import type { GitEnvironment } from "./git-files.ts";
 import { resolveFrom } from "./repository.ts";
@@ -111,7 +110,8 @@ class Layout {
   top(directory: AbsolutePath, off: ReadonlySet<string>): void {
     const root = this.#rootOf(directory);
     if (root === undefined) return;
-    const present = topNames(directory);
+    // Closed to listing, each name is looked for.
+    const present = namesIn(directory);
     // Folded, for a file system that takes `.VSCODE` for `.vscode`; the look at the path itself decides.
     const folded = new Set(present?.map((name) => name.toLowerCase()));
     for (const name of protectedNames().tools) {
@@ -224,19 +224,11 @@ function rank({ path, name, list }: ProtectedPath): number {
 }
 
 function isPlaceholder(path: AbsolutePath, { mode }: Stats, name: string): boolean {
-  return isDirectoryName(name) && (mode & 0o7777) === placeholderMode && topNames(path)?.length === 0;
+  return isDirectoryName(name) && (mode & 0o7777) === placeholderMode && namesIn(path)?.length === 0;
 }
 
 function holdable({ path, name }: ProtectedPath): boolean {
   return isDirectoryName(name) && lookAt(parentPath(path))?.isDirectory() === true;
-}
-
-function topNames(root: AbsolutePath): readonly string[] | null {
-  try {
-    return readdirSync(root);
-  } catch {
-    return null; // closed to listing: each name is looked for
-  }
 }
 
 function reductions(scan: Scan, unpinned: number, links: number): readonly Reduction[] {

@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import { codeOf, isWithin, parentPath } from "../../policy/index.ts";
 import type { AbsolutePath, ProtectedPath } from "../../policy/index.ts";
-import { childPath, lookAt, reach } from "./disk.ts";
+import { childPath, lookAt, namesIn, reach } from "./disk.ts";
 import { listHeld, openUp, withParent } from "./held.ts";
 import { cleanNewborn } from "./newborn.ts";
 import { matchesName, placeholderMode } from "./names.ts";
@@ -80,6 +80,8 @@ export class Repairer {
   }
 
   matches(pattern: ProtectedPattern): readonly Finding[] {
+    // As with names that are missing: where a listing shows none, holding the directory would show none either.
+    if (namesIn(pattern.directory)?.some((name) => matchesName(name, pattern.pattern)) === false) return [];
     return listHeld(pattern.directory, pattern.root)
       .filter((name) => matchesName(name, pattern.pattern))
       .map((name) => this.match(pattern, name))

@@ -1,6 +1,6 @@
-import { chmodSync, chownSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AbsolutePath } from "../../policy/index.ts";
-import { kindOf, linkTarget, lookAt, readSmall } from "./disk.ts";
+import { kindOf, linkTarget, lookAt, namesIn, readSmall } from "./disk.ts";
 
 interface Owned {
   readonly mode: number;
@@ -61,14 +61,6 @@ export function putBack(place: string, snapshot: Snapshot): void {
   }
   if (process.getuid?.() === 0) chownSync(place, snapshot.uid, snapshot.gid);
   chmodSync(place, snapshot.mode);
-}
-
-function namesIn(path: string): readonly string[] | null {
-  try {
-    return readdirSync(path);
-  } catch {
-    return null;
-  }
 }
 
 /** What a watched path was at the start. */
