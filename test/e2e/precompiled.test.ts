@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import type { SpawnSyncOptions } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -22,19 +23,36 @@ vm.Script = class extends vm.Script {
   constructor(...words) {
     super(...words);
     console.log("rejected:", this.cachedDataRejected);
+    const { cachedData } = words[1];
+    if (!process.env.TELL_GROWTH) return;
+    process.on("exit", () => console.log("grown:", this.createCachedData().length / cachedData.length));
   }
 };`,
 );
 
-function start(options: readonly string[] = []): readonly string[] {
+function start(options: readonly string[] = [], where: SpawnSyncOptions = { cwd: "/" }): readonly string[] {
   const words = [...options, "--require", telling, join(place, "dist/bin/sandboxed-run.cjs"), "--", "echo", "ran"];
-  return spawnSync(process.execPath, words, { cwd: "/", encoding: "utf8" }).stdout.trim().split("\n");
+  return spawnSync(process.execPath, words, { ...where, encoding: "utf8" })
+    .stdout.trim()
+    .split("\n");
 }
 
 describe("what was compiled when the tool was built", () => {
   it("is there, and taken", () => {
     expect(made?.length).toBeGreaterThan(50_000);
     expect(start()).toEqual(["rejected: false", "ran"]);
+  });
+
+  it("is all that a start needs which was decided before", () => {
+    const cwd = mkdtempSync("/var/tmp/sandboxed-precompiled-work-");
+    try {
+      execFileSync("git", ["init", "--quiet", cwd]);
+      const told = [1, 2, 3].map(() => start([], { cwd, env: { ...process.env, TELL_GROWTH: "yes" } }));
+      // What has to be compiled on the way makes it grow.
+      expect(Number(told[2]?.[2]?.replace("grown: ", ""))).toBeCloseTo(1, 2);
+    } finally {
+      rmSync(cwd, { recursive: true });
+    }
   });
 
   it.each([
