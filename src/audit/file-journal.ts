@@ -142,7 +142,7 @@ export class FileJournal implements Journal {
       this.#batch.copy(more, 0, 0, this.#waiting);
       this.#batch = more;
     }
-    this.#batch.write(line, this.#waiting, "latin1");
+    this.#batch.write(line, this.#waiting);
     this.#batch[end - 1] = lineFeed;
     this.#waiting = end;
   }

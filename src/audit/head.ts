@@ -26,7 +26,7 @@ export function openHead(path: string, fresh: boolean): number {
 
 export function writeHead(file: number, head: Head): void {
   const text = JSON.stringify({ closed: head.closed, count: head.count, hash: head.hash });
-  writeSync(file, `${text.padEnd(size - 1)}\n`, 0, "latin1");
+  writeSync(file, `${text.padEnd(size - 1)}\n`, 0);
 }
 
 /** Null when the file is missing or is no head. */
