@@ -120,7 +120,8 @@ async function execute(
   try {
     const { channel, ...rest } = equipment ?? {};
     const running = start({ ...rest, ...request, ...(ending && { cancel: ending.signal }), session }, launchable);
-    // Not before: setting the first timer takes a while, and by now the kernel is at work.
+    // What the program waits for goes first, and setting the first timer takes a while.
+    await Promise.resolve();
     tidying = tidyLater(asked);
     remember();
     void tools?.lost.then((error) => {

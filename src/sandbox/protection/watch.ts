@@ -27,6 +27,8 @@ export interface WatchOptions {
 }
 
 export interface Watch {
+  /** The program has been started: if it goes on, what it makes is put right meanwhile. */
+  begin(): void;
   /** Non-empty when the kernel would not give all watches: those names wait for the sweep. */
   readonly reductions: readonly Reduction[];
   /** Words about what was seen and left alone, complete after the sweep. */
@@ -53,7 +55,7 @@ const liveLimit = 200;
  */
 const settling = 100;
 
-/** Starts watching; call it before the program starts. */
+/** Call it before the program starts: what is only watched is remembered as it stands then. */
 export function startWatch(options: WatchOptions): Watch {
   const { survey, onRepair } = options;
   const repairer = new Repairer(survey, absolutePath(options.folder));
@@ -72,7 +74,7 @@ export function startWatch(options: WatchOptions): Watch {
       if (!isExhausted(error)) throw error;
     }
   };
-  const begin = (): void => {
+  const watchAll = (): void => {
     for (const [directory, names] of watchedDirectories(survey.protection)) {
       try {
         const watcher = watchDirectory(directory, { persistent: false }, (_, name) => check(names, name));
@@ -89,12 +91,15 @@ export function startWatch(options: WatchOptions): Watch {
       check(names, null);
     }
   };
-  const timer = setTimeout(begin, settling).unref();
+  let timer: NodeJS.Timeout | null = null;
   const close = (): void => {
-    clearTimeout(timer);
+    if (timer !== null) clearTimeout(timer);
     for (const watcher of watchers.splice(0)) watcher.close();
   };
   return {
+    begin: () => {
+      timer = setTimeout(watchAll, settling).unref();
+    },
     reductions,
     notices: repairer.notices,
     sweep: () => {

@@ -102,7 +102,9 @@ let sessions = 0;
 export function watchOf(stage: Stage, survey: Survey): Watch & { readonly live: Finding[]; readonly folder: string } {
   const live: Finding[] = [];
   const folder = `${stage.state}/quarantine/s${++sessions}`;
-  return Object.assign(startWatch({ survey, folder, onRepair: (finding) => live.push(finding) }), { live, folder });
+  const watch = startWatch({ survey, folder, onRepair: (finding) => live.push(finding) });
+  watch.begin();
+  return Object.assign(watch, { live, folder });
 }
 
 /** Every entry below a directory with its type, mode and bytes. */

@@ -5,7 +5,7 @@ import { tieSignals } from "../launch/signals.ts";
 import type { Supervisor } from "../launch/supervise.ts";
 import type { Launchable } from "./launchable.ts";
 
-/** Time, size and outside ends of a run. Returns what takes them away again. */
+/** Time and outside ends of a run. Returns what takes them away again. */
 export function bounds(request: StartRequest, { plan }: Launchable, supervisor: Supervisor): (() => void)[] {
   const undo: (() => void)[] = [];
   if (request.attended) undo.push(tieSignals(supervisor));
@@ -15,14 +15,17 @@ export function bounds(request: StartRequest, { plan }: Launchable, supervisor: 
     cancel.addEventListener("abort", end, { once: true });
     undo.push(() => cancel.removeEventListener("abort", end));
   }
-  const { wallTime, homeSize } = plan.limits;
+  const { wallTime } = plan.limits;
   if (wallTime !== null) {
     undo.push(watchWallTime(wallTime, request.companion, () => supervisor.exceed("wall_time", wallTime)));
   }
-  if (plan.privateHome !== null) {
-    undo.push(watchHomeSize(plan.privateHome.folder, homeSize, (used) => supervisor.exceed("home_size", used)));
-  }
   return undo;
+}
+
+/** Of a run whose program is on its way: the first timer of a process costs more than any other. */
+export function boundSize({ plan: { privateHome, limits } }: Launchable, supervisor: Supervisor): (() => void)[] {
+  if (privateHome === null) return [];
+  return [watchHomeSize(privateHome.folder, limits.homeSize, (used) => supervisor.exceed("home_size", used))];
 }
 
 /** Milliseconds between looks at a clock that has been standing still. */

@@ -13,7 +13,7 @@ import { stopJob } from "../launch/signals.ts";
 import { Supervisor } from "../launch/supervise.ts";
 import type { Ending } from "../launch/supervise.ts";
 import { estateText } from "./aftermath.ts";
-import { bounds } from "./bounds.ts";
+import { bounds, boundSize } from "./bounds.ts";
 import type { Entrances } from "./entrances.ts";
 import { launchFiles, makeDoorFiles, makeFolders, makeTrust, removeTrust } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
@@ -136,7 +136,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       launched.leave(estateText({ session: request.session.id, state: folders.state, quarantine, survey }));
       // Listeners are served after `go`, when the journal is there, until it is closed.
       const note = (event: JournalEvent): void => record(event, "batched");
-      const entrances = await openDoorOf(request, launchable, launched, supervisor, note);
+      const entrances = plan.door === null ? null : await openDoorOf(request, launchable, launched, supervisor, note);
       if (entrances !== null) undo.push(entrances.close);
       served(entrances?.service ?? null);
       const journal = openJournal(
@@ -160,6 +160,8 @@ export function start(request: StartRequest, launchable: Launchable): Running {
         },
       );
       for (const [event, durability] of early.splice(0)) record(event, durability);
+      watch.begin();
+      undo.push(...boundSize(launchable, supervisor));
       const notices = linkNotices(launchable.denied(), survey.roots);
       await launched.ended;
       request.companion?.end();
