@@ -18,24 +18,24 @@ export async function precompile(folder) {
   // The same every time: in another environment it would be decided afresh.
   const env = { PATH: process.env["PATH"], HOME: place, KEEP_CODE: kept };
   try {
-    let before = "";
-    for (let starts = 0; starts < MOST_STARTS; starts++) {
+    let [before, decided] = ["", "none"];
+    for (let starts = 0; decided !== before && starts < MOST_STARTS; starts++) {
       if (spawnSync(process.execPath, words, { cwd, env }).status !== 0) {
         process.stderr.write("build: no program could be started here: run.cache is left out\n");
         return;
       }
-      const decided = await decisions(join(place, ".cache/sandboxed"));
-      if (decided === before) return await copyFile(kept, cache);
-      before = decided;
+      [before, decided] = [decided, await decisions(join(place, ".cache/sandboxed"))];
     }
-    throw new Error("every start is decided afresh");
+    if (decided !== before)
+      process.stderr.write("build: every start was decided afresh: run.cache holds what those run\n");
+    await copyFile(kept, cache);
   } finally {
     await rm(place, { recursive: true, force: true });
   }
 }
 
-/** The first one makes folders that the second one finds, which therefore decides again. */
-const MOST_STARTS = 4;
+/** The first one makes folders that the second one finds, which therefore decides again; so may a change of the host. */
+const MOST_STARTS = 8;
 
 /** What is kept of decisions: each one that is taken makes a file anew. */
 async function decisions(folder) {
