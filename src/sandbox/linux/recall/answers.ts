@@ -12,11 +12,13 @@ export interface Answers {
   readonly missing: readonly AbsolutePath[];
   readonly looks: readonly (readonly [path: AbsolutePath, said: string])[];
   readonly said: readonly Answer[];
+  /** What directories held, see `stampOf`. */
+  readonly lists: readonly (readonly [path: AbsolutePath, stamp: string | null, said: string])[];
   /** Of all sockets of the machine those below what the program sees of the host; the rest come and go. */
   readonly sockets: { readonly places: readonly AbsolutePath[]; readonly found: readonly AbsolutePath[] };
 }
 
-type Question = Exclude<keyof Disk, "look" | "sockets">;
+type Question = Exclude<keyof Disk, "look" | "list" | "sockets">;
 
 /** What is no text is kept as one. */
 type Answer = readonly [question: Question, path: AbsolutePath, limit: number | null, said: string | null];
@@ -35,6 +37,7 @@ export function notingDisk(): {
   const disk = openDisk();
   const noted = new Map<string, Answer>();
   const looks = new Map<AbsolutePath, Look>();
+  const lists = new Map<AbsolutePath, Answers["lists"][number]>();
   let sockets: readonly AbsolutePath[] = [];
   const note = <T>(question: Question, path: string, limit: number | null, said: T): T => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every caller below has an absolute path or "/"
@@ -49,7 +52,14 @@ export function notingDisk(): {
         looks.set(path, look);
         return look;
       },
-      list: (path) => note("list", path, null, disk.list(path)),
+      list: (path) => {
+        // First: what changes from here on changes it.
+        const stamp = stampOf(path);
+        const list = disk.list(path);
+        // Nothing is also what is found where something failed.
+        lists.set(path, [path, list.size === 0 ? null : stamp, listText(list)]);
+        return list;
+      },
       link: (path) => note("link", path, null, disk.link(path)),
       text: (path, limit) => note("text", path, limit ?? null, disk.text(path, limit)),
       program: (path) => note("program", path, null, disk.program(path)),
@@ -59,17 +69,18 @@ export function notingDisk(): {
       sockets: () => (sockets = openDisk().sockets()),
     },
     answers: (places) =>
-      noted.size + looks.size + disk.known.size > MOST
+      noted.size + looks.size + lists.size + disk.known.size > MOST
         ? null
         : {
             ...sorted(disk.known, looks, [...noted.values()]),
+            lists: [...lists.values()],
             sockets: { places, found: below(places, sockets) },
           },
   };
 }
 
 /** Whether the disk says today what it said then. */
-export function saysTheSame({ directories, others, missing, looks, said, sockets }: Answers): boolean {
+export function saysTheSame({ directories, others, missing, looks, lists, said, sockets }: Answers): boolean {
   const disk = openDisk();
   return (
     directories.every((path) => standing(path)?.isDirectory() === true) &&
@@ -80,6 +91,9 @@ export function saysTheSame({ directories, others, missing, looks, said, sockets
     missing.every((path) => standing(path) === undefined) &&
     textOf(below(sockets.places, openDisk().sockets())) === textOf(sockets.found) &&
     looks.every(([path, then]) => lookText(disk.look(path)) === then) &&
+    lists.every(
+      ([path, stamp, then]) => (stamp !== null && stampOf(path) === stamp) || listText(disk.list(path)) === then,
+    ) &&
     said.every(([question, path, limit, then]) =>
       question === "canonical" ? leadsTo(disk, path, then) : textOf(ask(disk, question, path, limit)) === then,
     )
@@ -94,7 +108,7 @@ function sorted(
   known: KnownNames,
   looks: ReadonlyMap<AbsolutePath, Look>,
   noted: readonly Answer[],
-): Omit<Answers, "sockets"> {
+): Omit<Answers, "lists" | "sockets"> {
   const by = { directory: [] as AbsolutePath[], other: [] as AbsolutePath[], missing: [] as AbsolutePath[] };
   const said: Answer[] = [...noted];
   for (const [path, found] of known) {
@@ -159,6 +173,27 @@ function lookText({ kind, identity, uid, gid, mode, changed }: Look): string {
 }
 
 function textOf(said: unknown): string | null {
-  if (said === null || typeof said === "string") return said;
-  return JSON.stringify(said instanceof Map ? [...said] : said);
+  return said === null || typeof said === "string" ? said : JSON.stringify(said);
+}
+
+function listText(list: ReadonlyMap<string, unknown>): string {
+  return JSON.stringify([...list]);
+}
+
+/** Milliseconds after which a change of a directory has another time than the one before; some file systems count seconds. */
+const SETTLED_MS = 3_000;
+
+/**
+ * Another one when a name in the directory has come, gone, or stands for something else: the kernel keeps the time of
+ * that, and nobody can set it back. Null where only a listing tells: file systems of no block device may keep no such
+ * time, and a directory that changed just now may change again within it.
+ */
+function stampOf(path: AbsolutePath): string | null {
+  try {
+    const { dev, ino, ctimeMs, ctimeNs } = lstatSync(path, { bigint: true });
+    const isOnDevice = ((dev >> 8n) & 0xfffn) !== 0n;
+    return isOnDevice && Number(ctimeMs) < Date.now() - SETTLED_MS ? `${dev} ${ino} ${ctimeNs}` : null;
+  } catch {
+    return null;
+  }
 }
