@@ -190,9 +190,11 @@ const SETTLED_MS = 3_000;
  */
 function stampOf(path: AbsolutePath): string | null {
   try {
-    const { dev, ino, ctimeMs, ctimeNs } = lstatSync(path, { bigint: true });
+    const stat = lstatSync(path, { bigint: true });
+    const { dev, ino, ctimeMs, ctimeNs } = stat;
     const isOnDevice = ((dev >> 8n) & 0xfffn) !== 0n;
-    return isOnDevice && Number(ctimeMs) < Date.now() - SETTLED_MS ? `${dev} ${ino} ${ctimeNs}` : null;
+    const isSettled = Number(ctimeMs) < Date.now() - SETTLED_MS;
+    return stat.isDirectory() && isOnDevice && isSettled ? `${dev} ${ino} ${ctimeNs}` : null;
   } catch {
     return null;
   }

@@ -1,4 +1,13 @@
-import { mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -54,6 +63,7 @@ beforeAll(async () => {
   place = realpathSync(mkdtempSync(join(tmpdir(), "sandboxed-answers-")));
   for (const name of ["same", ...changes.map(([what]) => what)]) make(place, name);
   mkdirSync(join(place, "empty"));
+  symlinkSync("same", join(place, "link"));
   await new Promise((resolve) => setTimeout(resolve, SETTLED_MS));
 });
 afterAll(() => rmSync(place, { recursive: true }));
@@ -83,6 +93,8 @@ describe("what a directory held", () => {
     expect(same).toBe(relies);
     expect(misled(make(place, "just made"))).toEqual([[false, false]]);
     expect(misled(join(place, "empty"))).toEqual([[false, false]]);
+    // A link says nothing about the folder that it leads to.
+    expect(misled(join(place, "link"))).toEqual([[false, false]]);
   });
 
   it.each(["/proc", "/sys/kernel"])("is listed again where the file system keeps no times: %s", (folder) => {
