@@ -35,6 +35,8 @@ enum {
 	CHANNEL = 8,
 	AFTERMATH = 9,
 	FIRST_UNKNOWN_FD = 10,
+	FIRST_HIDDEN_SIGNAL = 32,
+	LAST_HIDDEN_SIGNAL = 34,
 	MOST_ARGUMENTS = 64 * 1024,
 	MOST_PATHS = 8 * 1024,
 	MOST_DIAGNOSTICS = 4 * 1024,
@@ -131,7 +133,11 @@ static void arrange_signals(void)
 {
 	static const int ignored[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2,
 		                           SIGALRM, SIGPIPE };
+	static const unsigned long as_by_default[8];
 	sigset_t taken;
+	/* C libraries keep these to themselves, and glibc's posix_spawn() hands them on ignored. */
+	for (int number = FIRST_HIDDEN_SIGNAL; number <= LAST_HIDDEN_SIGNAL; number++)
+		syscall(SYS_rt_sigaction, number, as_by_default, NULL, 8);
 	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
 		signal(ignored[i], SIG_IGN);
 	signal(SIGCHLD, SIG_DFL);

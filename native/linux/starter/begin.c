@@ -8,17 +8,19 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-/* Above every number that a program is given, so that placing one overwrites no other. */
-enum { HIGH = 64 };
-
-/* Errors: a number of errno's. Whatever number a descriptor has here, none of those to be placed is in the way. */
+/*
+ * Errors: a number of errno's. What has a number here that a program may be given is placed from a copy above all of
+ * them, `high`: so placing one overwrites no other.
+ */
 static int place(posix_spawn_file_actions_t *actions, int from, int to, int *high)
 {
 	int flags;
 	/* Node makes the streams it shares non-blocking; a program does not expect that. */
 	if (to <= STDERR_FILENO && (flags = fcntl(from, F_GETFL)) >= 0 && (flags & O_NONBLOCK) != 0)
 		fcntl(from, F_SETFL, flags & ~O_NONBLOCK);
-	*high = fcntl(from, F_DUPFD_CLOEXEC, HIGH);
+	if (from >= MOST_DESCRIPTORS)
+		return posix_spawn_file_actions_adddup2(actions, from, to);
+	*high = fcntl(from, F_DUPFD_CLOEXEC, MOST_DESCRIPTORS);
 	return *high < 0 ? errno : posix_spawn_file_actions_adddup2(actions, *high, to);
 }
 

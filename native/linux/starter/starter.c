@@ -32,6 +32,8 @@ enum {
 	CHUNK = 16 * 1024,
 	/* A side that takes nothing for so long is not there. */
 	DEAF_MS = 1000,
+	/* P_PIDFD, which not every C library names. */
+	BY_PIDFD = 3,
 };
 
 struct watch {
@@ -46,23 +48,28 @@ struct start {
 	napi_ref heard;
 	napi_async_cleanup_hook_handle hook;
 	pid_t pid;
-	int watched;
+	int users; /* whoever is watched, and the call that makes it */
 	bool let_go;
 	struct watch channel[CHANNELS], process;
 };
+
+static void leave(struct start *start)
+{
+	if (--start->users > 0)
+		return;
+	if (start->heard != NULL)
+		napi_delete_reference(start->env, start->heard);
+	if (start->hook != NULL)
+		napi_remove_async_cleanup_hook(start->hook);
+	if (start->let_go)
+		free(start);
+}
 
 static void closed(void *poll)
 {
 	struct start *start = ((struct watch *)uv_handle_get_data(poll))->start;
 	free(poll);
-	if (--start->watched > 0)
-		return;
-	napi_delete_reference(start->env, start->heard);
-	if (start->hook != NULL)
-		napi_remove_async_cleanup_hook(start->hook);
-	start->hook = NULL;
-	if (start->let_go)
-		free(start);
+	leave(start);
 }
 
 static void unwatch(struct watch *watch)
@@ -131,7 +138,9 @@ static void on_process(void *poll, int status, int events)
 	struct start *start = watch->start;
 	(void)status;
 	(void)events;
-	if (waitpid(start->pid, NULL, WNOHANG) == 0)
+	/* Its number may be another's by now: somebody else may have waited for it, or nobody has to here. */
+	siginfo_t ended = { .si_pid = 0 };
+	if (waitid((idtype_t)BY_PIDFD, (id_t)watch->fd, &ended, WEXITED | WNOHANG) == 0 && ended.si_pid == 0)
 		return;
 	unwatch(watch);
 	tell(start, watch->number, NULL, 0);
@@ -149,7 +158,7 @@ static bool watch_begin(struct watch *watch, struct start *start, int fd, int nu
 	}
 	*watch = (struct watch){ .start = start, .poll = poll, .fd = fd, .number = number };
 	uv_handle_set_data(poll, watch);
-	start->watched++;
+	start->users++;
 	return uv_poll_start(poll, READABLE, heard) == 0;
 }
 
@@ -159,7 +168,7 @@ static void let_go(napi_env env, void *data, void *hint)
 	(void)env;
 	(void)hint;
 	start->let_go = true;
-	if (start->watched == 0)
+	if (start->users == 0)
 		free(start);
 }
 
@@ -171,16 +180,17 @@ static napi_value fail(napi_env env, const char *step, int error)
 	return NULL;
 }
 
-/* What did not get off the ground leaves nothing. */
+/* What did not get off the ground leaves nothing: the guard, hung up on, takes away what it has made, and ends. */
 static napi_value give_up(struct start *start, const char *step, int error)
 {
-	if (start->pid > 0) {
-		kill(start->pid, SIGKILL);
-		waitpid(start->pid, NULL, 0);
-	}
 	hang_up(start);
 	unwatch(&start->process);
-	return fail(start->env, step, error);
+	if (start->pid > 0 && error != ESRCH)
+		while (waitpid(start->pid, NULL, 0) < 0 && errno == EINTR)
+			continue;
+	fail(start->env, step, error);
+	leave(start);
+	return NULL;
 }
 
 /* The descriptors that JavaScript asks for. False, and it is told, for what is none. */
@@ -212,8 +222,10 @@ static int make_pairs(struct start *start, int *descriptors, int count, int *kep
 		int ends[2], wish = descriptors[i];
 		if (wish != CHANNEL && wish != PIPE)
 			continue;
-		if ((wish == CHANNEL && channels == CHANNELS) || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
-			return channels == CHANNELS ? EINVAL : errno;
+		if (wish == CHANNEL && channels == CHANNELS)
+			return EINVAL;
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+			return errno;
 		made[i] = descriptors[i] = ends[1];
 		if (wish == PIPE)
 			kept[i] = ends[0];
@@ -251,10 +263,7 @@ static int begin_watched(struct start *start, const char *program, int *descript
 	if (process < 0)
 		return errno;
 	*step = "listening";
-	if (!watch_begin(&start->process, start, process, PROCESS, on_process) ||
-	    napi_add_async_cleanup_hook(start->env, abandon, start, &start->hook) != napi_ok)
-		return ENOMEM;
-	return 0;
+	return watch_begin(&start->process, start, process, PROCESS, on_process) ? 0 : ENOMEM;
 }
 
 /* `start(program, descriptors, heard)`: a handle for `say` and `hangUp`, then the other ends of pipes, by place. */
@@ -271,25 +280,27 @@ static napi_value js_start(napi_env env, napi_callback_info info)
 		return fail(env, "arguments", EINVAL);
 	if (!read_descriptors(env, given[1], descriptors, &count))
 		return NULL;
-	if (strcmp(uv_handle_type_name(POLL), "poll") != 0)
-		return fail(env, "libuv", ENOSYS);
 	struct start *start = calloc(1, sizeof *start);
 	if (start == NULL)
 		return fail(env, "memory", ENOMEM);
 	start->env = env;
+	start->users = 1;
 	if (napi_create_external(env, start, let_go, NULL, &one) != napi_ok) {
 		free(start);
 		return fail(env, "handle", ENOMEM);
 	}
-	if (napi_create_reference(env, given[2], 1, &start->heard) != napi_ok)
-		return fail(env, "handle", ENOMEM);
+	if (napi_create_reference(env, given[2], 1, &start->heard) != napi_ok ||
+	    napi_add_async_cleanup_hook(env, abandon, start, &start->hook) != napi_ok)
+		return give_up(start, "handle", ENOMEM);
 	int error = begin_watched(start, program, descriptors, (int)count, kept, &step);
 	bool is_told = error == 0 && napi_create_array(env, &result) == napi_ok &&
 	               napi_set_element(env, result, 0, one) == napi_ok;
 	for (uint32_t i = 0; is_told && i < count; i++)
 		is_told = napi_create_int32(env, kept[i], &one) == napi_ok && napi_set_element(env, result, i + 1, one) == napi_ok;
-	if (is_told)
+	if (is_told) {
+		leave(start);
 		return result;
+	}
 	close_all(kept, (int)count);
 	return give_up(start, error == 0 ? "handle" : step, error == 0 ? ENOMEM : error);
 }
@@ -348,6 +359,19 @@ static napi_value js_hang_up(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/* Of kernels from 5.4 on, where no filter of system calls is older than that; and of the libuv that loop.h knows. */
+static bool can_listen(void)
+{
+	siginfo_t ended;
+	int self = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	if (self < 0)
+		return false;
+	/* Nobody is its own child. */
+	bool can_wait = waitid((idtype_t)BY_PIDFD, (id_t)self, &ended, WEXITED | WNOHANG) != 0 && errno == ECHILD;
+	close(self);
+	return can_wait && strcmp(uv_handle_type_name(POLL), "poll") == 0;
+}
+
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor offered[] = {
@@ -355,5 +379,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "say", .method = js_say, .attributes = napi_enumerable },
 		{ .utf8name = "hangUp", .method = js_hang_up, .attributes = napi_enumerable },
 	};
+	if (!can_listen())
+		return fail(env, "listening", ENOSYS);
 	return napi_define_properties(env, exports, sizeof offered / sizeof *offered, offered) == napi_ok ? exports : NULL;
 }

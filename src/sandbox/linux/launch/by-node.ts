@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { writeSync } from "node:fs";
+import { closeSync, openSync, writeSync } from "node:fs";
 import type { Duplex } from "node:stream";
 import { codeOf, SandboxedError } from "../../../policy/index.ts";
 import { GUARD_CHANNEL, INIT_CHANNEL } from "./guard.ts";
@@ -20,9 +20,18 @@ export class GuardByNode implements Guard {
     // Loading it takes longer than most starts have.
     const { spawn } = process.getBuiltinModule("node:child_process");
     const door = hasDoor ? "ipc" : "ignore";
+    const pipes = CHANNELS + streams.filter((stream) => stream === "pipe").length;
+    requireDescriptors(2 * pipes + OWN_DESCRIPTORS);
     const stdio = [...streams, "pipe" as const, "pipe" as const, ...files, door, estate ?? "ignore"] as const;
     const child = spawn(program, [], { env: {}, cwd: "/", stdio: [...stdio] });
     this.child = child;
+    this.ended = new Promise((resolve, reject) => {
+      child.once("error", (cause) => {
+        reject(new SandboxedError("setup_failed", `cannot start ${program}: ${cause.message}`, { cause }));
+      });
+      child.once("close", () => resolve());
+    });
+    this.ended.catch(ignore);
     this.#init = channel(child, INIT_CHANNEL);
     this.#guard = channel(child, GUARD_CHANNEL);
     this.#init.on("data", onInit);
@@ -30,12 +39,6 @@ export class GuardByNode implements Guard {
     // The other side ends first in every run: writing to it then is no error.
     this.#init.on("error", ignore);
     this.#guard.on("error", ignore);
-    this.ended = new Promise((resolve, reject) => {
-      child.once("error", (cause) => {
-        reject(new SandboxedError("setup_failed", `cannot start ${program}: ${cause.message}`, { cause }));
-      });
-      child.once("close", () => resolve());
-    });
   }
 
   get streams(): PipedStreams {
@@ -53,6 +56,21 @@ export class GuardByNode implements Guard {
 
   toGuard(line: string): void {
     say(this.#guard, line);
+  }
+}
+
+/** To init, to the guard, and the door's. */
+const CHANNELS = 3;
+/** What Node opens besides while it starts a program. */
+const OWN_DESCRIPTORS = 3;
+
+/** Node loses what it has made for a child when descriptors run out on the way. Errors: what the system says. */
+function requireDescriptors(count: number): void {
+  const held: number[] = [];
+  try {
+    while (held.length < count) held.push(openSync("/dev/null", "r"));
+  } finally {
+    for (const fd of held) closeSync(fd);
   }
 }
 

@@ -11,6 +11,7 @@ import type { Guard, GuardRequest, PipedStreams } from "./guard.ts";
 import { fillFile, instructionFile } from "./instruction-file.ts";
 import { GuardReader, initMessage, LineReader } from "./messages.ts";
 import type { GuardMessage, InitMessage } from "./messages.ts";
+import { fillStandardStreams, requireOpen } from "./standard-streams.ts";
 
 export type { GuardMessage, InitMessage } from "./messages.ts";
 
@@ -61,17 +62,21 @@ export interface Launch {
 /**
  * Starts the guard, which starts everything else. The environment of the helpers is empty: what the program gets
  * travels in its instructions, so that no loader variable touches them and `/proc/1/environ` shows nothing.
+ * Errors: `setup_failed`, and nothing was started.
  */
 export function launch(options: LaunchOptions): Launch {
   const { plan, files } = options;
-  if (plan.backend === "none") return new DirectLaunch(options);
   const descriptors: number[] = [];
+  let estate: number | null = null;
   const file = (content: Uint8Array): number => {
     const fd = instructionFile(files.scratch, content);
     descriptors.push(fd);
     return fd;
   };
   try {
+    fillStandardStreams();
+    requireOpen(options.streams);
+    if (plan.backend === "none") return new DirectLaunch(options);
     const guard = file(
       guardInstructions(plan, {
         bwrap: plan.backend === "landlock" ? null : files.bwrap,
@@ -85,7 +90,7 @@ export function launch(options: LaunchOptions): Launch {
     const init = file(initInstructions(plan));
     const seccomp = openSync(files.seccomp, "r");
     descriptors.push(seccomp);
-    const estate = files.aftermath === null ? null : instructionFile(files.scratch, Buffer.alloc(0));
+    estate = files.aftermath === null ? null : instructionFile(files.scratch, Buffer.alloc(0));
     const lines = new LineReader();
     const messages = new GuardReader();
     const started = startGuard(files.starter, {
@@ -100,21 +105,20 @@ export function launch(options: LaunchOptions): Launch {
       onGuard: (chunk) => messages.read(chunk).forEach(options.onGuard),
     });
     return new RunningLaunch(started, estate);
+  } catch (cause) {
+    if (estate !== null) closeSync(estate);
+    if (cause instanceof SandboxedError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new SandboxedError("setup_failed", `cannot start ${files.guard}: ${why}`, { cause });
   } finally {
     for (const fd of descriptors) closeSync(fd);
   }
 }
 
-/** Errors: `setup_failed`. */
+/** Errors: what the system says. */
 function startGuard(path: string | null, request: GuardRequest): Guard {
   const starter = path === null || request.hasDoor ? null : loadStarter(path);
-  if (starter === null) return new GuardByNode(request);
-  try {
-    return new GuardByStarter(starter, request);
-  } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new SandboxedError("setup_failed", `cannot start ${request.program}: ${why}`, { cause });
-  }
+  return starter === null ? new GuardByNode(request) : new GuardByStarter(starter, request);
 }
 
 class RunningLaunch implements Launch {

@@ -93,11 +93,13 @@ export class GuardReader {
 
 /** Splits a stream into lines of the init's protocol. */
 export class LineReader {
-  #pending = "";
+  /** Bytes: what is read at once may end within a letter of a path. */
+  #pending = Buffer.alloc(0);
 
   read(chunk: Buffer): readonly string[] {
-    const lines = (this.#pending + chunk.toString("utf8")).split("\n");
-    this.#pending = lines.pop() ?? "";
-    return lines;
+    const bytes = Buffer.concat([this.#pending, chunk]);
+    const end = bytes.lastIndexOf("\n") + 1;
+    this.#pending = bytes.subarray(end);
+    return bytes.toString("utf8", 0, end).split("\n").slice(0, -1);
   }
 }

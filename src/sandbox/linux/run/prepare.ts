@@ -24,6 +24,7 @@ import {
   unsafeWorkspace,
 } from "../facts/index.ts";
 import type { Disk } from "../facts/index.ts";
+import { fillStandardStreams } from "../launch/standard-streams.ts";
 import { planLaunch } from "../plan/index.ts";
 import type { ProgramEnvironment } from "../plan/environment.ts";
 import { expandDenyGlobs, writableRoots } from "./deny-globs.ts";
@@ -49,6 +50,8 @@ export interface Prepared extends Launchable, Known {
  */
 export function prepare(request: PrepareRequest, disk: Disk = openDisk()): Prepared {
   const { environment } = request;
+  // What is opened from here on may stay open until the program starts.
+  fillStandardStreams();
   const built = builtFolder();
   const folders = toolFolders(environment);
   const { facts: host, workspace } = readFacts({

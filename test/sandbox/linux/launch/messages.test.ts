@@ -16,7 +16,9 @@ describe("reports of init", () => {
 
   it("come whole however they are cut", () => {
     const reader = new LineReader();
-    expect([...Buffer.from("exit 1\nsig")].flatMap((byte) => reader.read(Buffer.from([byte])))).toEqual(["exit 1"]);
+    expect([...Buffer.from("rebound /ü\nsig")].flatMap((byte) => reader.read(Buffer.from([byte])))).toEqual([
+      "rebound /ü",
+    ]);
     expect(reader.read(Buffer.from("nal 9\n"))).toEqual(["signal 9"]);
   });
 });
