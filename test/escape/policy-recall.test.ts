@@ -65,7 +65,7 @@ scope = { hostnames = ["${hostname()}"] }\npermissions.filesystem.allow_read = [
 
   it("is recalled, recorded each time, and no longer once the exception is over", async () => {
     runs = 0;
-    const until = Date.now() + 6000;
+    const until = Date.now() + 12_000;
     requireUntil(new Date(until).toISOString());
     rememberMarked();
     expect(uses()).toBe(runs);
