@@ -72,10 +72,14 @@ describe("the way to a process", () => {
   });
 
   it("ends in few places", () => {
-    expect(importing("spawn", "node:child_process")).toEqual([
+    expect(importing("spawn", "node:child_process")).toEqual([]);
+    // Taken by name when a start comes to it, and native code that starts one.
+    expect(holding(/getBuiltinModule\("node:child_process"\)/)).toEqual([
+      "sandbox/linux/launch/by-node.ts",
       "sandbox/linux/launch/direct.ts",
-      "sandbox/linux/launch/index.ts",
     ]);
+    expect(holding(/getBuiltinModule\((?!"node:(?:child_process|net|stream)"\))/)).toEqual([]);
+    expect(holding(/dlopen/)).toEqual(["sandbox/linux/launch/by-starter.ts"]);
     // Asks the kernel what it can do, by programs of the tool's own.
     expect(importing("spawnSync", "node:child_process")).toEqual(["sandbox/linux/facts/probe.ts"]);
     for (const name of ["exec", "execFile", "execSync", "execFileSync", "fork"]) {
