@@ -135,6 +135,16 @@ os.write(4, b"all")`),
     expect(heard.guard).toBe("all");
   });
 
+  it("is heard to the end where it ends without hearing all", async () => {
+    const { guard, heard } = start(begin, script(`import os\nos.write(3, b"x" * 100000)\nos.write(4, b"y" * 100000)`));
+    guard.toInit("not heard");
+    guard.toGuard("not heard");
+    // Meanwhile it says its last, and goes: all of that is found at once.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
+    await guard.ended;
+    expect([heard.init.length, heard.guard.length]).toEqual([100_000, 100_000]);
+  });
+
   it("is hung up on, and its end is told", async () => {
     const { guard } = start(begin, script(`import os\nos.read(3, 9)\nos.read(4, 9)\nprint("both ended")`));
     guard.hangUp();

@@ -92,17 +92,21 @@ static void tell(const struct started *start, int number, const char *bytes, siz
 static void on_channel(void *poll, int status, int events)
 {
 	struct watch *watch = uv_handle_get_data(poll);
-	char chunk[CHUNK];
-	(void)status;
-	(void)events;
-	ssize_t got = read(watch->fd, chunk, sizeof chunk);
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (got > 0) {
-		tell(watch->start, watch->number, chunk, (size_t)got);
-		return;
-	}
 	struct started *start = watch->start;
+	char chunk[CHUNK];
+	ssize_t got;
+	(void)events;
+	do {
+		got = read(watch->fd, chunk, sizeof chunk);
+		if (got > 0)
+			tell(start, watch->number, chunk, (size_t)got);
+		/* Hung up on by whoever was told. */
+		if (watch->poll == NULL)
+			return;
+		/* Where the other side went without hearing all that was said, libuv calls for the last time. */
+	} while (got > 0 && status < 0);
+	if (got > 0 || (got < 0 && status >= 0 && (errno == EAGAIN || errno == EINTR)))
+		return;
 	unwatch(watch);
 	tell(start, watch->number, NULL, 0);
 }
