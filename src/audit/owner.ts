@@ -136,7 +136,6 @@ function readOwner(path: string): Owner | null {
   return { pid: Number(data.pid), start: word("start"), boot: word("boot"), namespace: word("namespace") };
 }
 
-/** Field 22 of `/proc/PID/stat`, counted behind the name, which may hold spaces and brackets. */
 /** Whether a process of that number runs. One that has ended, and that nobody has waited for, has its number still. */
 export function isRunning(pid: number): boolean {
   try {
@@ -147,11 +146,12 @@ export function isRunning(pid: number): boolean {
   return statusOf(pid)[0] !== "Z";
 }
 
+/** Field 22 of `/proc/PID/stat`. */
 function startTime(pid: number): string | null {
   return statusOf(pid)[19] ?? null;
 }
 
-/** The words behind the program's name, which may hold brackets; none where the system does not say. */
+/** The words behind the program's name, which may hold spaces and brackets; none where the system does not say. */
 function statusOf(pid: number): readonly string[] {
   const stat = readSmall(`/proc/${pid}/stat`);
   return stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
