@@ -86,8 +86,8 @@ function replace(held: string, name: string, mode: number, text: string): void {
 }
 
 function isStill(folder: string, descriptor: number): boolean {
-  const now = statSync(folder, { throwIfNoEntry: false });
-  const held = fstatSync(descriptor);
+  const now = statSync(folder, { bigint: true, throwIfNoEntry: false });
+  const held = fstatSync(descriptor, { bigint: true });
   return now?.dev === held.dev && now.ino === held.ino;
 }
 

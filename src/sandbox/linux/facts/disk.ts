@@ -108,7 +108,8 @@ function look(path: AbsolutePath): Look {
   if (stat === undefined || stat === null) return MISSING;
   return {
     kind: kindOf(stat),
-    identity: { dev: String(stat.dev), ino: String(stat.ino) },
+    // Node.js takes the upper half of these numbers, which overlays use, for negative ones.
+    identity: { dev: String(BigInt.asUintN(64, stat.dev)), ino: String(BigInt.asUintN(64, stat.ino)) },
     uid: Number(stat.uid),
     gid: Number(stat.gid),
     mode: Number(stat.mode & 0o7777n),
