@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onStage } from "../stage/index.ts";
 import type { Stage } from "../stage/index.ts";
+import { RequiringMachine } from "../stage/required.ts";
 
 const ways = [
   { way: "by the starter", options: [] },
@@ -126,4 +127,18 @@ describe("a program is started", () => {
       expect([status, stdout]).toEqual([7, "SigIgn:\t0000000000000000\n"]);
     }),
   );
+});
+
+// Only root makes an overlay.
+describe.skipIf(process.getuid?.() !== 0)("a file system", () => {
+  it("may number its files with all of 64 bits", () => {
+    const machine = new RequiringMachine();
+    try {
+      const number = machine.stage.plain("stat", ["-c", "%i", "/etc/passwd"]).stdout;
+      expect(BigInt(number) >> 63n).toBe(1n);
+      expect(machine.stage.sh("head -c 5 /etc/passwd")).toMatchObject({ stdout: "root:", status: 0 });
+    } finally {
+      machine.remove();
+    }
+  });
 });
