@@ -23,6 +23,7 @@
 #include "channel.h"
 #include "child.h"
 #include "dial.h"
+#include "gather.h"
 #include "instructions.h"
 #include "landlock.h"
 #include "listeners.h"
@@ -147,6 +148,7 @@ int main(int count, char **words)
 	if (told->namespaces) {
 		leave_keyring();
 		proc_locked = mounts_unlock_proc();
+		gather(told);
 	}
 	pid_t program = child_start(told);
 	if (told->namespaces) {

@@ -47,6 +47,22 @@ static void read_expectation(void)
 		records_refuse("an expectation's inode");
 }
 
+static void read_gathered(void)
+{
+	static const char *const kinds[] = { "show", "folder", "link", NULL };
+	struct gathering *gathering = &told.gathering;
+	if (gathering->entries == MOST_GATHERED)
+		records_refuse("too much to gather");
+	struct gathered *entry = &gathering->entry[gathering->entries++];
+	entry->kind = record_choice(kinds);
+	entry->path = record_path();
+	size_t length = gathering->folder == NULL ? 0 : strlen(gathering->folder);
+	if (length == 0 || strncmp(entry->path, gathering->folder, length) != 0 || entry->path[length] != '/')
+		records_refuse("gathered from elsewhere");
+	if (entry->kind == GATHER_LINK)
+		entry->target = record_word();
+}
+
 static void read_listener(void)
 {
 	static const char *const kinds[] = { "door", "tcp", "dns", NULL };
@@ -122,6 +138,10 @@ static void read_record(const char *name)
 		add_path(&told.writable);
 	else if (strcmp(name, "readable") == 0)
 		add_path(&told.readable);
+	else if (strcmp(name, "gather") == 0 && told.gathering.folder == NULL)
+		told.gathering.folder = record_path();
+	else if (strcmp(name, "gathered") == 0)
+		read_gathered();
 	else if (strcmp(name, "expect") == 0)
 		read_expectation();
 	else if ((strcmp(name, "rebind") == 0 || strcmp(name, "remask") == 0) && told.rebinds < MOST_REBINDS) {
@@ -153,8 +173,8 @@ const struct instructions *instructions_read(int fd, int seccomp_fd, bool take_f
 		read_record(name);
 	if (told.program == NULL || told.directory == NULL || told.arguments == 0 || told.uid == (uid_t)-1)
 		records_refuse("exec, cwd, arg or id is missing");
-	if (!told.namespaces && (told.rebinds > 0 || told.expectations > 0 || !told.landlock))
-		records_refuse("expect, rebind, remask and landlock no need namespaces");
+	if (!told.namespaces && (told.rebinds > 0 || told.expectations > 0 || told.gathering.folder != NULL || !told.landlock))
+		records_refuse("gather, expect, rebind, remask and landlock no need namespaces");
 	if ((told.route_all || told.listeners > 0 || told.dials > 0) && (!told.namespaces || told.network == NETWORK_FULL))
 		records_refuse("route, listen and dial need a network of its own");
 	if (told.route_all && told.network != NETWORK_RESTRICTED)

@@ -9,13 +9,23 @@
 
 #include "../shared/kernel.h"
 
-enum { MOST_WORDS = 64 * 1024, MOST_PATHS = 8 * 1024, MOST_REBINDS = 1024, MOST_PORTS = 128 };
+enum { MOST_WORDS = 64 * 1024, MOST_PATHS = 8 * 1024, MOST_REBINDS = 1024, MOST_PORTS = 128, MOST_GATHERED = 256 };
 
 struct expectation {
 	enum { EXPECT_READ, EXPECT_WRITE, EXPECT_MASKED } access;
 	const char *path;
 	bool known; /* device and inode are given */
 	unsigned long long device, inode;
+};
+
+/* What is to be seen of a folder, parents first; every path is below it. */
+struct gathering {
+	const char *folder; /* NULL: nothing is gathered */
+	int entries;
+	struct gathered {
+		enum { GATHER_SHOWN, GATHER_FOLDER, GATHER_LINK } kind;
+		const char *path, *target; /* of a link */
+	} entry[MOST_GATHERED];
 };
 
 struct path_list {
@@ -52,6 +62,7 @@ struct instructions {
 	} open_files, core, data, processes;
 	unsigned long long pid_max, tasks, memory; /* 0: no limit */
 
+	struct gathering gathering;
 	int expectations, rebinds;
 	struct expectation expectation[MOST_PATHS];
 	const char *rebind[MOST_REBINDS];

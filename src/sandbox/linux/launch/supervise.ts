@@ -217,9 +217,9 @@ export class Supervisor {
 const outdated = /Can't (find source path|get type of source|bind mount|mkdir|create file|make symlink)/;
 
 const SIGHUP = 1;
-/** Steps in which the first process compares the tree with the plan. */
+/** Steps in which the first process finds the tree as planned or not. */
 function isLook(step: string | null): boolean {
-  return step === "expect" || step === "rebind";
+  return step === "gather" || step === "expect" || step === "rebind";
 }
 
 const SIGKILL = 9;

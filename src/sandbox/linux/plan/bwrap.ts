@@ -1,4 +1,5 @@
 import type { LaunchPlan, MountStep } from "../../plan.ts";
+import { gathering } from "./gather.ts";
 
 /** Where the first process finds itself inside: `/dev` is the launch's own in every profile. */
 export const INIT_PATH = "/dev/sandbox-init";
@@ -36,12 +37,23 @@ export function bwrapArguments(plan: LaunchPlan, provided: Provided): readonly s
     "--cap-drop",
     "ALL",
     ...capabilities(plan).flatMap((name) => ["--cap-add", name]),
-    ...plan.mounts.flatMap((step) => mountArguments(step, provided)),
+    ...built(plan).flatMap((step) => mountArguments(step, provided)),
     "--chdir",
     "/",
     "--",
     INIT_PATH,
   ];
+}
+
+/** A folder that is gathered afterwards is shown whole until then. */
+function built(plan: LaunchPlan): readonly MountStep[] {
+  const gathered = gathering(plan);
+  if (gathered === null) return plan.mounts;
+  const { folder, entries } = gathered;
+  const later = new Set<MountStep>(entries);
+  return plan.mounts
+    .filter((step) => !later.has(step))
+    .map((step) => (step.to === folder ? { do: "bind", from: folder, to: folder, access: "read" } : step));
 }
 
 function capabilities(plan: LaunchPlan): readonly string[] {

@@ -1,4 +1,5 @@
 import type { DoorPlan, LaunchPlan } from "../../plan.ts";
+import { gathering } from "./gather.ts";
 
 /** What the launch adds to a plan for the guard: places on the host that a plan does not fix. */
 export interface GuardInstructions {
@@ -52,6 +53,7 @@ export function initInstructions(plan: LaunchPlan): Buffer {
     ...(plan.pidMax === null ? [] : [["pidmax", String(plan.pidMax)]]),
     ...(limits.memory === null ? [] : [["memory", String(limits.memory)]]),
     ...plan.mounts.flatMap((step) => (step.do === "tmpfs" ? [["counted", step.to]] : [])),
+    ...gatherRecords(plan),
     ...plan.expectations.map(({ path, access, identity }) => [
       "expect",
       access,
@@ -64,6 +66,18 @@ export function initInstructions(plan: LaunchPlan): Buffer {
     ...plan.readable.map((path) => ["readable", path]),
     ...plan.writable.map((path) => ["writable", path]),
   ]);
+}
+
+function gatherRecords(plan: LaunchPlan): readonly Record[] {
+  const gathered = gathering(plan);
+  if (gathered === null) return [];
+  return [
+    ["gather", gathered.folder],
+    ...gathered.entries.map((step): Record => {
+      if (step.do === "symlink") return ["gathered", "link", step.to, step.target];
+      return ["gathered", step.do === "bind" ? "show" : "folder", step.to];
+    }),
+  ];
 }
 
 function doorRecords(door: DoorPlan | null): readonly Record[] {
