@@ -1,4 +1,4 @@
-import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, fdatasync, fdatasyncSync, fsync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { utcText } from "../policy/index.ts";
 import type { Durability, Journal, JournalEvent, SandboxedError } from "../policy/index.ts";
 import { canonicalJson, canonicalMembers } from "./canonical.ts";
@@ -65,6 +65,8 @@ export class FileJournal implements Journal {
   #closed = false;
   #foldersSynced = false;
   #lastKind: JournalEvent["kind"] | null = null;
+  /** Records that the head knows of. */
+  #vouchedFor: number;
   /** The last time that was written, and the members from it to the last kind. */
   #stamped = Number.NaN;
   #stamp = "";
@@ -74,6 +76,7 @@ export class FileJournal implements Journal {
     this.#seq = target.count;
     this.#hash = target.hash;
     this.#length = target.length;
+    this.#vouchedFor = target.count;
     if (open.size === 0) process.on("exit", writeAll);
     open.add(this);
   }
@@ -92,6 +95,23 @@ export class FileJournal implements Journal {
     } else {
       this.#timer ??= setTimeout(() => this.flush(), patience).unref();
     }
+  }
+
+  async synced(): Promise<void> {
+    this.flush();
+    this.#throwFailure();
+    const { file, path, folders } = this.#target;
+    const reached = { count: this.#seq, hash: this.#hash };
+    try {
+      const ways = this.#foldersSynced ? [] : folders.map((folder) => syncedFolder(folder));
+      await Promise.all([inBackground(fdatasync, file), ...ways]);
+      this.#foldersSynced = true;
+      // What came meanwhile may be on the disk, and vouched for, already.
+      if (!this.#closed && reached.count > this.#vouchedFor) this.#writeHead(reached);
+    } catch (error) {
+      this.#failure ??= unwritable(path, error);
+    }
+    this.#throwFailure();
   }
 
   /** Writes what is waiting; a failure shows at the next `append` or `close`. */
@@ -169,8 +189,9 @@ export class FileJournal implements Journal {
     this.#foldersSynced = true;
   }
 
-  #writeHead(): void {
-    writeHead(this.#target.head, { count: this.#seq, hash: this.#hash, closed: this.#closed });
+  #writeHead(reached = { count: this.#seq, hash: this.#hash }): void {
+    writeHead(this.#target.head, { ...reached, closed: this.#closed });
+    this.#vouchedFor = reached.count;
   }
 
   #attempt(act: () => void): void {
@@ -187,12 +208,27 @@ export class FileJournal implements Journal {
 }
 
 function syncFolder(path: string): void {
-  // Windows has no such descriptor; its file system orders the entries itself.
-  if (process.platform === "win32") return;
-  const folder = openSync(path, "r");
+  const folder = openFolder(path);
+  if (folder === null) return;
   try {
     fsyncSync(folder);
   } finally {
     closeSync(folder);
   }
+}
+
+async function syncedFolder(path: string): Promise<void> {
+  const folder = openFolder(path);
+  if (folder !== null) await inBackground(fsync, folder).finally(() => closeSync(folder));
+}
+
+/** Null on Windows, which has no such descriptor; its file system orders the entries itself. */
+function openFolder(path: string): number | null {
+  return process.platform === "win32" ? null : openSync(path, "r");
+}
+
+function inBackground(sync: typeof fsync, file: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    sync(file, (error) => (error === null ? resolve() : reject(error)));
+  });
 }

@@ -212,6 +212,11 @@ export type Durability = "durable" | "batched";
 /** Where events go. The default writes a chained file; hosts may hand in their own. */
 export interface Journal {
   append(event: JournalEvent, durability: Durability): void;
+  /**
+   * Settles when everything before is on the disk, and lets others work until then. A journal without it is given a
+   * `durable` event instead, and waited for. Errors: those of `append`.
+   */
+  synced?(): Promise<void>;
   /** Flushes what is batched. The journal takes no more events afterwards. */
   close(): void;
 }

@@ -5,7 +5,7 @@ import { monotonicMs } from "../../clock.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { removePlaceholders, startWatch } from "../../protection/index.ts";
 import type { Survey } from "../../protection/index.ts";
-import type { CompanionRun, DoorService, StartRequest } from "../../request.ts";
+import type { DoorService, StartRequest } from "../../request.ts";
 import { launch } from "../launch/index.ts";
 import type { Launch } from "../launch/index.ts";
 import { preparePrivateHome } from "../launch/private-home.ts";
@@ -18,6 +18,7 @@ import type { Entrances } from "./entrances.ts";
 import { launchFiles, makeDoorFiles, makeFolders, makeTrust, removeTrust } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
 import type { Launchable } from "./launchable.ts";
+import { letGo, openJournal, recordLaunch } from "./launch-record.ts";
 import { recordEnd, recordFailure, summarise } from "./summary.ts";
 
 export { builtFolder } from "./files.ts";
@@ -97,12 +98,10 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   door.catch(() => {});
   let opened: Journal | null = null;
   let isOver = false;
-  const early: [JournalEvent, Durability][] = [];
   const record = (event: JournalEvent, durability: Durability): void => {
     if (isOver) return;
     try {
-      if (opened === null) early.push([event, durability]);
-      else opened.append(event, durability);
+      opened?.append(event, durability);
     } catch (error) {
       supervisor.fail(error);
     }
@@ -124,8 +123,11 @@ export function start(request: StartRequest, launchable: Launchable): Running {
     const undo = bounds(request, launchable, supervisor);
     if (trust !== null) undo.push(() => removeTrust(trust.path));
     try {
-      // The kernel is busy with the sandbox meanwhile.
-      const survey = await confirmed(launchable, launched);
+      const journal = openJournal(request, launched);
+      opened = journal;
+      const written = recordLaunch(journal, launchable);
+      // The kernel is busy with the sandbox meanwhile, and the disk with the journal.
+      const survey = await confirmed(launchable, launched, journal);
       const repairs: Repair[] = [];
       const watch = startWatch({
         survey,
@@ -139,27 +141,18 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       const entrances = plan.door === null ? null : await openDoorOf(request, launchable, launched, supervisor, note);
       if (entrances !== null) undo.push(entrances.close);
       served(entrances?.service ?? null);
-      const journal = openJournal(
-        request,
-        launchable,
-        launched,
-        {
-          record: (event, durability) => {
-            try {
-              if (!isOver) opened?.append(event, durability);
-            } catch (error) {
-              supervisor.fail(error);
-              throw error;
-            }
-          },
-          cancel: () => supervisor.end(SIGTERM),
-          borrowTerminal: () => supervisor.borrowTerminal(),
+      await letGo(request, launched, written, {
+        record: (event, durability) => {
+          try {
+            if (!isOver) journal.append(event, durability);
+          } catch (error) {
+            supervisor.fail(error);
+            throw error;
+          }
         },
-        (held) => {
-          opened = held;
-        },
-      );
-      for (const [event, durability] of early.splice(0)) record(event, durability);
+        cancel: () => supervisor.end(SIGTERM),
+        borrowTerminal: () => supervisor.borrowTerminal(),
+      });
       watch.begin();
       undo.push(...boundSize(launchable, supervisor));
       const notices = linkNotices(launchable.denied(), survey.roots);
@@ -205,9 +198,15 @@ function endingOf(supervisor: Supervisor, journal: Journal): Ending {
     return supervisor.ending();
   } catch (error) {
     if (!supervisor.isOutdated || !(error instanceof SandboxedError)) throw error;
-    journal.append({ kind: "run.failed", code: "stale", message: error.message }, "batched");
-    throw new StaleLaunch(error, journal);
+    throw outdated(error, journal);
   }
+}
+
+/** The next launch goes on with the journal. */
+function outdated(cause: SandboxedError | null, journal: Journal): StaleLaunch {
+  const stale = new StaleLaunch(cause, journal);
+  journal.append({ kind: "run.failed", code: "stale", message: (cause ?? stale).message }, "batched");
+  return stale;
 }
 
 /** What a plan with a door needs from outside. Errors: `policy_unenforceable`. */
@@ -225,7 +224,7 @@ function requireServed(
 }
 
 /** What the program must not change. Errors: `StaleLaunch`, and nothing of the program ran. */
-async function confirmed(launchable: Launchable, launched: Launch): Promise<Survey> {
+async function confirmed(launchable: Launchable, launched: Launch, journal: Journal): Promise<Survey> {
   try {
     const survey = launchable.survey();
     if (survey !== null) return survey;
@@ -235,7 +234,7 @@ async function confirmed(launchable: Launchable, launched: Launch): Promise<Surv
   }
   launched.abort();
   await launched.ended;
-  throw new StaleLaunch();
+  throw outdated(null, journal);
 }
 
 /** Before the start, so that the listeners have somebody to come to. */
@@ -257,39 +256,6 @@ async function openDoorOf(
       record,
       fail: (error) => supervisor.fail(error),
     });
-  } catch (error) {
-    launched.abort();
-    throw error;
-  }
-}
-
-/** Writes the launch durably, then lets the program start; if it cannot be written, nothing starts. */
-function openJournal(
-  request: StartRequest,
-  { plan, fingerprint }: Launchable,
-  launched: Launch,
-  run: CompanionRun,
-  opened: (journal: Journal) => void,
-): Journal {
-  let journal: Journal | null = null;
-  try {
-    journal = request.session.openJournal();
-    opened(journal);
-    journal.append(
-      {
-        kind: "run.launching",
-        profile: plan.profile,
-        backend: plan.backend,
-        plan: fingerprint(),
-        program: plan.program,
-        argv: plan.argv,
-        reduced: plan.reductions.map(({ rule, holds }) => `${rule}: ${holds}`),
-      },
-      "durable",
-    );
-    request.companion?.begin(run);
-    launched.go();
-    return journal;
   } catch (error) {
     launched.abort();
     throw error;
