@@ -79,7 +79,7 @@ describe("the way to a process", () => {
       "sandbox/linux/launch/direct.ts",
     ]);
     expect(holding(/getBuiltinModule\((?!"node:(?:child_process|net|stream|crypto|os)"\))/)).toEqual([]);
-    expect(holding(/dlopen/)).toEqual(["sandbox/linux/launch/by-starter.ts"]);
+    expect(holding(/dlopen/)).toEqual(["sandbox/linux/launch/starter.ts"]);
     // Asks the kernel what it can do, by programs of the tool's own.
     expect(importing("spawnSync", "node:child_process")).toEqual(["sandbox/linux/facts/probe.ts"]);
     for (const name of ["exec", "execFile", "execSync", "execFileSync", "fork"]) {

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { GuardByNode } from "../../src/sandbox/linux/launch/by-node.ts";
-import { GuardByStarter, loadStarter } from "../../src/sandbox/linux/launch/by-starter.ts";
+import { GuardByStarter } from "../../src/sandbox/linux/launch/by-starter.ts";
 import type { Guard, GuardRequest } from "../../src/sandbox/linux/launch/guard.ts";
+import { loadStarter } from "../../src/sandbox/linux/launch/starter.ts";
 import { native } from "./launch.ts";
 
 let folder = "";

@@ -19,6 +19,7 @@
 #define NAPI_VERSION 8
 #include <node_api.h>
 
+#include "ask.h"
 #include "begin.h"
 #include "listen.h"
 
@@ -216,12 +217,44 @@ static napi_value js_hang_up(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
+/*
+ * `unsure(questions)`: a letter and a path, then what was said, each with a zero after it, as often as there are
+ * questions. The places of those that are not surely answered the same.
+ */
+static napi_value js_unsure(napi_env env, napi_callback_info info)
+{
+	napi_value given[1], result, place;
+	size_t given_count = 1, length;
+	if (napi_get_cb_info(env, info, &given_count, given, NULL, NULL) != napi_ok || given_count != 1 ||
+	    napi_get_value_string_utf8(env, given[0], NULL, 0, &length) != napi_ok)
+		return fail(env, "arguments", EINVAL);
+	char *questions = malloc(length + 1);
+	if (questions == NULL || napi_get_value_string_utf8(env, given[0], questions, length + 1, &length) != napi_ok ||
+	    napi_create_array(env, &result) != napi_ok) {
+		free(questions);
+		return fail(env, "memory", ENOMEM);
+	}
+	uint32_t asked = 0, unsure = 0;
+	bool is_told = true;
+	for (const char *at = questions, *end = questions + length; is_told && at < end; asked++) {
+		const char *said = at + strlen(at) + 1;
+		const char *next = said < end ? said + strlen(said) + 1 : end + 1;
+		if (next > end || !surely_says(at[0], at + 1, said))
+			is_told = napi_create_uint32(env, asked, &place) == napi_ok &&
+			          napi_set_element(env, result, unsure++, place) == napi_ok;
+		at = next;
+	}
+	free(questions);
+	return is_told ? result : fail(env, "memory", ENOMEM);
+}
+
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor offered[] = {
 		{ .utf8name = "start", .method = js_start, .attributes = napi_enumerable },
 		{ .utf8name = "say", .method = js_say, .attributes = napi_enumerable },
 		{ .utf8name = "hangUp", .method = js_hang_up, .attributes = napi_enumerable },
+		{ .utf8name = "unsure", .method = js_unsure, .attributes = napi_enumerable },
 	};
 	if (!listen_possible())
 		return fail(env, "listening", ENOSYS);

@@ -18,11 +18,15 @@ const filesLimit = 64;
 
 /**
  * Looks for other names of denied or protected files. Directories count with the files in them (bounded). The roots
- * are searched only when some file has more than one name, which is rare.
+ * are searched only when some file has more than one name, which is rare. Of `suspected` alone that has to be looked at.
  */
-export function hardLinks(paths: readonly AbsolutePath[], roots: readonly AbsolutePath[]): readonly HardLink[] {
+export function hardLinks(
+  paths: readonly AbsolutePath[],
+  roots: readonly AbsolutePath[],
+  suspected = paths,
+): readonly HardLink[] {
   const suspects = new Map<string, { path: AbsolutePath; names: number; aliases: AbsolutePath[] }>();
-  for (const path of paths) {
+  for (const path of suspected) {
     for (const [file, stats] of filesAt(path)) {
       const inode = inodeOf(stats);
       if (inode !== null && !suspects.has(inode)) suspects.set(inode, { path: file, names: stats.nlink, aliases: [] });

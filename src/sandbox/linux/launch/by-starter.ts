@@ -2,28 +2,7 @@ import type { Socket } from "node:net";
 import type { Stream } from "../../request.ts";
 import { GUARD_CHANNEL, INIT_CHANNEL } from "./guard.ts";
 import type { Guard, GuardRequest, PipedStreams } from "./guard.ts";
-
-/** `native/linux/starter`, as it is loaded. */
-interface Starter {
-  /**
-   * `descriptors` become the program's 0, 1, 2 and so on; `heard` is called with what a channel says, by its number,
-   * with null at its end, and with -1 and null when the process has ended. Returns a handle, then the other ends of
-   * pipes, by place. Errors: what the system says.
-   */
-  start(
-    program: string,
-    descriptors: readonly number[],
-    heard: (number: number, chunk: Buffer | null) => void,
-  ): readonly [StartedHandle, ...number[]];
-  say(handle: StartedHandle, number: number, line: string): void;
-  hangUp(handle: StartedHandle): void;
-}
-
-declare const started: unique symbol;
-/** Means something to the starter alone. */
-interface StartedHandle {
-  readonly [started]: true;
-}
+import type { StartedHandle, Starter } from "./starter.ts";
 
 /** In place of a descriptor. */
 const NOTHING = -1;
@@ -31,25 +10,6 @@ const CHANNEL = -2;
 const PIPE = -3;
 /** By this number the end of the process itself is told. */
 const PROCESS = -1;
-
-let loaded: { readonly path: string; readonly starter: Starter | null } | null = null;
-
-/** Null where this Node does not take it: built for another system, or native code is switched off. */
-export function loadStarter(path: string): Starter | null {
-  if (loaded?.path !== path) loaded = { path, starter: load(path) };
-  return loaded.starter;
-}
-
-function load(path: string): Starter | null {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- filled by what is loaded
-  const module = { exports: {} } as { exports: Starter };
-  try {
-    process.dlopen(module, path);
-    return module.exports;
-  } catch {
-    return null;
-  }
-}
 
 /** A guard that the starter starts: without copying this process, and without Node's streams for what it says. */
 export class GuardByStarter implements Guard {

@@ -5,15 +5,17 @@ import type { LaunchPlan } from "../../plan.ts";
 import type { Stream } from "../../request.ts";
 import { bwrapArguments, guardInstructions, initInstructions } from "../plan/index.ts";
 import { GuardByNode } from "./by-node.ts";
-import { GuardByStarter, loadStarter } from "./by-starter.ts";
+import { GuardByStarter } from "./by-starter.ts";
 import { DirectLaunch } from "./direct.ts";
 import type { Guard, GuardRequest, PipedStreams } from "./guard.ts";
 import { fillFile, instructionFile } from "./instruction-file.ts";
 import { GuardReader, initMessage, LineReader } from "./messages.ts";
 import type { GuardMessage, InitMessage } from "./messages.ts";
+import { loadStarter } from "./starter.ts";
 import { fillStandardStreams, requireOpen } from "./standard-streams.ts";
 
 export type { GuardMessage, InitMessage } from "./messages.ts";
+export { starterAtHand } from "./starter.ts";
 
 /** What the launch takes from this host: files by absolute path, all outside every writable root. */
 export interface LaunchFiles {

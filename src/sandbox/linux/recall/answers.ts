@@ -3,15 +3,14 @@ import { isWithin } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import { openDisk } from "../facts/index.ts";
 import type { Disk, Found, KnownNames, Look } from "../facts/index.ts";
+import { starterAtHand } from "../launch/index.ts";
 
 /** All that was asked of the disk, and what it said, as plain JSON. One look at a path answers all that needs one. */
 export interface Answers {
-  /** Names on the way to a canonical path, by what stood there, as far as `looks` does not tell. */
-  readonly directories: readonly AbsolutePath[];
-  readonly others: readonly AbsolutePath[];
-  readonly missing: readonly AbsolutePath[];
-  readonly looks: readonly (readonly [path: AbsolutePath, said: string])[];
-  readonly said: readonly Answer[];
+  /** As the starter takes them, see `surely_says` there: a letter and a path, then what was said, each with a zero after it. */
+  readonly asked: string;
+  /** What cannot be put that way. */
+  readonly others: readonly Answer[];
   /** What directories held, see `stampOf`. */
   readonly lists: readonly (readonly [path: AbsolutePath, stamp: string | null, said: string])[];
   /** Of all sockets of the machine those below what the program sees of the host; the rest come and go. */
@@ -22,6 +21,9 @@ type Question = Exclude<keyof Disk, "look" | "list" | "sockets">;
 
 /** What is no text is kept as one. */
 type Answer = readonly [question: Question, path: AbsolutePath, limit: number | null, said: string | null];
+
+/** A capital stands for no answer. */
+const letters: Partial<Record<Question, string>> = { canonical: "c", link: "l", text: "t", program: "p" };
 
 /** More than a plan ever asks; beyond, asking again would cost what it saves. */
 const MOST = 2_000;
@@ -72,7 +74,7 @@ export function notingDisk(): {
       noted.size + looks.size + lists.size + disk.known.size > MOST
         ? null
         : {
-            ...sorted(disk.known, looks, [...noted.values()]),
+            ...asWords(disk.known, looks, [...noted.values()]),
             lists: [...lists.values()],
             sockets: { places, found: below(places, sockets) },
           },
@@ -80,51 +82,89 @@ export function notingDisk(): {
 }
 
 /** Whether the disk says today what it said then. */
-export function saysTheSame({ directories, others, missing, looks, lists, said, sockets }: Answers): boolean {
+export function saysTheSame({ asked, others, lists, sockets }: Answers): boolean {
   const disk = openDisk();
   return (
-    directories.every((path) => standing(path)?.isDirectory() === true) &&
-    others.every((path) => {
-      const stat = standing(path);
-      return stat !== undefined && stat !== null && !stat.isDirectory() && !stat.isSymbolicLink();
-    }) &&
-    missing.every((path) => standing(path) === undefined) &&
     textOf(below(sockets.places, openDisk().sockets())) === textOf(sockets.found) &&
-    looks.every(([path, then]) => lookText(disk.look(path)) === then) &&
     lists.every(
       ([path, stamp, then]) => (stamp !== null && stampOf(path) === stamp) || listText(disk.list(path)) === then,
     ) &&
-    said.every(([question, path, limit, then]) =>
-      question === "canonical" ? leadsTo(disk, path, then) : textOf(ask(disk, question, path, limit)) === then,
-    )
+    others.every(([question, path, limit, then]) => textOf(ask(disk, question, path, limit)) === then) &&
+    areSaidAgain(disk, asked)
   );
+}
+
+/** What the starter is not sure of, or everything without it, is asked once more. */
+function areSaidAgain(disk: Disk, asked: string): boolean {
+  const unsure = starterAtHand()?.unsure(asked);
+  if (unsure?.length === 0) return true;
+  const words = asked.split("\0");
+  return words.every((word, place) => {
+    const isOpen = place % 2 === 0 && place + 1 < words.length && unsure?.includes(place / 2) !== false;
+    // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- every second word is a letter and a path
+    return !isOpen || isSaidAgain(disk, word.charAt(0), word.slice(1) as AbsolutePath, words[place + 1] ?? "");
+  });
+}
+
+function isSaidAgain(disk: Disk, letter: string, path: AbsolutePath, then: string): boolean {
+  switch (letter) {
+    case "d":
+      return standing(path)?.isDirectory() === true;
+    case "o": {
+      const stat = standing(path);
+      return stat !== undefined && stat !== null && !stat.isDirectory() && !stat.isSymbolicLink();
+    }
+    case "m":
+      return standing(path) === undefined;
+    case "k":
+      return lookText(disk.look(path)) === then;
+    case "c":
+    case "C":
+      return leadsTo(disk, path, letter === "c" ? then : null);
+    case "l":
+    case "L":
+      return disk.link(path) === (letter === "l" ? then : null);
+    case "t":
+    case "T":
+      return disk.text(path) === (letter === "t" ? then : null);
+    case "p":
+      return disk.program(path) === then;
+    default:
+      return false;
+  }
 }
 
 function below(places: readonly AbsolutePath[], paths: readonly AbsolutePath[]): readonly AbsolutePath[] {
   return paths.filter((path) => places.some((place) => isWithin(path, place)));
 }
 
-function sorted(
+function asWords(
   known: KnownNames,
   looks: ReadonlyMap<AbsolutePath, Look>,
   noted: readonly Answer[],
-): Omit<Answers, "lists" | "sockets"> {
-  const by = { directory: [] as AbsolutePath[], other: [] as AbsolutePath[], missing: [] as AbsolutePath[] };
-  const said: Answer[] = [...noted];
+): Pick<Answers, "asked" | "others"> {
+  const asked: string[] = [];
+  const put = (letter: string, path: AbsolutePath, said = ""): void => void asked.push(`${letter}${path}`, said);
+  const gone = new Set<AbsolutePath>();
+  for (const [path, found] of known) if (found?.path === path && found.is === "missing") gone.add(path);
+  for (const path of gone) if (!isBelow(path, gone)) put("m", path);
   for (const [path, found] of known) {
-    if (found === null || found.path !== path) said.push(["canonical", path, null, found?.path ?? null]);
-    else if (!tells(looks.get(path), found.is)) by[found.is].push(path);
+    if (found === null) put("C", path);
+    else if (found.path !== path) put("c", path, found.path);
+    else if (found.is !== "missing" && !tells(looks.get(path), found.is)) put(found.is === "other" ? "o" : "d", path);
   }
-  const gone = new Set(by.missing);
-  return {
-    directories: by.directory,
-    others: by.other,
-    missing: by.missing.filter((path) => !isBelow(path, gone)),
-    looks: [...looks].flatMap(([path, look]) =>
-      look.kind === "missing" && (gone.has(path) || isBelow(path, gone)) ? [] : [[path, lookText(look)] as const],
-    ),
-    said,
-  };
+  for (const [path, look] of looks) {
+    const isKnown = look.kind === "missing" && (gone.has(path) || isBelow(path, gone));
+    if (!isKnown) put("k", path, lookText(look));
+  }
+  const isOther = ([question, , limit, said]: Answer): boolean =>
+    letters[question] === undefined || limit !== null || said?.includes("\0") === true;
+  for (const answer of noted) {
+    const [question, path, , said] = answer;
+    const letter = letters[question] ?? "";
+    if (!isOther(answer)) put(said === null ? letter.toUpperCase() : letter, path, said ?? "");
+  }
+  return { asked: asked.map((word) => `${word}\0`).join(""), others: noted.filter((answer) => isOther(answer)) };
 }
 
 /** Not of what is missing: a look takes for it what cannot be looked at, too. */

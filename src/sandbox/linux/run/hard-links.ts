@@ -1,13 +1,20 @@
 import { absolutePath, credentialPaths } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import { hardLinks } from "../../protection/index.ts";
+import { starterAtHand } from "../launch/index.ts";
 import type { Known } from "./launchable.ts";
 
 /** A second name in a writable place gives away what its first name denies; no mount can help. */
 export function linkNotices(denied: readonly AbsolutePath[], roots: readonly AbsolutePath[]): readonly string[] {
-  return hardLinks(denied, roots).flatMap(({ path, aliases }) =>
+  return hardLinks(denied, roots, unsure(denied)).flatMap(({ path, aliases }) =>
     aliases.map((alias) => `${path} is denied, but readable as ${alias}: a hard link to the same file`),
   );
+}
+
+/** Nearly all of them are not there, or have no other name. */
+function unsure(denied: readonly AbsolutePath[]): readonly AbsolutePath[] {
+  const places = starterAtHand()?.unsure(denied.map((path) => `s${path}\0\0`).join(""));
+  return places === undefined ? denied : denied.filter((_, place) => places.includes(place));
 }
 
 /** What a policy denies by name, whether it is there or not. */
