@@ -1,10 +1,11 @@
-import { closeSync, fdatasync, fdatasyncSync, fsync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
+import { closeSync, fdatasyncSync, fsyncSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { utcText } from "../policy/index.ts";
-import type { Durability, Journal, JournalEvent, SandboxedError } from "../policy/index.ts";
+import type { BackgroundSync, Durability, Journal, JournalEvent, SandboxedError } from "../policy/index.ts";
 import { canonicalJson, canonicalMembers } from "./canonical.ts";
 import { sha256 } from "./digest.ts";
 import { unwritable } from "./folder.ts";
 import { writeHead } from "./head.ts";
+import type { Head } from "./head.ts";
 
 /** How long a batched event may wait, in milliseconds. */
 const patience = 20;
@@ -34,6 +35,9 @@ export interface JournalFile {
   readonly folders: readonly string[];
   readonly whenClosed: () => void;
 }
+
+/** The last record that a head may vouch for. */
+type Reached = Omit<Head, "closed">;
 
 const open = new Set<FileJournal>();
 
@@ -97,21 +101,15 @@ export class FileJournal implements Journal {
     }
   }
 
-  async synced(): Promise<void> {
+  syncing(elsewhere: BackgroundSync): () => void {
     this.flush();
     this.#throwFailure();
-    const { file, path, folders } = this.#target;
     const reached = { count: this.#seq, hash: this.#hash };
-    try {
-      const ways = this.#foldersSynced ? [] : folders.map((folder) => syncedFolder(folder));
-      await Promise.all([inBackground(fdatasync, file), ...ways]);
-      this.#foldersSynced = true;
-      // What came meanwhile may be on the disk, and vouched for, already.
-      if (!this.#closed && reached.count > this.#vouchedFor) this.#writeHead(reached);
-    } catch (error) {
-      this.#failure ??= unwritable(path, error);
-    }
-    this.#throwFailure();
+    const wait = this.#syncBy(elsewhere);
+    return () => {
+      this.#attempt(() => (wait === null ? this.#sync() : this.#arrive(wait, reached)));
+      this.#throwFailure();
+    };
   }
 
   /** Writes what is waiting; a failure shows at the next `append` or `close`. */
@@ -185,11 +183,26 @@ export class FileJournal implements Journal {
     this.#writeHead();
     if (this.#foldersSynced) return;
     // The head may lag behind the records: what it lacks after a crash is less than they prove themselves.
-    for (const folder of this.#target.folders) syncFolder(folder);
+    withFolders(this.#target.folders, (folders) => folders.forEach((folder) => fsyncSync(folder)));
     this.#foldersSynced = true;
   }
 
-  #writeHead(reached = { count: this.#seq, hash: this.#hash }): void {
+  /** Null where nobody else does it. */
+  #syncBy(sync: BackgroundSync): (() => void) | null {
+    const { file, folders } = this.#target;
+    let begun: (() => void) | null = null;
+    this.#attempt(() => withFolders(this.#foldersSynced ? [] : folders, (opened) => (begun = sync([file, ...opened]))));
+    return begun;
+  }
+
+  #arrive(wait: () => void, reached: Reached): void {
+    wait();
+    this.#foldersSynced = true;
+    // What came meanwhile may be on the disk, and vouched for, already.
+    if (!this.#closed && reached.count > this.#vouchedFor) this.#writeHead(reached);
+  }
+
+  #writeHead(reached: Reached = { count: this.#seq, hash: this.#hash }): void {
     writeHead(this.#target.head, { ...reached, closed: this.#closed });
     this.#vouchedFor = reached.count;
   }
@@ -207,28 +220,13 @@ export class FileJournal implements Journal {
   }
 }
 
-function syncFolder(path: string): void {
-  const folder = openFolder(path);
-  if (folder === null) return;
+function withFolders(paths: readonly string[], act: (folders: readonly number[]) => void): void {
+  const folders: number[] = [];
   try {
-    fsyncSync(folder);
+    // Windows has no such descriptors; its file system orders the entries itself.
+    if (process.platform !== "win32") for (const path of paths) folders.push(openSync(path, "r"));
+    act(folders);
   } finally {
-    closeSync(folder);
+    folders.forEach((folder) => closeSync(folder));
   }
-}
-
-async function syncedFolder(path: string): Promise<void> {
-  const folder = openFolder(path);
-  if (folder !== null) await inBackground(fsync, folder).finally(() => closeSync(folder));
-}
-
-/** Null on Windows, which has no such descriptor; its file system orders the entries itself. */
-function openFolder(path: string): number | null {
-  return process.platform === "win32" ? null : openSync(path, "r");
-}
-
-function inBackground(sync: typeof fsync, file: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    sync(file, (error) => (error === null ? resolve() : reject(error)));
-  });
 }

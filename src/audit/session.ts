@@ -55,7 +55,7 @@ export function observed(journal: Journal, tell: (event: JournalEvent) => void):
       journal.append(event, durability);
       tell(event);
     },
-    ...(journal.synced && { synced: () => journal.synced?.() ?? Promise.resolve() }),
+    ...(journal.syncing && { syncing: journal.syncing.bind(journal) }),
     close: () => journal.close(),
   };
   if (isKept(journal)) kept.add(told);

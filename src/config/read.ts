@@ -32,7 +32,7 @@ export function readConfigFile(path: string, trust: Trust): string | null {
   const shown = escapeText(path);
   if (trust === "names") return namesIn(path, shown);
   if (trust === "administrator") checkFolders(path);
-  else if (isMissing(path, trust)) return null;
+  if (isMissing(path, trust)) return null;
   let descriptor: number;
   try {
     // O_NONBLOCK: a FIFO somebody put there must not hang the start.
@@ -80,6 +80,7 @@ function isMissing(path: string, trust: Trust): boolean {
 }
 
 function namesIn(path: string, shown: string): string | null {
+  if (isMissing(path, "names")) return null;
   try {
     if (!lstatSync(path).isDirectory()) {
       throw new SandboxedError("config_permissions", `${shown} is not a folder`, {

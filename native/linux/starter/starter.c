@@ -1,14 +1,14 @@
 /*
  * sandbox-starter: the launcher's own hands, loaded into Node.js where that can be. Node starts a program by copying
  * itself, which takes the longer the larger it has grown, and first loads its streams and sockets to listen to one.
- * This starts the guard without a copy and listens to its channels through the event loop that Node has anyway.
+ * This starts the guard without a copy and listens to its channels through the event loop that Node has anyway. What a
+ * start asks of the disk, and brings to it, goes through it as well (disk.h).
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -16,28 +16,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NAPI_VERSION 8
-#include <node_api.h>
-
-#include "ask.h"
 #include "begin.h"
+#include "disk.h"
+#include "given.h"
 #include "listen.h"
 
-enum {
-	/* In the list of descriptors: one end of a new pair of sockets. The other is listened to, or JavaScript's. */
-	CHANNEL = -2,
-	PIPE = -3,
-	/* A side that takes nothing for so long is not there. */
-	DEAF_MS = 1000,
-};
-
-static napi_value fail(napi_env env, const char *step, int error)
-{
-	char text[128];
-	snprintf(text, sizeof text, "%s: %s", step, strerror(error));
-	napi_throw_error(env, NULL, text);
-	return NULL;
-}
+/* A side that takes nothing for so long is not there. */
+enum { DEAF_MS = 1000 };
 
 /* What did not get off the ground leaves nothing: the guard, hung up on, takes away what it has made, and ends. */
 static napi_value give_up(struct started *start, const char *step, int error)
@@ -49,24 +34,6 @@ static napi_value give_up(struct started *start, const char *step, int error)
 	fail(start->env, step, error);
 	started_leave(start);
 	return NULL;
-}
-
-/* The descriptors that JavaScript asks for. False, and it is told, for what is none. */
-static bool read_descriptors(napi_env env, napi_value list, int *descriptors, uint32_t *count)
-{
-	napi_value one;
-	if (napi_get_array_length(env, list, count) != napi_ok || *count > MOST_DESCRIPTORS) {
-		fail(env, "descriptors", EINVAL);
-		return false;
-	}
-	for (uint32_t i = 0; i < *count; i++) {
-		if (napi_get_element(env, list, i, &one) != napi_ok ||
-		    napi_get_value_int32(env, one, &descriptors[i]) != napi_ok || descriptors[i] < PIPE) {
-			fail(env, "descriptors", EINVAL);
-			return false;
-		}
-	}
-	return true;
 }
 
 /*
@@ -217,44 +184,15 @@ static napi_value js_hang_up(napi_env env, napi_callback_info info)
 	return NULL;
 }
 
-/*
- * `unsure(questions)`: a letter and a path, then what was said, each with a zero after it, as often as there are
- * questions. The places of those that are not surely answered the same.
- */
-static napi_value js_unsure(napi_env env, napi_callback_info info)
-{
-	napi_value given[1], result, place;
-	size_t given_count = 1, length;
-	if (napi_get_cb_info(env, info, &given_count, given, NULL, NULL) != napi_ok || given_count != 1 ||
-	    napi_get_value_string_utf8(env, given[0], NULL, 0, &length) != napi_ok)
-		return fail(env, "arguments", EINVAL);
-	char *questions = malloc(length + 1);
-	if (questions == NULL || napi_get_value_string_utf8(env, given[0], questions, length + 1, &length) != napi_ok ||
-	    napi_create_array(env, &result) != napi_ok) {
-		free(questions);
-		return fail(env, "memory", ENOMEM);
-	}
-	uint32_t asked = 0, unsure = 0;
-	bool is_told = true;
-	for (const char *at = questions, *end = questions + length; is_told && at < end; asked++) {
-		const char *said = at + strlen(at) + 1;
-		const char *next = said < end ? said + strlen(said) + 1 : end + 1;
-		if (next > end || !surely_says(at[0], at + 1, said))
-			is_told = napi_create_uint32(env, asked, &place) == napi_ok &&
-			          napi_set_element(env, result, unsure++, place) == napi_ok;
-		at = next;
-	}
-	free(questions);
-	return is_told ? result : fail(env, "memory", ENOMEM);
-}
-
 NAPI_MODULE_INIT()
 {
 	const napi_property_descriptor offered[] = {
 		{ .utf8name = "start", .method = js_start, .attributes = napi_enumerable },
 		{ .utf8name = "say", .method = js_say, .attributes = napi_enumerable },
 		{ .utf8name = "hangUp", .method = js_hang_up, .attributes = napi_enumerable },
-		{ .utf8name = "unsure", .method = js_unsure, .attributes = napi_enumerable },
+		{ .utf8name = "beginSync", .method = disk_begin_sync, .attributes = napi_enumerable },
+		{ .utf8name = "endSync", .method = disk_end_sync, .attributes = napi_enumerable },
+		{ .utf8name = "unsure", .method = disk_unsure, .attributes = napi_enumerable },
 	};
 	if (!listen_possible())
 		return fail(env, "listening", ENOSYS);

@@ -209,14 +209,20 @@ type Apart = { readonly [member in "seq" | "time" | "session" | "prev"]?: never 
 /** `durable` is on the disk when `append` returns; `batched` is handed to the system within 20 ms. */
 export type Durability = "durable" | "batched";
 
+/**
+ * Begins to bring open files to the disk, which may be closed right after; what it returns waits until they are there.
+ * Null where nobody does that. Errors of both: what the system says.
+ */
+export type BackgroundSync = (files: readonly number[]) => (() => void) | null;
+
 /** Where events go. The default writes a chained file; hosts may hand in their own. */
 export interface Journal {
   append(event: JournalEvent, durability: Durability): void;
   /**
-   * Settles when everything before is on the disk, and lets others work until then. A journal without it is given a
-   * `durable` event instead, and waited for. Errors: those of `append`.
+   * Begins to bring everything before to the disk; what it returns waits until it is there. A journal without it is given
+   * a `durable` event instead. Errors of both: those of `append`.
    */
-  synced?(): Promise<void>;
+  syncing?(elsewhere: BackgroundSync): () => void;
   /** Flushes what is batched. The journal takes no more events afterwards. */
   close(): void;
 }

@@ -74,7 +74,7 @@ export interface Found {
 }
 
 /** The real disk. Canonical forms are remembered: all facts of one gathering agree with each other. */
-export function openDisk(): Disk & { readonly known: KnownNames } {
+export function openDisk(): Disk & { readonly known: KnownNames; readonly mountTable: () => string } {
   const known = new Map<AbsolutePath, Found | null>();
   const find = (path: AbsolutePath): Found | null => {
     const found = known.get(path);
@@ -84,8 +84,10 @@ export function openDisk(): Disk & { readonly known: KnownNames } {
     return real;
   };
   const canonical = (path: AbsolutePath): AbsolutePath | null => find(path)?.path ?? null;
+  let table: string | null = null;
+  const tableText = (): string => (table ??= text(mountTable, LARGEST_TABLE) ?? "");
   let mounts: readonly Mount[] | null = null;
-  const mounted = (): readonly Mount[] => (mounts ??= readMounts(text(mountTable, LARGEST_TABLE) ?? ""));
+  const mounted = (): readonly Mount[] => (mounts ??= readMounts(tableText()));
   const disk = {
     look,
     link,
@@ -97,6 +99,7 @@ export function openDisk(): Disk & { readonly known: KnownNames } {
     covers: (path: AbsolutePath) => coversOf(path, mounted()),
     aliases: (path: AbsolutePath) => aliasesOf(path, mounted()),
     sockets: () => boundSockets(disk),
+    mountTable: tableText,
   };
   return disk;
 }

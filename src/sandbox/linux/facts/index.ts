@@ -13,7 +13,7 @@ import { unsafeWorkspace, workspaceOf } from "./workspace.ts";
 
 export { openDisk } from "./disk.ts";
 export type { Disk, Found, KnownNames, Look } from "./disk.ts";
-export { otherNames } from "./mounts.ts";
+export { mountTable, otherNames } from "./mounts.ts";
 export { explainRefusal, OLDEST_BWRAP } from "./refusal.ts";
 export type { NamespaceSettings, Refusal } from "./refusal.ts";
 export { assertToolSafe, changeableBy, makeableBy, replaceableBy, toolLocations } from "./tool.ts";

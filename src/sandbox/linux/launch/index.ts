@@ -15,7 +15,7 @@ import { loadStarter } from "./starter.ts";
 import { fillStandardStreams, requireOpen } from "./standard-streams.ts";
 
 export type { GuardMessage, InitMessage } from "./messages.ts";
-export { starterAtHand } from "./starter.ts";
+export { starterAtHand, syncInBackground } from "./starter.ts";
 
 /** What the launch takes from this host: files by absolute path, all outside every writable root. */
 export interface LaunchFiles {

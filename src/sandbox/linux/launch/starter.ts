@@ -1,4 +1,5 @@
 /** What Node.js itself loads of the native programs. */
+import type { BackgroundSync } from "../../../policy/index.ts";
 
 /** `native/linux/starter`, as it is loaded. */
 export interface Starter {
@@ -14,6 +15,10 @@ export interface Starter {
   ): readonly [StartedHandle, ...number[]];
   say(handle: StartedHandle, number: number, line: string): void;
   hangUp(handle: StartedHandle): void;
+  /** Begins to bring files to the disk; they may be closed then. Errors: what the system says. */
+  beginSync(files: readonly number[]): SyncHandle;
+  /** Waits until they are there. Errors: what the system says. */
+  endSync(handle: SyncHandle): void;
   /**
    * Of `questions` (a letter and a path, then what was said, each with a zero after it) the places of those that are not
    * surely answered the same today: `surely_says` has the letters.
@@ -25,6 +30,12 @@ declare const started: unique symbol;
 /** Means something to the starter alone. */
 export interface StartedHandle {
   readonly [started]: true;
+}
+
+declare const synced: unique symbol;
+/** Likewise. */
+interface SyncHandle {
+  readonly [synced]: true;
 }
 
 let loaded: { readonly path: string; readonly starter: Starter | null } | null = null;
@@ -39,6 +50,14 @@ export function loadStarter(path: string): Starter | null {
 export function starterAtHand(): Starter | null {
   return loaded?.starter ?? null;
 }
+
+/** By that one. */
+export const syncInBackground: BackgroundSync = (files) => {
+  const starter = starterAtHand();
+  if (starter === null) return null;
+  const handle = starter.beginSync(files);
+  return () => starter.endSync(handle);
+};
 
 function load(path: string): Starter | null {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- filled by what is loaded

@@ -1,8 +1,8 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { isWithin } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
-import { openDisk } from "../facts/index.ts";
-import type { Disk, Found, KnownNames, Look } from "../facts/index.ts";
+import { mountTable, openDisk } from "../facts/index.ts";
+import type { Disk, Found, Look } from "../facts/index.ts";
 import { starterAtHand } from "../launch/index.ts";
 
 /** All that was asked of the disk, and what it said, as plain JSON. One look at a path answers all that needs one. */
@@ -11,6 +11,8 @@ export interface Answers {
   readonly asked: string;
   /** What cannot be put that way. */
   readonly others: readonly Answer[];
+  /** The table of mounts, and what was asked of it alone. */
+  readonly mounts: { readonly table: string; readonly said: readonly Answer[] } | null;
   /** What directories held, see `stampOf`. */
   readonly lists: readonly (readonly [path: AbsolutePath, stamp: string | null, said: string])[];
   /** Of all sockets of the machine those below what the program sees of the host; the rest come and go. */
@@ -21,6 +23,8 @@ type Question = Exclude<keyof Disk, "look" | "list" | "sockets">;
 
 /** What is no text is kept as one. */
 type Answer = readonly [question: Question, path: AbsolutePath, limit: number | null, said: string | null];
+
+const ofMounts: ReadonlySet<Question> = new Set<Question>(["covers", "aliases"]);
 
 /** A capital stands for no answer. */
 const letters: Partial<Record<Question, string>> = { canonical: "c", link: "l", text: "t", program: "p" };
@@ -74,7 +78,7 @@ export function notingDisk(): {
       noted.size + looks.size + lists.size + disk.known.size > MOST
         ? null
         : {
-            ...asWords(disk.known, looks, [...noted.values()]),
+            ...asWords(disk, looks, [...noted.values()]),
             lists: [...lists.values()],
             sockets: { places, found: below(places, sockets) },
           },
@@ -82,16 +86,26 @@ export function notingDisk(): {
 }
 
 /** Whether the disk says today what it said then. */
-export function saysTheSame({ asked, others, lists, sockets }: Answers): boolean {
+export function saysTheSame({ asked, others, mounts, lists, sockets }: Answers): boolean {
   const disk = openDisk();
   return (
     textOf(below(sockets.places, openDisk().sockets())) === textOf(sockets.found) &&
     lists.every(
       ([path, stamp, then]) => (stamp !== null && stampOf(path) === stamp) || listText(disk.list(path)) === then,
     ) &&
-    others.every(([question, path, limit, then]) => textOf(ask(disk, question, path, limit)) === then) &&
+    [...others, ...saidOfMounts(disk, mounts)].every(
+      ([question, path, limit, then]) => textOf(ask(disk, question, path, limit)) === then,
+    ) &&
     areSaidAgain(disk, asked)
   );
+}
+
+/** Of the same table everything is said again. */
+function saidOfMounts(disk: ReturnType<typeof openDisk>, mounts: Answers["mounts"]): readonly Answer[] {
+  if (mounts === null) return [];
+  const unsure = starterAtHand()?.unsure(inWords("t", mountTable, mounts.table));
+  const isSame = unsure === undefined ? disk.mountTable() === mounts.table : unsure.length === 0;
+  return isSame ? [] : mounts.said;
 }
 
 /** What the starter is not sure of, or everything without it, is asked once more. */
@@ -139,16 +153,16 @@ function below(places: readonly AbsolutePath[], paths: readonly AbsolutePath[]):
 }
 
 function asWords(
-  known: KnownNames,
+  disk: ReturnType<typeof openDisk>,
   looks: ReadonlyMap<AbsolutePath, Look>,
   noted: readonly Answer[],
-): Pick<Answers, "asked" | "others"> {
+): Pick<Answers, "asked" | "others" | "mounts"> {
   const asked: string[] = [];
-  const put = (letter: string, path: AbsolutePath, said = ""): void => void asked.push(`${letter}${path}`, said);
+  const put = (letter: string, path: AbsolutePath, said = ""): void => void asked.push(inWords(letter, path, said));
   const gone = new Set<AbsolutePath>();
-  for (const [path, found] of known) if (found?.path === path && found.is === "missing") gone.add(path);
+  for (const [path, found] of disk.known) if (found?.path === path && found.is === "missing") gone.add(path);
   for (const path of gone) if (!isBelow(path, gone)) put("m", path);
-  for (const [path, found] of known) {
+  for (const [path, found] of disk.known) {
     if (found === null) put("C", path);
     else if (found.path !== path) put("c", path, found.path);
     else if (found.is !== "missing" && !tells(looks.get(path), found.is)) put(found.is === "other" ? "o" : "d", path);
@@ -157,14 +171,23 @@ function asWords(
     const isKnown = look.kind === "missing" && (gone.has(path) || isBelow(path, gone));
     if (!isKnown) put("k", path, lookText(look));
   }
-  const isOther = ([question, , limit, said]: Answer): boolean =>
-    letters[question] === undefined || limit !== null || said?.includes("\0") === true;
+  const others: Answer[] = [];
   for (const answer of noted) {
-    const [question, path, , said] = answer;
-    const letter = letters[question] ?? "";
-    if (!isOther(answer)) put(said === null ? letter.toUpperCase() : letter, path, said ?? "");
+    const [question, path, limit, said] = answer;
+    const letter = letters[question];
+    if (letter === undefined || limit !== null || said?.includes("\0") === true) others.push(answer);
+    else put(said === null ? letter.toUpperCase() : letter, path, said ?? "");
   }
-  return { asked: asked.map((word) => `${word}\0`).join(""), others: noted.filter((answer) => isOther(answer)) };
+  const said = others.filter(([question]) => ofMounts.has(question));
+  return {
+    asked: asked.join(""),
+    others: others.filter(([question]) => !ofMounts.has(question)),
+    mounts: said.length === 0 ? null : { table: disk.mountTable(), said },
+  };
+}
+
+function inWords(letter: string, path: AbsolutePath, said: string): string {
+  return `${letter}${path}\0${said}\0`;
 }
 
 /** Not of what is missing: a look takes for it what cannot be looked at, too. */

@@ -125,7 +125,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
     try {
       const journal = openJournal(request, launched);
       opened = journal;
-      const written = recordLaunch(journal, launchable);
+      const written = recordLaunch(journal, launchable, launched);
       // The kernel is busy with the sandbox meanwhile, and the disk with the journal.
       const survey = await confirmed(launchable, launched, journal);
       const repairs: Repair[] = [];
@@ -141,7 +141,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       const entrances = plan.door === null ? null : await openDoorOf(request, launchable, launched, supervisor, note);
       if (entrances !== null) undo.push(entrances.close);
       served(entrances?.service ?? null);
-      await letGo(request, launched, written, {
+      letGo(request, launched, written, {
         record: (event, durability) => {
           try {
             if (!isOver) journal.append(event, durability);

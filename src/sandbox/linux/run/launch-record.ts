@@ -1,6 +1,7 @@
 /** Before the program starts, its launch is in the journal, and on the disk. */
 import type { Journal } from "../../../policy/index.ts";
 import type { CompanionRun, StartRequest } from "../../request.ts";
+import { syncInBackground } from "../launch/index.ts";
 import type { Launch } from "../launch/index.ts";
 import type { Launchable } from "./launchable.ts";
 
@@ -14,9 +15,9 @@ export function openJournal({ session }: StartRequest, launched: Launch): Journa
   }
 }
 
-/** Settles when the launch is on the disk. Whoever does not ask for it does not learn that it failed. */
-export function recordLaunch(journal: Journal, { plan, fingerprint }: Launchable): Promise<void> {
-  const write = async (): Promise<void> => {
+/** What it returns waits until the launch is on the disk. Errors of both: `journal_unwritable`, and nothing ran. */
+export function recordLaunch(journal: Journal, { plan, fingerprint }: Launchable, launched: Launch): () => void {
+  try {
     journal.append(
       {
         kind: "run.launching",
@@ -27,24 +28,19 @@ export function recordLaunch(journal: Journal, { plan, fingerprint }: Launchable
         argv: plan.argv,
         reduced: plan.reductions.map(({ rule, holds }) => `${rule}: ${holds}`),
       },
-      journal.synced === undefined ? "durable" : "batched",
+      journal.syncing === undefined ? "durable" : "batched",
     );
-    await journal.synced?.();
-  };
-  const written = write();
-  written.catch(() => {});
-  return written;
+    return journal.syncing?.(syncInBackground) ?? (() => {});
+  } catch (error) {
+    launched.abort();
+    throw error;
+  }
 }
 
 /** Lets the program start once its launch is written; if it cannot be, nothing starts. */
-export async function letGo(
-  request: StartRequest,
-  launched: Launch,
-  written: Promise<void>,
-  run: CompanionRun,
-): Promise<void> {
+export function letGo(request: StartRequest, launched: Launch, written: () => void, run: CompanionRun): void {
   try {
-    await written;
+    written();
     request.companion?.begin(run);
     launched.go();
   } catch (error) {
