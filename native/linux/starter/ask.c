@@ -9,14 +9,24 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Directories that hold more are looked at elsewhere. */
 enum { MOST_NAMES = 1024 };
+
+/* Some file systems count seconds, or two. */
+static const long long SETTLED = 3000000000LL;
+
+static long long nanoseconds(struct timespec time)
+{
+	return time.tv_sec * 1000000000LL + time.tv_nsec;
+}
 
 static bool is_missing(const char *path)
 {
@@ -41,7 +51,7 @@ static bool looks(const char *path, const char *said)
 	if (lstat(path, &status) != 0)
 		return errno == ENOENT && strcmp(said, "missing") == 0;
 	if (!S_ISDIR(status.st_mode))
-		snprintf(changed, sizeof changed, "%lld", status.st_ctim.tv_sec * 1000000000LL + status.st_ctim.tv_nsec);
+		snprintf(changed, sizeof changed, "%lld", nanoseconds(status.st_ctim));
 	snprintf(text, sizeof text, "%s %llu %llu %u %u %u %s", kind_of(status.st_mode), (unsigned long long)status.st_dev,
 	         (unsigned long long)status.st_ino, status.st_uid, status.st_gid, status.st_mode & 07777, changed);
 	return strcmp(text, said) == 0;
@@ -124,6 +134,26 @@ static bool is_single(const char *path)
 	return S_ISDIR(status.st_mode) ? holds_single_names(path) : has_one_name(&status);
 }
 
+static bool stays(const char *path, const char *said)
+{
+	struct stat status;
+	struct timespec now;
+	char text[96];
+	if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode) || clock_gettime(CLOCK_REALTIME, &now) != 0)
+		return false;
+	snprintf(text, sizeof text, "%llu %llu %lld", (unsigned long long)status.st_dev, (unsigned long long)status.st_ino,
+	         nanoseconds(status.st_ctim));
+	return strcmp(text, said) == 0 && nanoseconds(status.st_ctim) < nanoseconds(now) - SETTLED;
+}
+
+/* The kernel tells each reader of the table once that something was mounted or unmounted: proc_pid_mountinfo(5). */
+static bool is_unchanged(const char *number)
+{
+	char *end;
+	struct pollfd table = { .fd = (int)strtol(number, &end, 10), .events = POLLPRI };
+	return end > number && *end == '\0' && poll(&table, 1, 0) == 0;
+}
+
 bool surely_says(char kind, const char *path, const char *said)
 {
 	struct stat status;
@@ -145,6 +175,10 @@ bool surely_says(char kind, const char *path, const char *said)
 		return runs(path, said);
 	case 'c':
 		return is_canonical(path, said);
+	case 'n':
+		return stays(path, said);
+	case 'w':
+		return is_unchanged(path);
 	case 's':
 		return is_single(path);
 	default:

@@ -1,8 +1,11 @@
+#define _GNU_SOURCE
 #include "disk.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "ask.h"
 #include "begin.h"
@@ -83,4 +86,45 @@ napi_value disk_end_sync(napi_env env, napi_callback_info info)
 	int error = *syncing == NULL ? 0 : sync_end(*syncing);
 	*syncing = NULL;
 	return error == 0 ? NULL : fail(env, "sync", error);
+}
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 8
+#endif
+
+/* Kernels before 6.3 know nothing of programs in memory. */
+static int memory_file(void)
+{
+	int file = memfd_create("instructions", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	return file >= 0 || errno != EINVAL ? file : memfd_create("instructions", MFD_CLOEXEC);
+}
+
+static bool write_all(int file, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		ssize_t written = write(file, bytes, length);
+		if (written < 0 && errno != EINTR)
+			return false;
+		if (written > 0)
+			bytes += written, length -= (size_t)written;
+	}
+	return true;
+}
+
+napi_value disk_memory(napi_env env, napi_callback_info info)
+{
+	napi_value given[1], result;
+	size_t given_count = 1, length;
+	void *bytes;
+	if (napi_get_cb_info(env, info, &given_count, given, NULL, NULL) != napi_ok || given_count != 1 ||
+	    napi_get_buffer_info(env, given[0], &bytes, &length) != napi_ok)
+		return fail(env, "arguments", EINVAL);
+	int file = memory_file();
+	if (file < 0)
+		return fail(env, "memory", errno);
+	if (write_all(file, bytes, length) && napi_create_int32(env, file, &result) == napi_ok)
+		return result;
+	int error = errno;
+	close(file);
+	return fail(env, "memory", error);
 }

@@ -16,4 +16,7 @@ napi_value disk_begin_sync(napi_env env, napi_callback_info info);
 /* `endSync(handle)`: waits until the files are on the disk. A second time, nothing. */
 napi_value disk_end_sync(napi_env env, napi_callback_info info);
 
+/* `memory(bytes)`: a descriptor of a file in memory that holds them. */
+napi_value disk_memory(napi_env env, napi_callback_info info);
+
 #endif

@@ -190,6 +190,7 @@ NAPI_MODULE_INIT()
 		{ .utf8name = "start", .method = js_start, .attributes = napi_enumerable },
 		{ .utf8name = "say", .method = js_say, .attributes = napi_enumerable },
 		{ .utf8name = "hangUp", .method = js_hang_up, .attributes = napi_enumerable },
+		{ .utf8name = "memory", .method = disk_memory, .attributes = napi_enumerable },
 		{ .utf8name = "beginSync", .method = disk_begin_sync, .attributes = napi_enumerable },
 		{ .utf8name = "endSync", .method = disk_end_sync, .attributes = napi_enumerable },
 		{ .utf8name = "unsure", .method = disk_unsure, .attributes = napi_enumerable },

@@ -12,6 +12,7 @@ import { fillFile, instructionFile } from "./instruction-file.ts";
 import { GuardReader, initMessage, LineReader } from "./messages.ts";
 import type { GuardMessage, InitMessage } from "./messages.ts";
 import { loadStarter } from "./starter.ts";
+import type { Starter } from "./starter.ts";
 import { fillStandardStreams, requireOpen } from "./standard-streams.ts";
 
 export type { GuardMessage, InitMessage } from "./messages.ts";
@@ -79,6 +80,7 @@ export function launch(options: LaunchOptions): Launch {
     fillStandardStreams();
     requireOpen(options.streams);
     if (plan.backend === "none") return new DirectLaunch(options);
+    const starter = files.starter === null || plan.door !== null ? null : loadStarter(files.starter);
     const guard = file(
       guardInstructions(plan, {
         bwrap: plan.backend === "landlock" ? null : files.bwrap,
@@ -95,7 +97,7 @@ export function launch(options: LaunchOptions): Launch {
     estate = files.aftermath === null ? null : instructionFile(files.scratch, Buffer.alloc(0));
     const lines = new LineReader();
     const messages = new GuardReader();
-    const started = startGuard(files.starter, {
+    const started = startGuard(starter, {
       program: files.guard,
       streams: options.streams,
       files: [guard, init, seccomp],
@@ -118,8 +120,7 @@ export function launch(options: LaunchOptions): Launch {
 }
 
 /** Errors: what the system says. */
-function startGuard(path: string | null, request: GuardRequest): Guard {
-  const starter = path === null || request.hasDoor ? null : loadStarter(path);
+function startGuard(starter: Starter | null, request: GuardRequest): Guard {
   return starter === null ? new GuardByNode(request) : new GuardByStarter(starter, request);
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { SandboxedError } from "../../../policy/index.ts";
+import { starterAtHand } from "./starter.ts";
 
 let count = 0;
 
@@ -8,6 +9,12 @@ let count = 0;
  * through the file system. The caller closes it. Errors: `setup_failed`.
  */
 export function instructionFile(folder: string, content: Uint8Array): number {
+  try {
+    const inMemory = starterAtHand()?.memory(content);
+    if (inMemory !== undefined) return inMemory;
+  } catch {
+    // not where memory may hold no files
+  }
   const path = `${folder}/.instructions-${process.pid}-${count++}`;
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   const fd = openSync(path, flags, 0o600);

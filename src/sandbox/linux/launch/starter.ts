@@ -15,6 +15,8 @@ export interface Starter {
   ): readonly [StartedHandle, ...number[]];
   say(handle: StartedHandle, number: number, line: string): void;
   hangUp(handle: StartedHandle): void;
+  /** A descriptor of a file in memory that holds these bytes. Errors: what the system says. */
+  memory(bytes: Uint8Array): number;
   /** Begins to bring files to the disk; they may be closed then. Errors: what the system says. */
   beginSync(files: readonly number[]): SyncHandle;
   /** Waits until they are there. Errors: what the system says. */

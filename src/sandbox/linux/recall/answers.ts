@@ -1,7 +1,7 @@
 import { lstatSync, realpathSync } from "node:fs";
 import { isWithin } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
-import { mountTable, openDisk } from "../facts/index.ts";
+import { openDisk } from "../facts/index.ts";
 import type { Disk, Found, Look } from "../facts/index.ts";
 import { starterAtHand } from "../launch/index.ts";
 
@@ -24,7 +24,7 @@ type Question = Exclude<keyof Disk, "look" | "list" | "sockets">;
 /** What is no text is kept as one. */
 type Answer = readonly [question: Question, path: AbsolutePath, limit: number | null, said: string | null];
 
-const ofMounts: ReadonlySet<Question> = new Set<Question>(["covers", "aliases"]);
+const aboutMounts: ReadonlySet<Question> = new Set<Question>(["covers", "aliases"]);
 
 /** A capital stands for no answer. */
 const letters: Partial<Record<Question, string>> = { canonical: "c", link: "l", text: "t", program: "p" };
@@ -85,27 +85,30 @@ export function notingDisk(): {
   };
 }
 
-/** Whether the disk says today what it said then. */
-export function saysTheSame({ asked, others, mounts, lists, sockets }: Answers): boolean {
+/**
+ * Whether the disk says today what it said then. `isSameTable` is asked before anything that the table of mounts alone
+ * was asked for, which then needs no asking.
+ */
+export function saysTheSame(
+  { asked, others, mounts, lists, sockets }: Answers,
+  isSameTable: () => boolean = () => false,
+): boolean {
   const disk = openDisk();
+  const ofMounts = mounts === null || isSameTable() ? [] : mounts.said;
   return (
     textOf(below(sockets.places, openDisk().sockets())) === textOf(sockets.found) &&
-    lists.every(
-      ([path, stamp, then]) => (stamp !== null && stampOf(path) === stamp) || listText(disk.list(path)) === then,
-    ) &&
-    [...others, ...saidOfMounts(disk, mounts)].every(
+    lists.every((list) => isListedAgain(disk, list)) &&
+    [...others, ...ofMounts].every(
       ([question, path, limit, then]) => textOf(ask(disk, question, path, limit)) === then,
     ) &&
     areSaidAgain(disk, asked)
   );
 }
 
-/** Of the same table everything is said again. */
-function saidOfMounts(disk: ReturnType<typeof openDisk>, mounts: Answers["mounts"]): readonly Answer[] {
-  if (mounts === null) return [];
-  const unsure = starterAtHand()?.unsure(inWords("t", mountTable, mounts.table));
-  const isSame = unsure === undefined ? disk.mountTable() === mounts.table : unsure.length === 0;
-  return isSame ? [] : mounts.said;
+function isListedAgain(disk: Disk, [path, stamp, then]: Answers["lists"][number]): boolean {
+  const isStamped =
+    stamp !== null && (starterAtHand()?.unsure(inWords("n", path, stamp)).length === 0 || stampOf(path) === stamp);
+  return isStamped || listText(disk.list(path)) === then;
 }
 
 /** What the starter is not sure of, or everything without it, is asked once more. */
@@ -178,10 +181,10 @@ function asWords(
     if (letter === undefined || limit !== null || said?.includes("\0") === true) others.push(answer);
     else put(said === null ? letter.toUpperCase() : letter, path, said ?? "");
   }
-  const said = others.filter(([question]) => ofMounts.has(question));
+  const said = others.filter(([question]) => aboutMounts.has(question));
   return {
     asked: asked.join(""),
-    others: others.filter(([question]) => !ofMounts.has(question)),
+    others: others.filter(([question]) => !aboutMounts.has(question)),
     mounts: said.length === 0 ? null : { table: disk.mountTable(), said },
   };
 }

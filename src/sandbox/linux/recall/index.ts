@@ -11,6 +11,7 @@ import { surveyFor, withoutFreed } from "../run/survey.ts";
 import type { SurveyRequest } from "../run/survey.ts";
 import { saysTheSame } from "./answers.ts";
 import type { Answers } from "./answers.ts";
+import { compareMountTable } from "./mount-table.ts";
 
 export { notingDisk } from "./answers.ts";
 export type { Answers } from "./answers.ts";
@@ -73,7 +74,8 @@ export function keep(prepared: Prepared, answers: Answers): KeptLaunch | null {
 
 /** The launch again. Whether the host still says what it said is found out by `survey`, before the program starts. */
 export function recall(kept: KeptLaunch, now: Recalling): Launchable {
-  const { plan, home, kernel, denied } = kept;
+  const { plan, home, kernel, denied, answers } = kept;
+  const isSameTable = answers.mounts === null ? () => false : compareMountTable(answers.mounts.table);
   return {
     plan: {
       ...plan,
@@ -85,7 +87,7 @@ export function recall(kept: KeptLaunch, now: Recalling): Launchable {
     },
     fingerprint: () => kept.fingerprint,
     folders: toolFolders(now.environment),
-    survey: () => surveyAgain(kept, now.environment),
+    survey: () => surveyAgain(kept, now.environment, isSameTable),
     home,
     kernel,
     warnings: [],
@@ -95,8 +97,12 @@ export function recall(kept: KeptLaunch, now: Recalling): Launchable {
   };
 }
 
-function surveyAgain({ answers, survey, plan }: KeptLaunch, environment: Recalling["environment"]): Survey | null {
-  if (!saysTheSame(answers)) return null;
+function surveyAgain(
+  { answers, survey, plan }: KeptLaunch,
+  environment: Recalling["environment"],
+  isSameTable: () => boolean,
+): Survey | null {
+  if (!saysTheSame(answers, isSameTable)) return null;
   const { asked } = survey;
   const request = { ...asked, protect: { ...asked.protect, off: new Set(asked.protect.off) } };
   const found = surveyFor(request, environment);
