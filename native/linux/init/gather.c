@@ -45,6 +45,11 @@ static bool make_place(int folder, const char *name, int copy)
 		return false;
 	if (S_ISDIR(status.st_mode))
 		return mkdirat(folder, name, 0755) == 0;
+	/* Mounted, it would lead on: whoever planned this saw something else there. */
+	if (S_ISLNK(status.st_mode)) {
+		errno = ELOOP;
+		return false;
+	}
 	int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
 	return fd >= 0 && close(fd) == 0;
 }

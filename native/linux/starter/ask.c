@@ -64,6 +64,13 @@ static bool leads(const char *path, const char *said)
 	return length >= 0 && (size_t)length == strlen(said) && memcmp(target, said, (size_t)length) == 0;
 }
 
+/* Not there, or no symlink. */
+static bool leads_nowhere(const char *path)
+{
+	char target[1];
+	return readlink(path, target, sizeof target) < 0 && (errno == EINVAL || errno == ENOENT);
+}
+
 /* Read to its end whatever its size says: files of /proc say nothing. */
 static bool reads(int fd, const char *said)
 {
@@ -169,6 +176,8 @@ bool surely_says(char kind, const char *path, const char *said)
 		return looks(path, said);
 	case 'l':
 		return leads(path, said);
+	case 'L':
+		return leads_nowhere(path);
 	case 't':
 		return holds(path, said);
 	case 'p':

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { absolutePath, entryFrom } from "../../../../src/policy/index.ts";
 import type { Access, Profile } from "../../../../src/policy/index.ts";
 import { bwrapArguments, guardInstructions, initInstructions } from "../../../../src/sandbox/linux/plan/index.ts";
-import type { LaunchPlan } from "../../../../src/sandbox/plan.ts";
+import type { LaunchPlan, MountStep } from "../../../../src/sandbox/plan.ts";
 import { facts, planOf, workspace } from "./machine.ts";
 
 const provided = { init: "/opt/tool/native/sandbox-init", emptyFile: "/home/ann/.cache/sandboxed/denied" };
@@ -16,10 +16,11 @@ function lines(words: readonly string[]): string {
 function records(bytes: Buffer): string {
   const [name, length, ...words] = bytes.toString("utf8").split("\0");
   expect([name, Number(length)]).toEqual(["length", Buffer.byteLength(words.join("\0"))]);
-  const taken: Readonly<Record<string, number>> = { id: 2, owner: 2, limit: 2, expect: 4, quarantine: 2 };
+  const taken: Readonly<Record<string, number>> = { id: 2, owner: 2, limit: 2, expect: 4, quarantine: 2, gathered: 2 };
   const out: string[] = [];
   for (let at = 0; at < words.length - 1;) {
-    const count = 1 + (taken[words[at] ?? ""] ?? 1);
+    const isLink = words[at] === "gathered" && words[at + 1] === "link";
+    const count = 1 + (isLink ? 3 : (taken[words[at] ?? ""] ?? 1));
     out.push(words.slice(at, at + count).join(" "));
     at += count;
   }
@@ -139,5 +140,61 @@ describe("a plan", () => {
       absolutePath("/home/ann/work/.git/hooks"),
     ]);
     expect(plan.missing).toEqual([absolutePath("/home/ann/work/.vscode")]);
+  });
+
+  describe("of a machine with parts of /etc", () => {
+    const mount = (step: string, path: string, more: object = {}): MountStep =>
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a step by its parts
+      ({ do: step, to: absolutePath(path), ...more }) as MountStep;
+    const show = (path: string, more: object = {}): MountStep =>
+      mount("bind", path, { from: path, access: "read", ...more });
+    const parts = [
+      mount("directory", "/etc"),
+      show("/etc/passwd"),
+      mount("directory", "/etc/ssl"),
+      show("/etc/ssl/certs"),
+      mount("symlink", "/etc/localtime", { target: "/usr/share/zoneinfo/UTC" }),
+    ];
+    /** What bubblewrap is told of /etc, and what the first process. */
+    const told = (mounts: readonly MountStep[], landlock = true): readonly [bwrap: string, init: string] => {
+      const plan = { ...planOf(), mounts, landlock };
+      const ofEtc = (text: string): string =>
+        text
+          .split("\n")
+          .filter((line) => line.includes("/etc"))
+          .join("\n");
+      return [
+        ofEtc(lines(bwrapArguments(plan, provided))),
+        ofEtc(records(initInstructions({ ...plan, expectations: [] }))),
+      ];
+    };
+
+    it("has the first process take them out of the whole, which bubblewrap shows", () => {
+      expect(told(parts)).toEqual([
+        "--ro-bind /etc /etc",
+        [
+          "gather /etc",
+          "gathered show /etc/passwd",
+          "gathered folder /etc/ssl",
+          "gathered show /etc/ssl/certs",
+          "gathered link /etc/localtime /usr/share/zoneinfo/UTC",
+        ].join("\n"),
+      ]);
+    });
+
+    it.each<[what: string, mounts: readonly MountStep[], landlock?: boolean]>([
+      ["on a kernel that may lack the calls", parts, false],
+      ["where something is covered", [...parts, mount("mask", "/etc/passwd", { kind: "file", open: false })]],
+      ["where something is written", [...parts, show("/etc/alternatives", { access: "write" })]],
+      ["where something comes from elsewhere", [...parts, show("/etc/hosts", { from: "/home/ann/hosts" })]],
+      ["where one part stands in another", [...parts, show("/etc/ssl/certs/one.pem")]],
+      ["where there are too many", [...parts, ...Array.from({ length: 260 }, (_, n) => show(`/etc/file${n}`))]],
+      ["where nothing of the host is shown", parts.filter((step) => step.do !== "bind")],
+      ["where all of it is shown", [show("/etc")]],
+    ])("leaves it to bubblewrap %s", (_, mounts, landlock) => {
+      const [bwrap, init] = told(mounts, landlock);
+      expect(bwrap.split("\n")).toHaveLength(mounts.length);
+      expect(init).toBe("");
+    });
   });
 });
