@@ -156,8 +156,8 @@ describe("a plan", () => {
       mount("symlink", "/etc/localtime", { target: "/usr/share/zoneinfo/UTC" }),
     ];
     /** What bubblewrap is told of /etc, and what the first process. */
-    const told = (mounts: readonly MountStep[], landlock = true): readonly [bwrap: string, init: string] => {
-      const plan = { ...planOf(), mounts, landlock };
+    const told = (steps: readonly MountStep[], landlock = true): readonly [bwrap: string, init: string] => {
+      const plan = { ...planOf(), mounts: steps, landlock };
       const ofEtc = (text: string): string =>
         text
           .split("\n")
@@ -182,7 +182,7 @@ describe("a plan", () => {
       ]);
     });
 
-    it.each<[what: string, mounts: readonly MountStep[], landlock?: boolean]>([
+    it.each<[what: string, steps: readonly MountStep[], landlock?: boolean]>([
       ["on a kernel that may lack the calls", parts, false],
       ["where something is covered", [...parts, mount("mask", "/etc/passwd", { kind: "file", open: false })]],
       ["where something is written", [...parts, show("/etc/alternatives", { access: "write" })]],
@@ -191,9 +191,9 @@ describe("a plan", () => {
       ["where there are too many", [...parts, ...Array.from({ length: 260 }, (_, n) => show(`/etc/file${n}`))]],
       ["where nothing of the host is shown", parts.filter((step) => step.do !== "bind")],
       ["where all of it is shown", [show("/etc")]],
-    ])("leaves it to bubblewrap %s", (_, mounts, landlock) => {
-      const [bwrap, init] = told(mounts, landlock);
-      expect(bwrap.split("\n")).toHaveLength(mounts.length);
+    ])("leaves it to bubblewrap %s", (_, steps, landlock) => {
+      const [bwrap, init] = told(steps, landlock);
+      expect(bwrap.split("\n")).toHaveLength(steps.length);
       expect(init).toBe("");
     });
   });
