@@ -56,9 +56,12 @@ export function starterAtHand(): Starter | null {
 /** By that one. */
 export const syncInBackground: BackgroundSync = (files) => {
   const starter = starterAtHand();
-  if (starter === null) return null;
-  const handle = starter.beginSync(files);
-  return () => starter.endSync(handle);
+  try {
+    const handle = starter?.beginSync(files);
+    return starter === null || handle === undefined ? null : () => starter.endSync(handle);
+  } catch {
+    return null; // no thread or no descriptor is left for it
+  }
 };
 
 function load(path: string): Starter | null {
