@@ -98,10 +98,12 @@ export function start(request: StartRequest, launchable: Launchable): Running {
   door.catch(() => {});
   let opened: Journal | null = null;
   let isOver = false;
+  const early: [JournalEvent, Durability][] = [];
   const record = (event: JournalEvent, durability: Durability): void => {
     if (isOver) return;
     try {
-      opened?.append(event, durability);
+      if (opened === null) early.push([event, durability]);
+      else opened.append(event, durability);
     } catch (error) {
       supervisor.fail(error);
     }
@@ -123,11 +125,14 @@ export function start(request: StartRequest, launchable: Launchable): Running {
     const undo = bounds(request, launchable, supervisor);
     if (trust !== null) undo.push(() => removeTrust(trust.path));
     try {
+      // Whoever started it knows of it before its journal tells anybody.
+      await Promise.resolve();
       const journal = openJournal(request, launched);
       opened = journal;
       const written = recordLaunch(journal, launchable, launched);
+      for (const [event, durability] of early.splice(0)) record(event, durability);
       // The kernel is busy with the sandbox meanwhile, and the disk with the journal.
-      const survey = await confirmed(launchable, launched, journal);
+      const survey = surveyed(launchable, launched) ?? (await staleLaunch(launched, journal));
       const repairs: Repair[] = [];
       const watch = startWatch({
         survey,
@@ -223,15 +228,17 @@ function requireServed(
   return door.trust === null || pem === undefined ? null : { path: door.trust, pem };
 }
 
-/** What the program must not change. Errors: `StaleLaunch`, and nothing of the program ran. */
-async function confirmed(launchable: Launchable, launched: Launch, journal: Journal): Promise<Survey> {
+/** What the program must not change; null where the launch does not fit the host any more. */
+function surveyed(launchable: Launchable, launched: Launch): Survey | null {
   try {
-    const survey = launchable.survey();
-    if (survey !== null) return survey;
+    return launchable.survey();
   } catch (error) {
     launched.abort();
     throw error;
   }
+}
+
+async function staleLaunch(launched: Launch, journal: Journal): Promise<never> {
   launched.abort();
   await launched.ended;
   throw outdated(null, journal);
