@@ -99,17 +99,22 @@ libc = ctypes.CDLL(None)
 libc.prctl(38, 1, 0, 0, 0)
 assert libc.prctl(22, 2, ctypes.byref(Program(len(rules), ctypes.addressof(code))), 0, 0) == 0
 os.execvp(sys.argv[3], sys.argv[3:])`;
-const PIDFD_OPEN = 434;
+const calls = { pidfd_open: 434, open_tree: 428, move_mount: 429, memfd_create: process.arch === "x64" ? 319 : 279 };
+const errors = [
+  [38, "a kernel without"],
+  [1, "a filter that refuses"],
+] as const;
 
 describe("a program is started", () => {
-  it.each([
-    ["a kernel without process descriptors", 38],
-    ["a filter that refuses them", 1],
-  ])("on %s", (_, error) =>
+  it.each(
+    Object.entries(calls).flatMap(([name, call]) =>
+      errors.map(([error, host]) => [`${host} ${name}`, call, error] as const),
+    ),
+  )("on %s", (_, call, error) =>
     onStage("self", (stage) => {
       stage.repository();
       const tool = [process.execPath, stage.tool("sandboxed-run"), "--", "sh", "-c", "echo ran; exit 7"];
-      const filtered = ["-c", refusing, String(PIDFD_OPEN), String(error), ...tool];
+      const filtered = ["-c", refusing, String(call), String(error), ...tool];
       const { status, stdout, stderr } = stage.plain("python3", filtered);
       expect([status, stdout, stderr]).toEqual([7, "ran\n", ""]);
     }),

@@ -99,7 +99,6 @@ struct mount_attributes {
 #define MOUNT_NOSUID 2
 #define MOUNT_NODEV 4
 #define OPEN_TREE_COPY 1
-#define OPEN_TREE_RECURSIVE 0x8000
 #define MOVE_FROM_EMPTY_PATH 0x00000004
 #define MOVE_TO_EMPTY_PATH 0x00000040
 

@@ -18,11 +18,10 @@ const FOLDER = knownNormal("/etc");
 const MOST = 256;
 
 /**
- * Null where bubblewrap has to do it: the folder holds more than parts of the host's own, read-only, none over another;
- * or the kernel may lack the calls. (`mount_setattr` is the last of them, of Linux 5.12; Landlock came after it.)
+ * Null where bubblewrap has to do it: the folder holds more than parts of the host's own, read-only, none over another.
  */
-export function gathering({ mounts, landlock }: Pick<LaunchPlan, "mounts" | "landlock">): Gathering | null {
-  if (!landlock || !mounts.some((step) => step.do === "directory" && step.to === FOLDER)) return null;
+export function gathering({ mounts }: Pick<LaunchPlan, "mounts">): Gathering | null {
+  if (!mounts.some((step) => step.do === "directory" && step.to === FOLDER)) return null;
   const below = mounts.filter((step) => step.to !== FOLDER && isWithin(step.to, FOLDER));
   const entries = below.filter((step) => isGathered(step));
   const shown = entries.filter((step) => step.do === "bind");

@@ -156,8 +156,8 @@ describe("a plan", () => {
       mount("symlink", "/etc/localtime", { target: "/usr/share/zoneinfo/UTC" }),
     ];
     /** What bubblewrap is told of /etc, and what the first process. */
-    const told = (steps: readonly MountStep[], landlock = true): readonly [bwrap: string, init: string] => {
-      const plan = { ...planOf(), mounts: steps, landlock };
+    const told = (steps: readonly MountStep[]): readonly [bwrap: string, init: string] => {
+      const plan = { ...planOf(), mounts: steps };
       const ofEtc = (text: string): string =>
         text
           .split("\n")
@@ -182,8 +182,7 @@ describe("a plan", () => {
       ]);
     });
 
-    it.each<[what: string, steps: readonly MountStep[], landlock?: boolean]>([
-      ["on a kernel that may lack the calls", parts, false],
+    it.each<[what: string, steps: readonly MountStep[]]>([
       ["where something is covered", [...parts, mount("mask", "/etc/passwd", { kind: "file", open: false })]],
       ["where something is written", [...parts, show("/etc/alternatives", { access: "write" })]],
       ["where something comes from elsewhere", [...parts, show("/etc/hosts", { from: "/home/ann/hosts" })]],
@@ -191,8 +190,8 @@ describe("a plan", () => {
       ["where there are too many", [...parts, ...Array.from({ length: 260 }, (_, n) => show(`/etc/file${n}`))]],
       ["where nothing of the host is shown", parts.filter((step) => step.do !== "bind")],
       ["where all of it is shown", [show("/etc")]],
-    ])("leaves it to bubblewrap %s", (_, steps, landlock) => {
-      const [bwrap, init] = told(steps, landlock);
+    ])("leaves it to bubblewrap %s", (_, steps) => {
+      const [bwrap, init] = told(steps);
       expect(bwrap.split("\n")).toHaveLength(steps.length);
       expect(init).toBe("");
     });
