@@ -71,6 +71,8 @@ export class FileJournal implements Journal {
   #lastKind: JournalEvent["kind"] | null = null;
   /** Records that the head knows of. */
   #vouchedFor: number;
+  /** What somebody else brings to the disk: the system tells once alone that it could not. */
+  #underway: (() => void) | null = null;
   /** The last time that was written, and the members from it to the last kind. */
   #stamped = Number.NaN;
   #stamp = "";
@@ -103,11 +105,14 @@ export class FileJournal implements Journal {
 
   syncing(elsewhere: BackgroundSync): () => void {
     this.flush();
+    this.#settle();
     this.#throwFailure();
     const reached = { count: this.#seq, hash: this.#hash };
-    const wait = this.#syncBy(elsewhere);
+    this.#underway = this.#syncBy(elsewhere);
+    const isElsewhere = this.#underway !== null;
     return () => {
-      this.#attempt(() => (wait === null ? this.#sync() : this.#arrive(wait, reached)));
+      this.#settle();
+      this.#attempt(() => (isElsewhere ? this.#vouch(reached) : this.#sync()));
       this.#throwFailure();
     };
   }
@@ -127,6 +132,7 @@ export class FileJournal implements Journal {
     if (this.#failure === null && this.#lastKind !== "session.closed")
       this.#push({ kind: "session.closed" }, Date.now());
     this.flush();
+    this.#settle();
     this.#closed = true;
     open.delete(this);
     if (open.size === 0) process.off("exit", writeAll);
@@ -178,6 +184,7 @@ export class FileJournal implements Journal {
   }
 
   #sync(): void {
+    this.#settle();
     if (this.#failure !== null) return;
     fdatasyncSync(this.#target.file);
     this.#writeHead();
@@ -195,8 +202,15 @@ export class FileJournal implements Journal {
     return begun;
   }
 
-  #arrive(wait: () => void, reached: Reached): void {
-    wait();
+  /** Whoever asked for it may have gone on without it. */
+  #settle(): void {
+    const wait = this.#underway;
+    this.#underway = null;
+    if (wait !== null) this.#attempt(wait);
+  }
+
+  #vouch(reached: Reached): void {
+    if (this.#failure !== null) return;
     this.#foldersSynced = true;
     // What came meanwhile may be on the disk, and vouched for, already.
     if (!this.#closed && reached.count > this.#vouchedFor) this.#writeHead(reached);

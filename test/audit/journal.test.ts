@@ -163,6 +163,67 @@ describe("a session's journal", () => {
   });
 });
 
+describe("a journal that somebody else brings to the disk", () => {
+  const refusing = () => () => {
+    throw new Error("EIO: i/o error, fsync");
+  };
+  const launched = (): Session & { readonly path: string } => {
+    const session = opened();
+    session.journal.append({ kind: "run.started" }, "batched");
+    return session;
+  };
+
+  const attemptToClose = (journal: Session["journal"]): void => {
+    try {
+      journal.close();
+    } catch {
+      // it says once more what it said
+    }
+  };
+
+  it("is vouched for as far as that went, and no earlier", () => {
+    const { journal, path } = launched();
+    const taken: number[] = [];
+    const written = journal.syncing?.((files) => {
+      taken.push(files.length);
+      return () => void taken.push(0);
+    });
+    expect([linesOf(path).length, verifyJournal(path).unvouched]).toEqual([2, 2]);
+    journal.append({ kind: "run.started" }, "batched");
+    written?.();
+    expect(taken).toEqual([3, 0]);
+    expect(verifyJournal(path)).toMatchObject({ status: "ok", count: 2, unvouched: 0 });
+    journal.close();
+    expect(verifyJournal(path)).toMatchObject({ status: "ok", count: 4, closed: true });
+  });
+
+  it("brings itself there where nobody does", () => {
+    const { journal, path } = launched();
+    journal.syncing?.(() => null)();
+    expect(verifyJournal(path)).toMatchObject({ status: "ok", count: 2, unvouched: 0 });
+    journal.close();
+  });
+
+  it("is refused where that fails", () => {
+    const { journal } = launched();
+    expect(journal.syncing?.(refusing)).toThrow(/cannot write the journal.*EIO/);
+    expect(() => journal.close()).toThrow(/EIO/);
+  });
+
+  // The system tells once alone that a page was lost, and takes it for written from then on.
+  it.each<[what: string, then: (journal: Session["journal"]) => void]>([
+    ["another durable record", (journal) => journal.append({ kind: "run.started" }, "durable")],
+    ["the next launch", (journal) => journal.syncing?.(() => () => {})()],
+    ["its end", (journal) => journal.close()],
+  ])("is refused at %s where that failed and nobody waited for it", (_, then) => {
+    const { journal, path } = launched();
+    journal.syncing?.(refusing);
+    expect(() => then(journal)).toThrow(/EIO/);
+    attemptToClose(journal);
+    expect(verifyJournal(path)).toMatchObject({ closed: false });
+  });
+});
+
 describe("a journal that cannot be kept", () => {
   it("refuses a state folder that others may write in, and takes it when they may not", () => {
     const state = join(home, ".local", "state", "sandboxed");

@@ -25,7 +25,7 @@ import { absolutePath } from "../../src/policy/index.ts";
 import { saysTheSame } from "../../src/sandbox/linux/recall/answers.ts";
 import { notingDisk } from "../../src/sandbox/linux/recall/index.ts";
 import type { Answers } from "../../src/sandbox/linux/recall/index.ts";
-import { loadStarter } from "../../src/sandbox/linux/launch/starter.ts";
+import { loadStarter, syncInBackground } from "../../src/sandbox/linux/launch/starter.ts";
 import { linkNotices } from "../../src/sandbox/linux/run/hard-links.ts";
 import { native } from "./launch.ts";
 
@@ -225,6 +225,20 @@ describe("files on their way to the disk", () => {
     const handle = starter.beginSync([pipe]);
     closeSync(pipe);
     expect(() => starter.endSync(handle)).toThrow(/sync: /);
+  });
+});
+
+describe("what is to be brought to the disk in the background", () => {
+  it("is, where that can begin", () => {
+    const file = openSync(at("file"), "r");
+    const wait = syncInBackground([file]);
+    closeSync(file);
+    expect(wait?.()).toBeUndefined();
+    expect(wait).not.toBeNull();
+  });
+
+  it("is left to whoever asks where it cannot", () => {
+    expect(syncInBackground([99_999])).toBeNull();
   });
 });
 

@@ -53,16 +53,20 @@ export function starterAtHand(): Starter | null {
   return loaded?.starter ?? null;
 }
 
-/** By that one. */
+/** By that one; null also where there is no thread or descriptor left for it. */
 export const syncInBackground: BackgroundSync = (files) => {
   const starter = starterAtHand();
-  try {
-    const handle = starter?.beginSync(files);
-    return starter === null || handle === undefined ? null : () => starter.endSync(handle);
-  } catch {
-    return null; // no thread or no descriptor is left for it
-  }
+  const handle = starter === null ? null : attemptToBegin(starter, files);
+  return handle === null ? null : () => starter?.endSync(handle);
 };
+
+function attemptToBegin(starter: Starter, files: readonly number[]): SyncHandle | null {
+  try {
+    return starter.beginSync(files);
+  } catch {
+    return null;
+  }
+}
 
 function load(path: string): Starter | null {
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- filled by what is loaded
