@@ -1,5 +1,6 @@
 import type { LaunchPlan, MountStep } from "../../plan.ts";
 import { gathering } from "./gather.ts";
+import type { Gathering } from "./gather.ts";
 
 /** Where the first process finds itself inside: `/dev` is the launch's own in every profile. */
 export const INIT_PATH = "/dev/sandbox-init";
@@ -18,8 +19,12 @@ export interface Provided {
   readonly emptyFile: string;
 }
 
-/** The arguments of bubblewrap, in its order; a pure function of the plan. */
-export function bwrapArguments(plan: LaunchPlan, provided: Provided): readonly string[] {
+/** The arguments of bubblewrap, in its order; a pure function of the plan. With nothing `gathered` it builds all of it. */
+export function bwrapArguments(
+  plan: LaunchPlan,
+  provided: Provided,
+  gathered: Gathering | null = gathering(plan),
+): readonly string[] {
   const sharedNetwork = plan.network === "full";
   return [
     "--unshare-user",
@@ -37,7 +42,7 @@ export function bwrapArguments(plan: LaunchPlan, provided: Provided): readonly s
     "--cap-drop",
     "ALL",
     ...capabilities(plan).flatMap((name) => ["--cap-add", name]),
-    ...built(plan).flatMap((step) => mountArguments(step, provided)),
+    ...built(plan, gathered).flatMap((step) => mountArguments(step, provided)),
     "--chdir",
     "/",
     "--",
@@ -46,8 +51,7 @@ export function bwrapArguments(plan: LaunchPlan, provided: Provided): readonly s
 }
 
 /** A folder that is gathered afterwards is shown whole until then. */
-function built(plan: LaunchPlan): readonly MountStep[] {
-  const gathered = gathering(plan);
+function built(plan: LaunchPlan, gathered: Gathering | null): readonly MountStep[] {
   if (gathered === null) return plan.mounts;
   const { folder, entries } = gathered;
   const later = new Set<MountStep>(entries);

@@ -182,6 +182,18 @@ describe("a plan", () => {
       ]);
     });
 
+    it("has bubblewrap build all of it where nothing is to be gathered", () => {
+      const plan = { ...planOf(), mounts: parts };
+      const alone = lines(bwrapArguments(plan, provided, null)).split("\n");
+      expect(alone.filter((line) => line.includes("/etc"))).toEqual([
+        "--dir /etc",
+        "--ro-bind /etc/passwd /etc/passwd",
+        "--dir /etc/ssl",
+        "--ro-bind /etc/ssl/certs /etc/ssl/certs",
+        "--symlink /usr/share/zoneinfo/UTC /etc/localtime",
+      ]);
+    });
+
     it.each<[what: string, steps: readonly MountStep[]]>([
       ["where something is covered", [...parts, mount("mask", "/etc/passwd", { kind: "file", open: false })]],
       ["where something is written", [...parts, show("/etc/alternatives", { access: "write" })]],
