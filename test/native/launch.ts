@@ -109,6 +109,8 @@ export interface LaunchRequest {
   /** What the aftermath is told. */
   readonly estate?: string;
   readonly stdio?: readonly [Stream, Stream, Stream];
+  /** `go` is never said. What is written to a process that has ended loses Node what that one said last. */
+  readonly holdsBack?: boolean;
   /** Called for each line; the launch is there to answer. */
   readonly onLine?: (line: string, launch: Launch) => void;
   /** Called for the guard's answer to `foreground?`. */
@@ -242,7 +244,7 @@ async function collect(
     pending = parts.pop() ?? "";
     for (const line of parts) {
       lines.push(line);
-      if (line === "ready") {
+      if (line === "ready" && request.holdsBack !== true) {
         launch.toGuard("going");
         launch.toInit("go");
       }

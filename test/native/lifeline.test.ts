@@ -176,12 +176,7 @@ it("signals reach the program's whole group, and 9 the tree", async () => {
 });
 
 it("before `go` nothing runs, and the launcher may still leave", async () => {
-  const { outcome, toInit } = start({
-    who: somebody,
-    work,
-    run: "touch ran",
-    onLine: (_, launch) => launch.toInit("signal 15"),
-  });
+  const { outcome, toInit } = start({ who: somebody, work, run: "touch ran", holdsBack: true });
   toInit("signal 15");
   expect((await outcome).lines.at(-1)).toBe("signal 15");
   expect(readdirSync(work)).toEqual([]);
