@@ -18,10 +18,11 @@ const FOLDER = knownNormal("/etc");
 const MOST = 256;
 
 /**
- * Null where bubblewrap has to do it: the folder holds more than parts of the host's own, read-only, none over another.
+ * Null where bubblewrap has to do it: the folder is more than a way to parts of the host's own, read-only, none over another.
  */
 export function gathering({ mounts }: Pick<LaunchPlan, "mounts">): Gathering | null {
-  if (!mounts.some((step) => step.do === "directory" && step.to === FOLDER)) return null;
+  const here = mounts.filter((step) => step.to === FOLDER);
+  if (here.length !== 1 || here[0]?.do !== "directory") return null;
   const below = mounts.filter((step) => step.to !== FOLDER && isWithin(step.to, FOLDER));
   const entries = below.filter((step) => isGathered(step));
   const shown = entries.filter((step) => step.do === "bind");

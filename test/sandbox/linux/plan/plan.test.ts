@@ -196,6 +196,7 @@ describe("a plan", () => {
 
     it.each<[what: string, steps: readonly MountStep[]]>([
       ["where something is covered", [...parts, mount("mask", "/etc/passwd", { kind: "file", open: false })]],
+      ["where it is sealed itself", [...parts, mount("seal", "/etc")]],
       ["where something is written", [...parts, show("/etc/alternatives", { access: "write" })]],
       ["where something comes from elsewhere", [...parts, show("/etc/hosts", { from: "/home/ann/hosts" })]],
       ["where one part stands in another", [...parts, show("/etc/ssl/certs/one.pem")]],
