@@ -80,9 +80,10 @@ function isMissing(path: string, trust: Trust): boolean {
 }
 
 function namesIn(path: string, shown: string): string | null {
-  if (isMissing(path, "names")) return null;
   try {
-    if (!lstatSync(path).isDirectory()) {
+    const stats = lstatSync(path, { throwIfNoEntry: false });
+    if (stats === undefined) return null;
+    if (!stats.isDirectory()) {
       throw new SandboxedError("config_permissions", `${shown} is not a folder`, {
         hint: "put a folder there, or remove it",
       });
