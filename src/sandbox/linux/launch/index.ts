@@ -16,7 +16,7 @@ import type { Starter } from "./starter.ts";
 import { fillStandardStreams, requireOpen } from "./standard-streams.ts";
 
 export type { GuardMessage, InitMessage } from "./messages.ts";
-export { starterAtHand, syncInBackground } from "./starter.ts";
+export { asQuestion, isSurely, starterAtHand, syncInBackground } from "./starter.ts";
 
 /** What the launch takes from this host: files by absolute path, all outside every writable root. */
 export interface LaunchFiles {

@@ -53,6 +53,16 @@ export function starterAtHand(): Starter | null {
   return loaded?.starter ?? null;
 }
 
+/** As `unsure` takes it. */
+export function asQuestion(letter: string, path: string, said = ""): string {
+  return `${letter}${path}\0${said}\0`;
+}
+
+/** Not without a starter. */
+export function isSurely(asked: string): boolean {
+  return starterAtHand()?.unsure(asked).length === 0;
+}
+
 /** By that one; null also where there is no thread or descriptor left for it. */
 export const syncInBackground: BackgroundSync = (files) => {
   const starter = starterAtHand();

@@ -3,7 +3,7 @@ import { isWithin } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import { openDisk } from "../facts/index.ts";
 import type { Disk, Found, Look } from "../facts/index.ts";
-import { starterAtHand } from "../launch/index.ts";
+import { asQuestion, isSurely, starterAtHand } from "../launch/index.ts";
 
 /** All that was asked of the disk, and what it said, as plain JSON. One look at a path answers all that needs one. */
 export interface Answers {
@@ -106,8 +106,7 @@ export function saysTheSame(
 }
 
 function isListedAgain(disk: Disk, [path, stamp, then]: Answers["lists"][number]): boolean {
-  const isStamped =
-    stamp !== null && (starterAtHand()?.unsure(inWords("n", path, stamp)).length === 0 || stampOf(path) === stamp);
+  const isStamped = stamp !== null && (isSurely(asQuestion("n", path, stamp)) || stampOf(path) === stamp);
   return isStamped || listText(disk.list(path)) === then;
 }
 
@@ -161,7 +160,7 @@ function asWords(
   noted: readonly Answer[],
 ): Pick<Answers, "asked" | "others" | "mounts"> {
   const asked: string[] = [];
-  const put = (letter: string, path: AbsolutePath, said = ""): void => void asked.push(inWords(letter, path, said));
+  const put = (...words: Parameters<typeof asQuestion>): void => void asked.push(asQuestion(...words));
   const gone = new Set<AbsolutePath>();
   for (const [path, found] of disk.known) if (found?.path === path && found.is === "missing") gone.add(path);
   for (const path of gone) if (!isBelow(path, gone)) put("m", path);
@@ -187,10 +186,6 @@ function asWords(
     others: others.filter(([question]) => !aboutMounts.has(question)),
     mounts: said.length === 0 ? null : { table: disk.mountTable(), said },
   };
-}
-
-function inWords(letter: string, path: AbsolutePath, said: string): string {
-  return `${letter}${path}\0${said}\0`;
 }
 
 /** Not of what is missing: a look takes for it what cannot be looked at, too. */

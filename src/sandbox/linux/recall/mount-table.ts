@@ -1,6 +1,6 @@
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { mountTable } from "../facts/index.ts";
-import { starterAtHand } from "../launch/index.ts";
+import { asQuestion, isSurely } from "../launch/index.ts";
 
 /**
  * Reads the table before the launch, since reading waits for whoever mounts. What it returns says, to be asked once,
@@ -16,7 +16,7 @@ export function compareMountTable(then: string): () => boolean {
   const wasSame = attemptToRead(table) === then;
   return () => {
     try {
-      return wasSame && starterAtHand()?.unsure(`w${table}\0\0`).length === 0;
+      return wasSame && isSurely(asQuestion("w", String(table)));
     } finally {
       closeSync(table);
     }

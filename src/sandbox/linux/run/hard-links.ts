@@ -1,7 +1,7 @@
 import { absolutePath, credentialPaths } from "../../../policy/index.ts";
 import type { AbsolutePath } from "../../../policy/index.ts";
 import { hardLinks } from "../../protection/index.ts";
-import { starterAtHand } from "../launch/index.ts";
+import { asQuestion, starterAtHand } from "../launch/index.ts";
 import type { Known } from "./launchable.ts";
 
 /** A second name in a writable place gives away what its first name denies; no mount can help. */
@@ -13,7 +13,7 @@ export function linkNotices(denied: readonly AbsolutePath[], roots: readonly Abs
 
 /** Nearly all of them are not there, or have no other name. */
 function unsure(denied: readonly AbsolutePath[]): readonly AbsolutePath[] {
-  const places = starterAtHand()?.unsure(denied.map((path) => `s${path}\0\0`).join(""));
+  const places = starterAtHand()?.unsure(denied.map((path) => asQuestion("s", path)).join(""));
   return places === undefined ? denied : denied.filter((_, place) => places.includes(place));
 }
 

@@ -4,7 +4,6 @@ import type { AbsolutePath, Durability, Journal, JournalEvent } from "../../../p
 import { monotonicMs } from "../../clock.ts";
 import type { Repair, RunOutcome } from "../../outcome.ts";
 import { removePlaceholders, startWatch } from "../../protection/index.ts";
-import type { Survey } from "../../protection/index.ts";
 import type { DoorService, StartRequest } from "../../request.ts";
 import { launch } from "../launch/index.ts";
 import type { Launch } from "../launch/index.ts";
@@ -18,7 +17,7 @@ import type { Entrances } from "./entrances.ts";
 import { launchFiles, makeDoorFiles, makeFolders, makeTrust, removeTrust } from "./files.ts";
 import { linkNotices } from "./hard-links.ts";
 import type { Launchable } from "./launchable.ts";
-import { letGo, openJournal, recordLaunch } from "./launch-record.ts";
+import { letGo, openJournal, orAbort, recordLaunch } from "./launch-record.ts";
 import { recordEnd, recordFailure, summarise } from "./summary.ts";
 
 export { builtFolder } from "./files.ts";
@@ -132,7 +131,7 @@ export function start(request: StartRequest, launchable: Launchable): Running {
       const written = recordLaunch(journal, launchable, launched);
       for (const [event, durability] of early.splice(0)) record(event, durability);
       // The kernel is busy with the sandbox meanwhile, and the disk with the journal.
-      const survey = surveyed(launchable, launched) ?? (await staleLaunch(launched, journal));
+      const survey = orAbort(launched, () => launchable.survey()) ?? (await staleLaunch(launched, journal));
       const repairs: Repair[] = [];
       const watch = startWatch({
         survey,
@@ -228,16 +227,7 @@ function requireServed(
   return door.trust === null || pem === undefined ? null : { path: door.trust, pem };
 }
 
-/** What the program must not change; null where the launch does not fit the host any more. */
-function surveyed(launchable: Launchable, launched: Launch): Survey | null {
-  try {
-    return launchable.survey();
-  } catch (error) {
-    launched.abort();
-    throw error;
-  }
-}
-
+/** Errors: `StaleLaunch`, always. */
 async function staleLaunch(launched: Launch, journal: Journal): Promise<never> {
   launched.abort();
   await launched.ended;

@@ -5,19 +5,24 @@ import { syncInBackground } from "../launch/index.ts";
 import type { Launch } from "../launch/index.ts";
 import type { Launchable } from "./launchable.ts";
 
-/** Errors: `journal_unwritable`, and nothing of the program ran. */
-export function openJournal({ session }: StartRequest, launched: Launch): Journal {
+/** Where it throws, nothing of the program ran, nor will. */
+export function orAbort<T>(launched: Launch, act: () => T): T {
   try {
-    return session.openJournal();
+    return act();
   } catch (error) {
     launched.abort();
     throw error;
   }
 }
 
-/** What it returns waits until the launch is on the disk. Errors of both: `journal_unwritable`, and nothing ran. */
+/** Errors: `journal_unwritable`. */
+export function openJournal({ session }: StartRequest, launched: Launch): Journal {
+  return orAbort(launched, () => session.openJournal());
+}
+
+/** What it returns waits until the launch is on the disk. Errors of both: `journal_unwritable`. */
 export function recordLaunch(journal: Journal, { plan, fingerprint }: Launchable, launched: Launch): () => void {
-  try {
+  return orAbort(launched, () => {
     journal.append(
       {
         kind: "run.launching",
@@ -31,20 +36,14 @@ export function recordLaunch(journal: Journal, { plan, fingerprint }: Launchable
       journal.syncing === undefined ? "durable" : "batched",
     );
     return journal.syncing?.(syncInBackground) ?? (() => {});
-  } catch (error) {
-    launched.abort();
-    throw error;
-  }
+  });
 }
 
 /** Lets the program start once its launch is written; if it cannot be, nothing starts. */
 export function letGo(request: StartRequest, launched: Launch, written: () => void, run: CompanionRun): void {
-  try {
+  orAbort(launched, () => {
     written();
     request.companion?.begin(run);
     launched.go();
-  } catch (error) {
-    launched.abort();
-    throw error;
-  }
+  });
 }
