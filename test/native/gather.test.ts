@@ -55,7 +55,11 @@ describe.each(everybody)("a folder of which some entries are gathered, started b
     expect(out).toBe("1\n");
   });
 
-  it("is changed by nobody: neither the folder nor what stands in it", async () => {
+  // Landlock is the second layer: the mounts hold by themselves.
+  it.each([
+    { layers: "mounts and Landlock", more: [] },
+    { layers: "mounts alone", more: [["landlock", "no"]] },
+  ])("is changed by nobody, by $layers: neither the folder nor what stands in it", async ({ more }) => {
     const { out } = await go(
       [
         `touch ${at("new")}`,
@@ -66,6 +70,7 @@ describe.each(everybody)("a folder of which some entries are gathered, started b
       ]
         .map((act) => `(${act}) 2>/dev/null && echo done`)
         .join("; "),
+      [...gathered(), ...more],
     );
     expect(out).toBe("");
     expect(readFileSync(at("shown"), "utf8")).toBe("shown\n");
